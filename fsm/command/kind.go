@@ -1,0 +1,82 @@
+package command
+
+// Kind names a command of the log. Numbers are for ever.
+type Kind uint8
+
+// The commands of a partition, then (from 64) those of the meta group.
+const (
+	KindLeaderStart Kind = 1
+	KindPublish     Kind = 2
+	KindComplete    Kind = 3
+	KindFail        Kind = 4
+	KindRelease     Kind = 5
+	KindExpire      Kind = 6
+	KindAck         Kind = 7
+	KindCancel      Kind = 8
+	KindCheckpoint  Kind = 9
+
+	KindFormCluster Kind = 64
+	KindAdmitMember Kind = 65
+	KindSetReplicas Kind = 66
+)
+
+// String is the kind's name in logs and metrics.
+func (k Kind) String() string {
+	switch k {
+	case KindLeaderStart:
+		return "leader_start"
+	case KindPublish:
+		return "publish"
+	case KindComplete:
+		return "complete"
+	case KindFail:
+		return "fail"
+	case KindRelease:
+		return "release"
+	case KindExpire:
+		return "expire"
+	case KindAck:
+		return "ack"
+	case KindCancel:
+		return "cancel"
+	case KindCheckpoint:
+		return "checkpoint"
+	case KindFormCluster:
+		return "form_cluster"
+	case KindAdmitMember:
+		return "admit_member"
+	case KindSetReplicas:
+		return "set_replicas"
+	default:
+		return "unknown"
+	}
+}
+
+// Route is how a command was routed: the slot of its key and the version of
+// the slot map it was routed by. Apply refuses a command of a slot that the
+// partition does not own.
+type Route struct {
+	Slot    uint32
+	SlotMap uint32
+}
+
+// Prefix is what stands before every command's body.
+type Prefix struct {
+	Kind Kind
+	Route
+}
+
+func appendPrefix(dst []byte, kind Kind, route Route) []byte {
+	dst = append(dst, byte(kind))
+	dst = AppendUint(dst, uint64(route.Slot))
+	return AppendUint(dst, uint64(route.SlotMap))
+}
+
+// ReadPrefix reads a command's prefix; the Reader then stands at its body.
+func ReadPrefix(encoded []byte) (Prefix, Reader) {
+	r := NewReader(encoded)
+	prefix := Prefix{Kind: Kind(r.Byte())}
+	prefix.Slot = uint32(r.Uint())
+	prefix.SlotMap = uint32(r.Uint())
+	return prefix, r
+}

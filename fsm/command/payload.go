@@ -1,0 +1,93 @@
+package command
+
+// Codec says what a payload's bytes are.
+type Codec uint8
+
+// The codecs of a payload.
+const (
+	// CodecNone is an absent payload.
+	CodecNone Codec = 0
+	// CodecJSON is exactly one JSON value, as the bytes received.
+	CodecJSON Codec = 1
+	// CodecBytes is anything else; JSON clients see it as data_base64.
+	CodecBytes Codec = 2
+)
+
+// Payload is the data of an event or notification: never decoded, only carried.
+type Payload struct {
+	Codec Codec
+	Bytes []byte
+}
+
+// AppendPayload appends codec and bytes.
+func AppendPayload(dst []byte, p Payload) []byte {
+	return AppendString(append(dst, byte(p.Codec)), p.Bytes)
+}
+
+// Payload reads what AppendPayload wrote; its bytes alias the record.
+func (r *Reader) Payload() Payload { return Payload{Codec: Codec(r.Byte()), Bytes: r.Bytes()} }
+
+// Event is what a publish says about an event, and what the state keeps of it.
+type Event struct {
+	Channel  string
+	Tenant   string
+	ClientID string
+	// Key is the partition key: the given key, else the client id, else the
+	// idempotency key, else a random one. Always set.
+	Key            string
+	IdempotencyKey string
+	// CorrelationID is empty for an event that starts its own lineage.
+	CorrelationID string
+	CausationID   string
+	DeviceID      string
+	ContentType   string
+	Traceparent   string
+	// Headers is an encoded JSON object of strings, or empty.
+	Headers []byte
+	// ClientSeq is the client's own count of its events, 0 for none.
+	ClientSeq uint64
+	// DelayMS and DeliverAtMS hold the event back; 0 for not.
+	DelayMS     uint64
+	DeliverAtMS uint64
+	Payload     Payload
+}
+
+// AppendEvent appends the event's fields in their order.
+func AppendEvent(dst []byte, e *Event) []byte {
+	dst = AppendString(dst, e.Channel)
+	dst = AppendString(dst, e.Tenant)
+	dst = AppendString(dst, e.ClientID)
+	dst = AppendString(dst, e.Key)
+	dst = AppendString(dst, e.IdempotencyKey)
+	dst = AppendString(dst, e.CorrelationID)
+	dst = AppendString(dst, e.CausationID)
+	dst = AppendString(dst, e.DeviceID)
+	dst = AppendString(dst, e.ContentType)
+	dst = AppendString(dst, e.Traceparent)
+	dst = AppendString(dst, e.Headers)
+	dst = AppendUint(dst, e.ClientSeq)
+	dst = AppendUint(dst, e.DelayMS)
+	dst = AppendUint(dst, e.DeliverAtMS)
+	return AppendPayload(dst, e.Payload)
+}
+
+// Event reads what AppendEvent wrote; byte slices alias the record.
+func (r *Reader) Event() Event {
+	return Event{
+		Channel:        r.String(),
+		Tenant:         r.String(),
+		ClientID:       r.String(),
+		Key:            r.String(),
+		IdempotencyKey: r.String(),
+		CorrelationID:  r.String(),
+		CausationID:    r.String(),
+		DeviceID:       r.String(),
+		ContentType:    r.String(),
+		Traceparent:    r.String(),
+		Headers:        r.Bytes(),
+		ClientSeq:      r.Uint(),
+		DelayMS:        r.Uint(),
+		DeliverAtMS:    r.Uint(),
+		Payload:        r.Payload(),
+	}
+}
