@@ -1,0 +1,51 @@
+package wire
+
+import "strconv"
+
+// Bye ends a connection. A client's has no fields; a server's has a Reason, and
+// says where and when to go on.
+type Bye struct {
+	Reason    []byte // Not empty: a server's.
+	Reconnect bool
+	AfterMs   int64
+	Nodes     [][]byte
+}
+
+func (m *Bye) reset() { *m = Bye{Nodes: m.Nodes[:0]} }
+
+func (m *Bye) set(d *Decoder, field uint8) {
+	switch field {
+	case fieldReason:
+		d.text(&m.Reason, MaxReasonBytes)
+	case fieldReconnect:
+		d.boolean(&m.Reconnect)
+	case fieldAfterMs:
+		d.millis(&m.AfterMs)
+	case fieldNodes:
+		d.texts(&m.Nodes)
+	default:
+		d.ignore(field)
+	}
+}
+
+func (m *Bye) check(d *Decoder) {
+	if d.side == FromServer {
+		d.need(fieldReason, fieldReconnect)
+	}
+}
+
+// AppendBye appends m as one JSON object: a server's where it has a Reason.
+func AppendBye(dst []byte, m *Bye) []byte {
+	dst = append(dst, `{"type":"bye"`...)
+	if len(m.Reason) == 0 {
+		return append(dst, '}')
+	}
+	dst = appendText(dst, `,"reason":`, m.Reason)
+	dst = append(dst, `,"reconnect":`...)
+	dst = strconv.AppendBool(dst, m.Reconnect)
+	dst = appendOptMillis(dst, `,"after_ms":`, m.AfterMs)
+	if len(m.Nodes) > 0 {
+		dst = appendTexts(dst, `,"nodes":`, m.Nodes)
+	}
+	return append(dst, '}')
+}

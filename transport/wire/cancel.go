@@ -1,0 +1,71 @@
+package wire
+
+// Cancel stops work. A client's names what it cancels (exactly one of
+// CorrelationID, Run and EventID) and is answered by OK or Error; a server's
+// names a worker's Lease.
+type Cancel struct {
+	ID            uint64
+	CorrelationID []byte
+	Run           []byte
+	EventID       []byte
+	Reason        []byte
+	Lease         []byte // Not empty: a server's.
+	GraceMs       int64  // Complete or Fail may still follow so long.
+}
+
+func (m *Cancel) reset() { *m = Cancel{} }
+
+func (m *Cancel) set(d *Decoder, field uint8) {
+	switch field {
+	case fieldID:
+		d.uint(&m.ID)
+	case fieldCorrelationID:
+		d.text(&m.CorrelationID, MaxCorrelationIDBytes)
+	case fieldRun:
+		d.opaque(&m.Run)
+	case fieldEventID:
+		d.opaque(&m.EventID)
+	case fieldReason:
+		d.text(&m.Reason, MaxReasonBytes)
+	case fieldLease:
+		d.opaque(&m.Lease)
+	case fieldGraceMs:
+		d.millis(&m.GraceMs)
+	default:
+		d.ignore(field)
+	}
+}
+
+func (m *Cancel) check(d *Decoder) {
+	if d.side == FromServer {
+		d.need(fieldLease)
+		return
+	}
+	m.Lease, m.GraceMs = nil, 0
+	d.need(fieldID)
+	named := 0
+	for _, target := range [...][]byte{m.CorrelationID, m.Run, m.EventID} {
+		if len(target) > 0 {
+			named++
+		}
+	}
+	if named != 1 {
+		d.refuseWhole("cancel must name exactly one of correlation_id, run and event_id")
+	}
+}
+
+// AppendCancel appends m as one JSON object: a server's where it has a Lease.
+func AppendCancel(dst []byte, m *Cancel) []byte {
+	if len(m.Lease) > 0 {
+		dst = appendText(dst, `{"type":"cancel","lease":`, m.Lease)
+		dst = appendText(dst, `,"reason":`, m.Reason)
+		dst = appendMillis(dst, `,"grace_ms":`, m.GraceMs)
+		return append(dst, '}')
+	}
+	dst = appendUint(dst, `{"type":"cancel","id":`, m.ID)
+	dst = appendOptText(dst, `,"correlation_id":`, m.CorrelationID)
+	dst = appendOptText(dst, `,"run":`, m.Run)
+	dst = appendOptText(dst, `,"event_id":`, m.EventID)
+	dst = appendOptText(dst, `,"reason":`, m.Reason)
+	return append(dst, '}')
+}

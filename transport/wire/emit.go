@@ -1,0 +1,53 @@
+package wire
+
+// Emit is an event that a finished job sends on, with the publish fields. What
+// it does not name it inherits from the job's event.
+type Emit struct {
+	ClientID []byte
+	// Tenant is read from the body of an HTTP publish only; a job's emits carry
+	// the job's tenant.
+	Tenant []byte
+	EventFields
+}
+
+func (m *Emit) reset() {
+	headers := m.Headers[:0]
+	*m = Emit{}
+	m.Headers = headers
+}
+
+func (m *Emit) set(d *Decoder, field uint8) {
+	switch {
+	case field == fieldClientID:
+		d.text(&m.ClientID, MaxClientIDBytes)
+	case field == fieldTenant && d.depth == 1:
+		d.text(&m.Tenant, MaxClientIDBytes)
+	default:
+		m.EventFields.set(d, field)
+	}
+}
+
+func (m *Emit) append(dst []byte) []byte {
+	dst = append(dst, '{')
+	if len(m.ClientID) > 0 {
+		dst = appendText(dst, `"client_id":`, m.ClientID)
+		dst = append(dst, ',')
+	}
+	dst = m.EventFields.append(dst)
+	return append(dst, '}')
+}
+
+// AppendBody appends m as the body of an HTTP publish, as Decoder.Body reads it.
+func AppendBody(dst []byte, m *Emit) []byte {
+	dst = append(dst, '{')
+	if len(m.Tenant) > 0 {
+		dst = appendText(dst, `"tenant":`, m.Tenant)
+		dst = append(dst, ',')
+	}
+	if len(m.ClientID) > 0 {
+		dst = appendText(dst, `"client_id":`, m.ClientID)
+		dst = append(dst, ',')
+	}
+	dst = m.EventFields.append(dst)
+	return append(dst, '}')
+}

@@ -1,0 +1,66 @@
+package wire
+
+// Gap says that the notifications From to To, both included, are not there.
+type Gap struct {
+	From, To uint64
+	Reason   GapReason
+}
+
+// GapReason says why notifications are missing.
+type GapReason uint8
+
+// The reasons of a gap.
+const (
+	GapTrimmed GapReason = iota // Retention ended before they were acknowledged.
+	GapEpoch                    // The client's cursor is of another epoch: a restored cluster.
+)
+
+// String is the word on the wire.
+func (r GapReason) String() string {
+	if r == GapEpoch {
+		return "epoch"
+	}
+	return "trimmed"
+}
+
+func (m *Gap) reset() { *m = Gap{} }
+
+func (m *Gap) set(d *Decoder, field uint8) {
+	switch field {
+	case fieldFrom:
+		d.uint(&m.From)
+	case fieldTo:
+		d.uint(&m.To)
+	case fieldReason:
+		d.gapReason(&m.Reason)
+	default:
+		d.ignore(field)
+	}
+}
+
+func (m *Gap) check(d *Decoder) { d.need(fieldFrom, fieldTo, fieldReason) }
+
+func (d *Decoder) gapReason(dst *GapReason) {
+	const want = `must be "trimmed" or "epoch"`
+	text, ok := d.string(want)
+	if !ok {
+		return
+	}
+	switch string(text) {
+	case "trimmed":
+		*dst = GapTrimmed
+	case "epoch":
+		*dst = GapEpoch
+	default:
+		d.refuse(want)
+	}
+}
+
+// AppendGap appends m as one JSON object.
+func AppendGap(dst []byte, m *Gap) []byte {
+	dst = appendUint(dst, `{"type":"gap","from":`, m.From)
+	dst = appendUint(dst, `,"to":`, m.To)
+	dst = append(dst, `,"reason":"`...)
+	dst = append(dst, m.Reason.String()...)
+	return append(dst, `"}`...)
+}

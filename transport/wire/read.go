@@ -1,0 +1,33 @@
+package wire
+
+// Read resumes a token stream at an offset. Answered by OK or Error, and by Chunks.
+type Read struct {
+	ID     uint64
+	Stream []byte
+	Offset uint64
+}
+
+func (m *Read) reset() { *m = Read{} }
+
+func (m *Read) set(d *Decoder, field uint8) {
+	switch field {
+	case fieldID:
+		d.uint(&m.ID)
+	case fieldStream:
+		d.text(&m.Stream, MaxNameBytes)
+	case fieldOffset:
+		d.uint(&m.Offset)
+	default:
+		d.ignore(field)
+	}
+}
+
+func (m *Read) check(d *Decoder) { d.need(fieldID, fieldStream, fieldOffset) }
+
+// AppendRead appends m as one JSON object.
+func AppendRead(dst []byte, m *Read) []byte {
+	dst = appendUint(dst, `{"type":"read","id":`, m.ID)
+	dst = appendText(dst, `,"stream":`, m.Stream)
+	dst = appendUint(dst, `,"offset":`, m.Offset)
+	return append(dst, '}')
+}

@@ -1,0 +1,24 @@
+package wire
+
+// Synced says that the replay is over: live from here.
+type Synced struct {
+	Seq uint64 // The last one replayed.
+}
+
+func (m *Synced) reset() { *m = Synced{} }
+
+func (m *Synced) set(d *Decoder, field uint8) {
+	if field == fieldSeq {
+		d.uint(&m.Seq)
+		return
+	}
+	d.ignore(field)
+}
+
+func (m *Synced) check(d *Decoder) { d.need(fieldSeq) }
+
+// AppendSynced appends m as one JSON object.
+func AppendSynced(dst []byte, m *Synced) []byte {
+	dst = appendUint(dst, `{"type":"synced","seq":`, m.Seq)
+	return append(dst, '}')
+}
