@@ -1,0 +1,84 @@
+package storage
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// openTest opens a store that fails the test when it fails.
+func openTest(tb testing.TB, fs *CrashFS) *Store {
+	tb.Helper()
+	s, err := Open("data", Options{
+		FS:            fs.FS(),
+		CacheBytes:    1 << 20,
+		MemTableBytes: 256 << 10,
+		OnFatal:       func(err error) { tb.Errorf("storage failed: %v", err) },
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func closeTest(tb testing.TB, c interface{ Close() error }) {
+	tb.Helper()
+	if err := c.Close(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// put commits rows key=value as one entry.
+func put(tb testing.TB, st *State, index uint64, rows ...string) uint64 {
+	tb.Helper()
+	tx := st.Begin()
+	tx.BeginEntry(index, 1)
+	for i := 0; i < len(rows); i += 2 {
+		check(tb, tx.Set([]byte(rows[i]), []byte(rows[i+1])))
+	}
+	chain := tx.EndEntry()
+	check(tb, tx.Commit())
+	return chain
+}
+
+// dump returns all rows of a view as one string.
+func dump(tb testing.TB, st *State) string {
+	tb.Helper()
+	v := st.View()
+	defer closeTest(tb, v)
+	var b bytes.Buffer
+	check(tb, v.Scan(nil, nil, func(key, value []byte) (bool, error) {
+		fmt.Fprintf(&b, "%s=%s;", key, value)
+		return true, nil
+	}))
+	return b.String()
+}
+
+func logRows(from, to uint64, tag string) []LogRow {
+	var rows []LogRow
+	for i := from; i <= to; i++ {
+		rows = append(rows, LogRow{Index: i, Value: fmt.Appendf(nil, "%s-%d", tag, i)})
+	}
+	return rows
+}
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

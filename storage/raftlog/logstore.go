@@ -1,0 +1,119 @@
+package raftlog
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/batonmq/baton/storage"
+)
+
+var (
+	_ raft.LogStore          = (*LogStore)(nil)
+	_ raft.MonotonicLogStore = (*LogStore)(nil)
+)
+
+// LogStore is the Raft log of one group. It is safe for concurrent use.
+type LogStore struct {
+	log *storage.Log
+
+	// recent holds rows that are synced already, and is cleared before any row of
+	// it is deleted.
+	recent struct {
+		sync.RWMutex
+
+		ring ring
+	}
+}
+
+// NewLogStore opens the log of a group.
+func NewLogStore(s *storage.Store, group uint32) (*LogStore, error) {
+	log, err := s.Log(group)
+	if err != nil {
+		return nil, fmt.Errorf("open log store of group %d: %w", group, err)
+	}
+	return &LogStore{log: log}, nil
+}
+
+// IsMonotonic implements raft.MonotonicLogStore: indexes have no gaps. Raft then
+// empties the log after a restored snapshot, which Staged.Commit has done already.
+func (l *LogStore) IsMonotonic() bool { return true }
+
+// FirstIndex implements raft.LogStore; 0 when the log is empty.
+func (l *LogStore) FirstIndex() (uint64, error) {
+	first, _ := l.log.Bounds()
+	return first, nil
+}
+
+// LastIndex implements raft.LogStore; 0 when the log is empty.
+func (l *LogStore) LastIndex() (uint64, error) {
+	_, last := l.log.Bounds()
+	return last, nil
+}
+
+// GetLog implements raft.LogStore. It returns raft.ErrLogNotFound for an index
+// outside the log. The entry's bytes must not be changed.
+func (l *LogStore) GetLog(index uint64, entry *raft.Log) error {
+	row, err := l.row(index)
+	if errors.Is(err, storage.ErrNotLogged) {
+		return raft.ErrLogNotFound // Raft compares it with ==.
+	}
+	if err != nil {
+		return err
+	}
+	return decodeEntry(index, row, entry)
+}
+
+// StoreLog implements raft.LogStore.
+func (l *LogStore) StoreLog(entry *raft.Log) error {
+	return l.StoreLogs([]*raft.Log{entry})
+}
+
+// StoreLogs implements raft.LogStore: one batch, one sync. The entries must
+// follow the last one without a gap, or storage.ErrLogGap.
+func (l *LogStore) StoreLogs(entries []*raft.Log) error {
+	rows := make([]storage.LogRow, len(entries))
+	for i, entry := range entries {
+		row, err := encodeEntry(entry)
+		if err != nil {
+			return err
+		}
+		rows[i] = storage.LogRow{Index: entry.Index, Value: row}
+	}
+	if err := l.log.AppendSynced(rows); err != nil {
+		return err
+	}
+	l.recent.Lock()
+	defer l.recent.Unlock()
+	for _, row := range rows {
+		l.recent.ring.add(row.Index, row.Value)
+	}
+	return nil
+}
+
+// DeleteRange implements raft.LogStore; both ends are included.
+func (l *LogStore) DeleteRange(from, to uint64) error {
+	if _, last := l.log.Bounds(); to >= last {
+		// Other entries will take these indexes.
+		l.recent.Lock()
+		l.recent.ring.clear()
+		l.recent.Unlock()
+	}
+	return l.log.DeleteRange(from, to)
+}
+
+// row looks into the ring only for indexes within the bounds: an installed
+// snapshot empties the log without this store's knowing.
+func (l *LogStore) row(index uint64) ([]byte, error) {
+	if first, last := l.log.Bounds(); index >= first && index <= last {
+		l.recent.RLock()
+		row, ok := l.recent.ring.get(index)
+		l.recent.RUnlock()
+		if ok {
+			return row, nil
+		}
+	}
+	return l.log.Get(index)
+}

@@ -1,0 +1,117 @@
+package storage
+
+import (
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// walSuffix ends the name of every write-ahead log file of Pebble.
+const walSuffix = ".log"
+
+// walWatch sees every write and sync of the write-ahead log where it happens.
+// Pebble itself reports a failed background write only with a later commit,
+// and a hung sync never.
+type walWatch struct {
+	fail    func(error)
+	started time.Time
+	// busySince is when the operation under way began, in nanoseconds after
+	// started; 0 when there is none. Pebble's log writer has one goroutine.
+	busySince atomic.Int64
+}
+
+func (w *walWatch) stall() time.Duration {
+	since := w.busySince.Load()
+	if since == 0 {
+		return 0
+	}
+	return time.Since(w.started) - time.Duration(since)
+}
+
+func (w *walWatch) begin() {
+	w.busySince.CompareAndSwap(0, max(1, int64(time.Since(w.started))))
+}
+
+func (w *walWatch) end(err error) {
+	w.busySince.Store(0)
+	if err != nil {
+		w.fail(err)
+	}
+}
+
+// watchedFS hands out watched files for the write-ahead log.
+type watchedFS struct {
+	vfs.FS
+
+	watch *walWatch
+}
+
+func watchWAL(fs vfs.FS, s *Store) vfs.FS {
+	return &watchedFS{FS: fs, watch: &s.wal}
+}
+
+// Create implements vfs.FS.
+func (f *watchedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := f.FS.Create(name, category)
+	return f.opened(name, file, err)
+}
+
+// ReuseForWrite implements vfs.FS: Pebble recycles old log files with it.
+func (f *watchedFS) ReuseForWrite(oldName, newName string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := f.FS.ReuseForWrite(oldName, newName, category)
+	return f.opened(newName, file, err)
+}
+
+// Unwrap implements vfs.FS.
+func (f *watchedFS) Unwrap() vfs.FS { return f.FS }
+
+func (f *watchedFS) opened(name string, file vfs.File, err error) (vfs.File, error) {
+	if !strings.HasSuffix(name, walSuffix) {
+		return file, err
+	}
+	if err != nil {
+		f.watch.fail(err)
+		return nil, err
+	}
+	return &watchedFile{File: file, watch: f.watch}, nil
+}
+
+type watchedFile struct {
+	vfs.File
+
+	watch *walWatch
+}
+
+// Write implements vfs.File.
+func (f *watchedFile) Write(p []byte) (int, error) {
+	f.watch.begin()
+	n, err := f.File.Write(p)
+	f.watch.end(err)
+	return n, err
+}
+
+// Sync implements vfs.File.
+func (f *watchedFile) Sync() error {
+	f.watch.begin()
+	err := f.File.Sync()
+	f.watch.end(err)
+	return err
+}
+
+// SyncData implements vfs.File.
+func (f *watchedFile) SyncData() error {
+	f.watch.begin()
+	err := f.File.SyncData()
+	f.watch.end(err)
+	return err
+}
+
+// SyncTo implements vfs.File.
+func (f *watchedFile) SyncTo(length int64) (fullSync bool, err error) {
+	f.watch.begin()
+	fullSync, err = f.File.SyncTo(length)
+	f.watch.end(err)
+	return fullSync, err
+}
