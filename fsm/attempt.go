@@ -1,0 +1,120 @@
+package fsm
+
+import (
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// ending is how an attempt ended.
+type ending uint8
+
+const (
+	endCompleted ending = 1
+	endFailed    ending = 2
+	endExpired   ending = 3
+	endReleased  ending = 4
+	// endFenced: a canceled job's worker did not stop within its grace.
+	endFenced    ending = 5
+	endThrottled ending = 6
+)
+
+// word is the ending's stable word, in lineages and for workers.
+func (e ending) word() string {
+	switch e {
+	case endCompleted:
+		return "completed"
+	case endFailed:
+		return "failed"
+	case endExpired:
+		return "expired"
+	case endReleased:
+		return "released"
+	case endFenced:
+		return "canceled"
+	case endThrottled:
+		return "throttled"
+	default:
+		return "unknown"
+	}
+}
+
+// attemptRow is the history of one grant: what the lineage shows of it, and
+// the kept answer of its ending, so that a repeated complete is answered as the
+// first was.
+type attemptRow struct {
+	how                ending
+	attempt            uint32
+	group              uint32
+	worker, node       string
+	grantedMS, endedMS int64
+	// code and message are a failure's.
+	code, message string
+	detail        []byte
+	emitted       []command.EventID
+	notified      []notifiedMark
+	result        command.Payload
+	usage         []byte
+}
+
+// notifiedMark names a notification that an attempt made.
+type notifiedMark struct {
+	client string
+	stream uint64
+	seq    uint64
+	name   string
+}
+
+func (a *attemptRow) append(dst []byte) []byte {
+	dst = append(dst, rowVersion, byte(a.how))
+	dst = command.AppendUint(dst, uint64(a.attempt))
+	dst = command.AppendUint(dst, uint64(a.group))
+	dst = command.AppendString(dst, a.worker)
+	dst = command.AppendString(dst, a.node)
+	dst = command.AppendUint(dst, uint64(a.grantedMS))
+	dst = command.AppendUint(dst, uint64(a.endedMS))
+	dst = command.AppendString(dst, a.code)
+	dst = command.AppendString(dst, a.message)
+	dst = command.AppendString(dst, a.detail)
+	dst = command.AppendUint(dst, uint64(len(a.emitted)))
+	for _, id := range a.emitted {
+		dst = command.AppendEventID(dst, id)
+	}
+	dst = command.AppendUint(dst, uint64(len(a.notified)))
+	for i := range a.notified {
+		n := &a.notified[i]
+		dst = command.AppendString(dst, n.client)
+		dst = command.AppendUint(dst, n.stream)
+		dst = command.AppendUint(dst, n.seq)
+		dst = command.AppendString(dst, n.name)
+	}
+	dst = command.AppendPayload(dst, a.result)
+	return command.AppendString(dst, a.usage)
+}
+
+// readAttempt reads a row; payloads alias value.
+func readAttempt(value []byte) attemptRow {
+	r := openRow(value)
+	a := attemptRow{
+		how: ending(r.Byte()), attempt: uint32(r.Uint()), group: uint32(r.Uint()),
+		worker: r.String(), node: r.String(), grantedMS: int64(r.Uint()), endedMS: int64(r.Uint()),
+		code: r.String(), message: r.String(), detail: r.Bytes(),
+	}
+	for range r.Count(command.MaxEmits) {
+		a.emitted = append(a.emitted, r.EventID())
+	}
+	for range r.Count(command.MaxNotifies) {
+		a.notified = append(a.notified, notifiedMark{client: r.String(), stream: r.Uint(), seq: r.Uint(), name: r.String()})
+	}
+	a.result = r.Payload()
+	a.usage = r.Bytes()
+	closeRow(&r)
+	return a
+}
+
+// attempt is the history of one grant, if it ended.
+func (m *Machine) attempt(position, fence uint64) (attemptRow, bool) {
+	value, found := m.get(keyAttempt(m.scratch.key[:0], position, fence))
+	if !found {
+		return attemptRow{}, false
+	}
+	return readAttempt(value), true
+}

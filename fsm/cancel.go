@@ -1,0 +1,79 @@
+package fsm
+
+import "github.com/batonmq/baton/fsm/command"
+
+// cancel stops an event in every group. Waiting work is never granted; a
+// leased job's worker is told, and fenced when the grace is over.
+func (m *Machine) cancel(c *command.Cancel) command.Result {
+	e := m.loadEvent(c.Event.Queue, c.Event.Position)
+	if e == nil || c.Event.Epoch != m.counters.epoch || e.Tenant != c.Tenant ||
+		(c.ClientID != "" && e.ClientID != c.ClientID) {
+		return refuse(command.NotFound, "no such event")
+	}
+	for _, cursor := range m.queues[c.Event.Queue].cursors {
+		m.cancelIn(cursor, e, c)
+	}
+	return command.Result{Event: e.id}
+}
+
+// cancelIn stops an event in one group.
+func (m *Machine) cancelIn(cursor *cursor, e *event, c *command.Cancel) {
+	key := jobKey{cursor.turns.group, e.id.Queue, e.id.Position}
+	if e.id.Position >= cursor.frontier {
+		m.void(key, cursor, e, c.Reason)
+		return
+	}
+	if j := m.active[key]; j != nil {
+		m.cancelActive(j, c)
+		return
+	}
+	m.cancelDelayed(key, cursor, e, c.Reason)
+}
+
+// void marks an event that no grant has reached: the frontier will skip it.
+func (m *Machine) void(key jobKey, cursor *cursor, e *event, reason string) {
+	if _, done := m.voids[key]; done {
+		return
+	}
+	m.voids[key] = struct{}{}
+	m.set(keyJob(m.scratch.key[:0], kindVoid, key), append(m.scratch.value[:0], rowVersion))
+	j := &job{key: key, cursor: cursor, event: e, jobRow: jobRow{
+		state: jobCanceled, reason: reason, dueMS: m.counters.timeMS,
+	}}
+	m.set(keyJob(m.scratch.key[:0], kindParked, key), j.append(m.scratch.value[:0]))
+}
+
+func (m *Machine) cancelActive(j *job, c *command.Cancel) {
+	if j.state == jobReady {
+		m.unready(j.cursor, j.key.position)
+		m.bury(j, jobCanceled, c.Reason)
+		return
+	}
+	if j.canceling {
+		return
+	}
+	j.canceling, j.reason = true, c.Reason
+	j.dueMS = m.counters.timeMS + int64(min(c.GraceMS, maxDelayMS))
+	m.saveActive(j)
+	m.setTimer(j.dueMS, j.key, j.fence)
+	if m.out.effects {
+		m.out.Canceling = append(m.out.Canceling, Canceling{
+			Lease: j.leaseID(m), Holder: j.holder, Reason: c.Reason, GraceMS: c.GraceMS,
+		})
+	}
+}
+
+func (m *Machine) cancelDelayed(key jobKey, cursor *cursor, e *event, reason string) {
+	value, found := m.get(keyJob(m.scratch.key[:0], kindParked, key))
+	if !found {
+		return
+	}
+	j := &job{key: key, cursor: cursor, event: e}
+	j.read(value)
+	if j.state != jobDelayed {
+		return
+	}
+	m.remove(keyTimer(m.scratch.key[:0], j.dueMS, key))
+	j.state, j.reason, j.dueMS = jobCanceled, reason, m.counters.timeMS
+	m.set(keyJob(m.scratch.key[:0], kindParked, key), j.append(m.scratch.value[:0]))
+}

@@ -1,0 +1,115 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// The retry policy of a channel without one of its own.
+const (
+	// DefaultMaxAttempts is how many failures a job may have.
+	DefaultMaxAttempts = 5
+	// DefaultBackoff is the delay after the first failure; it doubles up to
+	// DefaultMaxBackoff.
+	DefaultBackoff    = time.Second
+	DefaultMaxBackoff = 2 * time.Minute
+)
+
+// fail ends a lease with an error: the job is tried again later, or is dead.
+func (m *Machine) fail(c *command.Fail) command.Result {
+	how := endFailed
+	if c.Throttled {
+		how = endThrottled
+	}
+	j, answer := m.leased(c.Lease, how)
+	if j == nil {
+		return answer
+	}
+	m.end(j, &attemptRow{how: how, code: c.Code, message: c.Message, detail: c.Detail})
+	now := m.counters.timeMS
+	switch {
+	case j.canceling:
+		m.bury(j, jobCanceled, j.reason)
+	case c.Throttled:
+		j.attempt--
+		m.delay(j, now+int64(min(c.RetryAfterMS, maxDelayMS)))
+	case c.Final:
+		m.bury(j, jobDead, "failed for good: "+c.Code)
+	default:
+		j.failures++
+		if j.failures >= DefaultMaxAttempts {
+			m.bury(j, jobDead, "retries exhausted: "+c.Code)
+			break
+		}
+		wait := backoff(j)
+		if c.RetryAfterMS > 0 {
+			wait = int64(min(c.RetryAfterMS, maxDelayMS))
+		}
+		m.delay(j, now+wait)
+	}
+	return command.Result{}
+}
+
+// backoff is the delay before a failed job's next attempt in milliseconds:
+// exponential, with the upper half of it spread by the job's own numbers, since
+// a state machine has no randomness.
+func backoff(j *job) int64 {
+	doublings := min(j.failures-1, 16)
+	full := min(DefaultBackoff.Milliseconds()<<doublings, DefaultMaxBackoff.Milliseconds())
+	seed := appendU64(appendU64(make([]byte, 0, 16), j.key.position), j.fence)
+	return full/2 + int64(xxhash.Sum64(seed)%uint64(full/2+1))
+}
+
+// release hands jobs back, uncounted. Leases that are over are passed by.
+func (m *Machine) release(c *command.Release) command.Result {
+	for _, id := range c.Leases {
+		j, _ := m.leased(id, endReleased)
+		if j == nil {
+			continue
+		}
+		m.end(j, &attemptRow{how: endReleased})
+		if j.canceling {
+			m.bury(j, jobCanceled, j.reason)
+			continue
+		}
+		j.attempt--
+		m.requeue(j)
+	}
+	return command.Result{}
+}
+
+// expire takes leases away whose time is over, if the leader that says so is
+// still the leader.
+func (m *Machine) expire(c *command.Expire) command.Result {
+	if c.Generation != m.counters.generation {
+		return refuse(command.LeaseLost, "a former leader's expiry")
+	}
+	for _, id := range c.Leases {
+		j, _ := m.leased(id, endExpired)
+		if j == nil {
+			continue
+		}
+		m.end(j, &attemptRow{how: endExpired})
+		if j.canceling {
+			m.bury(j, jobCanceled, j.reason)
+			continue
+		}
+		j.losses++
+		m.requeue(j)
+	}
+	return command.Result{}
+}
+
+// checkpoint keeps a worker's progress with its lease.
+func (m *Machine) checkpoint(c *command.Checkpoint) command.Result {
+	j, answer := m.leased(c.Lease, 0)
+	if j == nil {
+		return answer
+	}
+	j.jobRow.checkpoint = append([]byte(nil), c.Data...)
+	m.saveActive(j)
+	return command.Result{}
+}

@@ -1,0 +1,224 @@
+package fsm
+
+import (
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// maxGrantSteps bounds how many events one entry looks at for its offers,
+// granted or set aside (delayed, voided): what is left waits for the next entry.
+const maxGrantSteps = 4096
+
+// lot is the offers of one entry for one group of one channel.
+type lot struct {
+	turns *turns
+	// general may take any tenant's work, special only their own tenant's; each
+	// is taken from in turn.
+	general []*command.Offer
+	special []*command.Offer
+}
+
+// grantOffers gives waiting events to the credit that the entry carries, as
+// the fair turns say. Offers of an older generation are void: their leader can
+// no longer push what they would be granted.
+func (m *Machine) grantOffers() {
+	if len(m.entry.Offers) == 0 || m.entry.Generation != m.counters.generation {
+		return
+	}
+	steps := maxGrantSteps
+	for _, l := range m.lots() {
+		for steps > 0 {
+			c := l.pick(m)
+			if c == nil {
+				break
+			}
+			steps--
+			m.serve(l, c)
+		}
+	}
+}
+
+// lots sorts the entry's offers by group, in the order in which groups come up.
+func (m *Machine) lots() []*lot {
+	var lots []*lot
+	for i := range m.entry.Offers {
+		offer := &m.entry.Offers[i]
+		t := m.turnsOf(offer.Channel, offer.Group)
+		if t == nil || offer.Credit == 0 {
+			continue
+		}
+		l := findLot(lots, t)
+		if l == nil {
+			l = &lot{turns: t}
+			lots = append(lots, l)
+		}
+		if offer.Tenant == "" {
+			l.general = append(l.general, offer)
+		} else {
+			l.special = append(l.special, offer)
+		}
+	}
+	return lots
+}
+
+func findLot(lots []*lot, t *turns) *lot {
+	for _, l := range lots {
+		if l.turns == t {
+			return l
+		}
+	}
+	return nil
+}
+
+// turnsOf is a group's turns, or nil for a channel that has no event yet.
+func (m *Machine) turnsOf(channelName, groupName string) *turns {
+	ch := m.channels[m.names.find(nameChannel, channelName)]
+	group := m.names.find(nameGroup, groupName)
+	if ch == nil || group == 0 {
+		return nil
+	}
+	for _, t := range ch.turns {
+		if t.group == group {
+			return t
+		}
+	}
+	return nil
+}
+
+// pick is the cursor whose turn it is among those somebody offers credit for.
+func (l *lot) pick(m *Machine) *cursor {
+	if len(l.turns.waiting) == 0 {
+		return nil
+	}
+	if len(l.general) > 0 {
+		return l.turns.waiting[0]
+	}
+	var best *cursor
+	for _, offer := range l.special {
+		c := m.waitingOf(l.turns, offer.Tenant)
+		if c != nil && (best == nil || c.pass < best.pass || (c.pass == best.pass && c.queue.id < best.queue.id)) {
+			best = c
+		}
+	}
+	return best
+}
+
+// waitingOf is a tenant's waiting cursor in a group, or nil.
+func (m *Machine) waitingOf(t *turns, tenant string) *cursor {
+	q := m.byName[queueName{t.channel, m.names.find(nameTenant, tenant), 0}]
+	if q == nil {
+		return nil
+	}
+	c := m.cursorOf(q.id, t.group)
+	if c == nil || c.heapAt < 0 {
+		return nil
+	}
+	return c
+}
+
+// serve grants the cursor's next work, or sets it aside when it cannot be
+// granted now.
+func (m *Machine) serve(l *lot, c *cursor) {
+	if len(c.ready) > 0 {
+		j := m.active[jobKey{c.turns.group, c.queue.id, c.ready[0]}]
+		c.turns.pay(c)
+		c.ready = c.ready[1:]
+		m.grant(l, c, j)
+		return
+	}
+	e := m.next(c)
+	if e == nil {
+		must(errMissing(jobKey{c.turns.group, c.queue.id, c.frontier}))
+	}
+	j := &job{key: jobKey{c.turns.group, c.queue.id, e.id.Position}, cursor: c, event: e}
+	switch {
+	case m.unvoid(j.key):
+		m.advance(c)
+	case e.deliverMS > m.counters.timeMS:
+		j.event = e.bare()
+		j.state, j.dueMS = jobDelayed, e.deliverMS
+		m.set(keyJob(m.scratch.key[:0], kindParked, j.key), j.append(m.scratch.value[:0]))
+		m.setTimer(j.dueMS, j.key, 0)
+		m.advance(c)
+	default:
+		c.turns.pay(c)
+		m.advance(c)
+		m.grant(l, c, j)
+	}
+}
+
+// unvoid tells whether an event was canceled before its grant, and forgets the
+// mark: the frontier passes it now.
+func (m *Machine) unvoid(key jobKey) bool {
+	if _, void := m.voids[key]; !void {
+		return false
+	}
+	delete(m.voids, key)
+	m.remove(keyJob(m.scratch.key[:0], kindVoid, key))
+	return true
+}
+
+// grant leases the job to the next offer that may have it.
+func (m *Machine) grant(l *lot, c *cursor, j *job) {
+	offer := l.take(j.event.Tenant)
+	m.touch(c)
+	j.state = jobLeased
+	j.attempt++
+	j.fence = m.counters.nextFence
+	m.counters.nextFence++
+	j.holder = Holder{Node: offer.Node, Session: offer.Session, Subscription: offer.Subscription, Worker: offer.Worker}
+	j.grantedMS, j.leaseMS = m.counters.timeMS, leaseTerm(offer.LeaseMS)
+	if m.out.effects {
+		m.out.Grants = append(m.out.Grants, Grant{Holder: j.holder, Job: m.jobOf(j)})
+	}
+	j.event = j.event.bare()
+	m.saveActive(j)
+}
+
+func leaseTerm(askedMS uint32) uint32 {
+	if askedMS == 0 {
+		return DefaultLeaseMS
+	}
+	return min(max(askedMS, MinLeaseMS), MaxLeaseMS)
+}
+
+// take uses one credit: of a special offer first, so that the general ones
+// stay free for everybody; the offers of a kind take turns.
+func (l *lot) take(tenant string) *command.Offer {
+	for i, offer := range l.special {
+		if offer.Tenant == tenant {
+			l.special = useOne(l.special, i)
+			return offer
+		}
+	}
+	offer := l.general[0]
+	l.general = useOne(l.general, 0)
+	return offer
+}
+
+// useOne takes one credit from the offer at i, and moves it to the end while it
+// has more.
+func useOne(offers []*command.Offer, i int) []*command.Offer {
+	offer := offers[i]
+	offer.Credit--
+	offers = append(offers[:i], offers[i+1:]...)
+	if offer.Credit > 0 {
+		offers = append(offers, offer)
+	}
+	return offers
+}
+
+// jobOf is the job as the worker gets it, with the event's data: from memory
+// for one that was just stored, else from its row.
+func (m *Machine) jobOf(j *job) command.Job {
+	e := j.event
+	if e.Payload.Codec == command.CodecNone {
+		if stored := m.loadEvent(j.key.queue, j.key.position); stored != nil {
+			e = stored
+		}
+	}
+	return command.Job{
+		Lease: j.leaseID(m), LeaseMS: j.leaseMS, Group: m.names.text(nameGroup, j.key.group),
+		CorrelationID: e.correlationID(), CausationID: e.causationID(),
+		Checkpoint: j.jobRow.checkpoint, Event: e.Event,
+	}
+}

@@ -1,0 +1,109 @@
+package fsm
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// Limits of time.
+const (
+	// maxTime is a time that never comes, in Unix milliseconds.
+	maxTime = math.MaxInt64
+	// maxDelayMS is the longest delay, a year.
+	maxDelayMS = 365 * 24 * 3600 * 1000
+	// DefaultLeaseMS is a lease's term where neither channel nor worker says,
+	// MinLeaseMS and MaxLeaseMS bound what a worker may ask for.
+	DefaultLeaseMS = 15_000
+	MinLeaseMS     = 100
+	MaxLeaseMS     = 12 * 3600 * 1000
+)
+
+// job is an event's work in one group while it is leased or ready, in memory.
+type job struct {
+	key jobKey
+	jobRow
+	cursor *cursor
+	// event is bare: what the worker got as data is in the event's row.
+	event *event
+}
+
+func errMissing(key jobKey) error {
+	return fmt.Errorf("job %d/%d/%d has no event or no cursor", key.group, key.queue, key.position)
+}
+
+// saveActive writes a leased or ready job.
+func (m *Machine) saveActive(j *job) {
+	m.active[j.key] = j
+	m.set(keyJob(m.scratch.key[:0], kindActive, j.key), j.append(m.scratch.value[:0]))
+}
+
+// dropActive takes a job out of the active rows.
+func (m *Machine) dropActive(j *job) {
+	delete(m.active, j.key)
+	m.remove(keyJob(m.scratch.key[:0], kindActive, j.key))
+}
+
+// park moves a job to the parked rows: delayed, dead or canceled.
+func (m *Machine) park(j *job) {
+	m.dropActive(j)
+	m.set(keyJob(m.scratch.key[:0], kindParked, j.key), j.append(m.scratch.value[:0]))
+}
+
+// leased finds the job of a lease that is still in force. Without one, the
+// second result is the answer: the kept one of an equal command, or lease_lost.
+func (m *Machine) leased(id command.LeaseID, how ending) (*job, command.Result) {
+	j := m.active[jobKey{id.Group, id.Event.Queue, id.Event.Position}]
+	if j != nil && j.state == jobLeased && j.fence == id.Fence && id.Event.Epoch == m.counters.epoch {
+		return j, command.Result{}
+	}
+	if row, found := m.attempt(id.Event.Position, id.Fence); found && row.how == how {
+		return nil, command.Result{Duplicate: true, Events: row.emitted}
+	}
+	return nil, refuse(command.LeaseLost, "the lease is over: it expired, was ended, or was given to another worker")
+}
+
+// end takes the lease off a job and writes the attempt's history. The caller
+// decides where the job goes then.
+func (m *Machine) end(j *job, row *attemptRow) {
+	row.attempt, row.group, row.worker = j.attempt, j.key.group, j.holder.Worker
+	row.node = j.holder.Node
+	row.grantedMS, row.endedMS = j.grantedMS, m.counters.timeMS
+	m.set(keyAttempt(m.scratch.key[:0], j.key.position, j.fence), row.append(m.scratch.value[:0]))
+	if m.out.effects {
+		lost := row.how == endExpired || row.how == endFenced
+		m.out.Ended = append(m.out.Ended, Ended{
+			Lease: j.leaseID(m), Holder: j.holder, Lost: lost, Reason: row.how.word(),
+		})
+	}
+	if j.canceling {
+		m.remove(keyTimer(m.scratch.key[:0], j.dueMS, j.key))
+	}
+}
+
+// requeue makes a job ready again at once.
+func (m *Machine) requeue(j *job) {
+	j.state = jobReady
+	j.holder = Holder{}
+	m.saveActive(j)
+	m.makeReady(j.cursor, j.key.position)
+}
+
+// delay makes a job ready again at dueMS.
+func (m *Machine) delay(j *job, dueMS int64) {
+	if dueMS <= m.counters.timeMS {
+		m.requeue(j)
+		return
+	}
+	j.state, j.dueMS, j.holder = jobDelayed, dueMS, Holder{}
+	m.park(j)
+	m.setTimer(j.dueMS, j.key, 0)
+}
+
+// bury ends a job for good as dead or canceled.
+func (m *Machine) bury(j *job, state jobState, reason string) {
+	j.state, j.reason, j.holder = state, reason, Holder{}
+	j.dueMS = m.counters.timeMS
+	m.park(j)
+}

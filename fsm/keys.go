@@ -1,0 +1,164 @@
+package fsm
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+// The rows of a partition, one page. Integers in keys are big endian, so that
+// rows sort by number; a name or an id that ends a key needs no length.
+//
+//	c                                        counters: see counters
+//	n  kind(1) name                          interned name -> id(4)
+//	g  channel(4) group(4)                   a group of a channel
+//	q  queue(4)                              sub-queue: see queueRow
+//	o  group(4) queue(4)                     cursor of a group in a sub-queue: see cursorRow
+//	e  queue(4) position(8)                  event: see eventRow
+//	a  group(4) queue(4) position(8)         job below the frontier, leased or ready: see jobRow
+//	p  group(4) queue(4) position(8)         job parked: delayed, dead, canceled: see jobRow
+//	v  group(4) queue(4) position(8)         void: at or above the frontier, to be skipped
+//	t  due(8) group(4) queue(4) position(8)  timer of a job -> fence(uvarint), 0 for a delay
+//	d  bucket(4) tenant(4) digest(16)        idempotency: see dedupeRow
+//	x  tenant(4) digest(16)                  client sequence -> last(uvarint)
+//	l  tenant(4) digest(16) position(8)      an event named by its correlation id -> queue(4)
+//	h  position(8) fence(8)                  history of an attempt: see attemptRow
+//	k  position(8) stream(8) seq(8) device   acknowledged notification: see ackRow
+//	s  tenant(4) client                      client stream: see streamRow
+//	m  stream(8) seq(8)                      notification: see command.AppendNotification
+//
+// Every row begins with a version byte (rowVersion); a reader refuses another.
+const (
+	kindCounters     = 'c'
+	kindName         = 'n'
+	kindGroup        = 'g'
+	kindQueue        = 'q'
+	kindCursor       = 'o'
+	kindEvent        = 'e'
+	kindActive       = 'a'
+	kindParked       = 'p'
+	kindVoid         = 'v'
+	kindTimer        = 't'
+	kindDedupe       = 'd'
+	kindSequence     = 'x'
+	kindLineage      = 'l'
+	kindAttempt      = 'h'
+	kindAck          = 'k'
+	kindStream       = 's'
+	kindNotification = 'm'
+)
+
+// rowVersion is the version byte of every row there is so far.
+const rowVersion = 1
+
+// Kinds of interned names.
+const (
+	nameChannel = 'c'
+	nameGroup   = 'g'
+	nameTenant  = 't'
+)
+
+// jobKey names one event in one group: the key of its job, wherever it stands.
+type jobKey struct {
+	group    uint32
+	queue    uint32
+	position uint64
+}
+
+// digest is the first 16 bytes of a SHA-256: a fixed-size name for strings
+// that clients choose.
+type digest [16]byte
+
+func digestOf(parts ...string) digest {
+	hash := sha256.New()
+	var length [4]byte
+	for _, part := range parts {
+		binary.BigEndian.PutUint32(length[:], uint32(len(part)))
+		_, _ = hash.Write(length[:])
+		_, _ = hash.Write([]byte(part))
+	}
+	var sum [sha256.Size]byte
+	return digest(hash.Sum(sum[:0])[:16])
+}
+
+func appendU32(dst []byte, v uint32) []byte { return binary.BigEndian.AppendUint32(dst, v) }
+func appendU64(dst []byte, v uint64) []byte { return binary.BigEndian.AppendUint64(dst, v) }
+
+func keyCounters(dst []byte) []byte { return append(dst, kindCounters) }
+
+func keyName(dst []byte, kind byte, name string) []byte {
+	return append(append(dst, kindName, kind), name...)
+}
+
+func keyGroup(dst []byte, channel, group uint32) []byte {
+	return appendU32(appendU32(append(dst, kindGroup), channel), group)
+}
+
+func keyQueue(dst []byte, queue uint32) []byte { return appendU32(append(dst, kindQueue), queue) }
+
+func keyCursor(dst []byte, group, queue uint32) []byte {
+	return appendU32(appendU32(append(dst, kindCursor), group), queue)
+}
+
+func keyEvent(dst []byte, queue uint32, position uint64) []byte {
+	return appendU64(appendU32(append(dst, kindEvent), queue), position)
+}
+
+// keyJob is the key of a job row of kind kindActive, kindParked or kindVoid.
+func keyJob(dst []byte, kind byte, key jobKey) []byte {
+	dst = appendU32(appendU32(append(dst, kind), key.group), key.queue)
+	return appendU64(dst, key.position)
+}
+
+func keyTimer(dst []byte, dueMS int64, key jobKey) []byte {
+	dst = appendU64(append(dst, kindTimer), uint64(dueMS))
+	return appendU64(appendU32(appendU32(dst, key.group), key.queue), key.position)
+}
+
+func keyDedupe(dst []byte, bucket, tenant uint32, of digest) []byte {
+	return append(appendU32(appendU32(append(dst, kindDedupe), bucket), tenant), of[:]...)
+}
+
+func keySequence(dst []byte, tenant uint32, of digest) []byte {
+	return append(appendU32(append(dst, kindSequence), tenant), of[:]...)
+}
+
+func keyLineage(dst []byte, tenant uint32, of digest, position uint64) []byte {
+	return appendU64(append(appendU32(append(dst, kindLineage), tenant), of[:]...), position)
+}
+
+func keyAttempt(dst []byte, position, fence uint64) []byte {
+	return appendU64(appendU64(append(dst, kindAttempt), position), fence)
+}
+
+func keyAck(dst []byte, position, stream, seq uint64, device string) []byte {
+	return append(appendU64(appendU64(appendU64(append(dst, kindAck), position), stream), seq), device...)
+}
+
+func keyStream(dst []byte, tenant uint32, client string) []byte {
+	return append(appendU32(append(dst, kindStream), tenant), client...)
+}
+
+func keyNotification(dst []byte, stream, seq uint64) []byte {
+	return appendU64(appendU64(append(dst, kindNotification), stream), seq)
+}
+
+// readJobKey reads the group, queue and position that end a key.
+func readJobKey(key []byte) jobKey {
+	tail := key[len(key)-16:]
+	return jobKey{
+		group:    binary.BigEndian.Uint32(tail),
+		queue:    binary.BigEndian.Uint32(tail[4:]),
+		position: binary.BigEndian.Uint64(tail[8:]),
+	}
+}
+
+// after is the first key behind every key that begins with prefix.
+func after(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}

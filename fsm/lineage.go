@@ -1,0 +1,170 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"encoding/json"
+
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/storage"
+)
+
+// MaxLineageEvents is how many events one look-up of a lineage returns.
+const MaxLineageEvents = 10_000
+
+// Lineage is what one partition knows of a correlation id.
+type Lineage struct {
+	Events []LineageEvent
+	Marks  []Mark
+	// Truncated means that there were more than MaxLineageEvents.
+	Truncated bool
+}
+
+// LineageEvent is one event of a lineage.
+type LineageEvent struct {
+	EventID        string `json:"event_id"`
+	Channel        string `json:"channel"`
+	State          string `json:"state"`
+	Offset         uint64 `json:"offset"`
+	Key            string `json:"key"`
+	ClientID       string `json:"client_id,omitempty"`
+	IdempotencyKey string `json:"idempotency_key,omitempty"`
+	CausationID    string `json:"causation_id"`
+	Time           int64  `json:"time"`
+	Bytes          int    `json:"bytes"`
+}
+
+// Mark is one transition of an event: what happened, when, and to whom. Which
+// fields are set follows from the mark's name.
+type Mark struct {
+	Time int64 `json:"time"`
+	// Mark is published, leased, completed, failed, expired, released,
+	// throttled, canceled, dead, emitted, notified, delivered or acknowledged.
+	Mark       string          `json:"mark"`
+	EventID    string          `json:"event_id"`
+	Channel    string          `json:"channel"`
+	Group      string          `json:"group,omitempty"`
+	Worker     string          `json:"worker,omitempty"`
+	Node       string          `json:"node,omitempty"`
+	Attempt    uint32          `json:"attempt,omitempty"`
+	DurationMS *int64          `json:"duration_ms,omitempty"`
+	Emitted    string          `json:"emitted,omitempty"`
+	ClientID   string          `json:"client_id,omitempty"`
+	DeviceID   string          `json:"device_id,omitempty"`
+	Name       string          `json:"name,omitempty"`
+	Seq        uint64          `json:"seq,omitempty"`
+	Code       string          `json:"code,omitempty"`
+	Message    string          `json:"message,omitempty"`
+	Detail     json.RawMessage `json:"detail,omitempty"`
+	Usage      json.RawMessage `json:"usage,omitempty"`
+}
+
+// lineageReader walks a lineage through a pinned view.
+type lineageReader struct {
+	view     *storage.View
+	tenant   string
+	correl   string
+	counters counters
+	names    names
+	queues   map[uint32]queueRow
+	groups   map[uint32][]uint32
+	seen     map[uint64]bool
+	out      *Lineage
+}
+
+// ReadLineage reads what a partition knows of a tenant's correlation id: the
+// events under it, what they emitted, and every mark. Nothing found is an empty
+// Lineage.
+func ReadLineage(view *storage.View, tenant, correlationID string) (*Lineage, error) {
+	l := &lineageReader{
+		view: view, tenant: tenant, correl: correlationID, names: newNames(),
+		queues: make(map[uint32]queueRow), groups: make(map[uint32][]uint32),
+		seen: make(map[uint64]bool), out: &Lineage{},
+	}
+	value, found, err := view.Get(keyCounters(nil))
+	if err != nil || !found {
+		return l.out, err
+	}
+	l.counters.read(value)
+	if err := l.names.load(view); err != nil {
+		return nil, err
+	}
+	return l.out, l.walk()
+}
+
+// walk begins at the event of that id and at those that name it, and follows
+// what they emitted.
+func (l *lineageReader) walk() error {
+	var open []command.EventID
+	if id, err := command.ParseEventID(l.correl); err == nil {
+		open = append(open, id)
+	}
+	tenant := l.names.find(nameTenant, l.tenant)
+	prefix := keyLineage(nil, tenant, digestOf(l.correl), 0)
+	prefix = prefix[:len(prefix)-8]
+	err := l.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
+		open = append(open, command.EventID{
+			Epoch: l.counters.epoch, Partition: uint16(l.counters.partition),
+			Queue: binary.BigEndian.Uint32(value[1:]), Position: binary.BigEndian.Uint64(key[len(key)-8:]),
+		})
+		return len(open) < MaxLineageEvents, nil
+	})
+	if err != nil {
+		return err
+	}
+	for len(open) > 0 {
+		if len(l.out.Events) == MaxLineageEvents {
+			l.out.Truncated = true
+			return nil
+		}
+		id := open[0]
+		emitted, err := l.visit(id)
+		if err != nil {
+			return err
+		}
+		open = append(open[1:], emitted...)
+	}
+	return nil
+}
+
+// visit adds one event with its marks and returns what it emitted here.
+func (l *lineageReader) visit(id command.EventID) ([]command.EventID, error) {
+	if uint32(id.Partition) != l.counters.partition || id.Epoch != l.counters.epoch || l.seen[id.Position] {
+		return nil, nil
+	}
+	q, err := l.queue(id.Queue)
+	if err != nil || q == nil {
+		return nil, err
+	}
+	value, found, err := l.view.Get(keyEvent(nil, id.Queue, id.Position))
+	if err != nil || !found {
+		return nil, err
+	}
+	e := readEvent(value, id, l.names.text(nameChannel, q.channel), l.names.text(nameTenant, q.tenant))
+	if e.Tenant != l.tenant || e.correlationID() != l.correl {
+		return nil, nil
+	}
+	l.seen[id.Position] = true
+	return l.describe(e)
+}
+
+func (l *lineageReader) queue(id uint32) (*queueRow, error) {
+	if q, known := l.queues[id]; known {
+		return &q, nil
+	}
+	value, found, err := l.view.Get(keyQueue(nil, id))
+	if err != nil || !found {
+		return nil, err
+	}
+	var q queueRow
+	q.read(value)
+	l.queues[id] = q
+	if _, known := l.groups[q.channel]; known {
+		return &q, nil
+	}
+	prefix := appendU32([]byte{kindGroup}, q.channel)
+	err = l.view.Scan(prefix, after(prefix), func(key, _ []byte) (bool, error) {
+		l.groups[q.channel] = append(l.groups[q.channel], binary.BigEndian.Uint32(key[5:]))
+		return true, nil
+	})
+	return &q, err
+}

@@ -1,0 +1,233 @@
+package fsm
+
+import (
+	"fmt"
+
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/internal/invariants"
+	"github.com/batonmq/baton/storage"
+)
+
+// Machine is one partition's state. It is owned by the goroutine that applies.
+type Machine struct {
+	counters counters
+	// saved is counters as last written, to write the row only when it changed.
+	saved counters
+
+	names    names
+	queues   map[uint32]*queue
+	byName   map[queueName]*queue
+	channels map[uint32]*channel
+	active   map[jobKey]*job
+	voids    map[jobKey]struct{}
+	// nextDueMS is the earliest timer, or maxTime when there is none.
+	nextDueMS int64
+
+	// What follows is valid during one Apply.
+	tx      *storage.Tx
+	out     *Outcome
+	dirty   []*cursor
+	noted   []*turns
+	entry   command.Entry
+	scratch scratch
+}
+
+// scratch is the decoded commands and the buffers that Apply uses again.
+type scratch struct {
+	key, value []byte
+	publish    command.Publish
+	complete   command.Complete
+	fail       command.Fail
+	release    command.Release
+	expire     command.Expire
+	ack        command.Ack
+	cancel     command.Cancel
+	checkpoint command.Checkpoint
+	start      command.LeaderStart
+}
+
+// reader is what both a transaction and a pinned view offer.
+type reader interface {
+	Get(key []byte) (value []byte, found bool, err error)
+	Scan(from, to []byte, fn func(key, value []byte) (bool, error)) error
+}
+
+// Open reads back a partition's state: names, queues and what is in flight.
+func Open(view *storage.View) (machine *Machine, err error) {
+	defer invariants.Recover(&err)
+	m := &Machine{
+		names:     newNames(),
+		queues:    make(map[uint32]*queue),
+		byName:    make(map[queueName]*queue),
+		channels:  make(map[uint32]*channel),
+		active:    make(map[jobKey]*job),
+		voids:     make(map[jobKey]struct{}),
+		nextDueMS: maxTime,
+	}
+	for _, load := range []func(reader) error{
+		m.loadCounters, m.names.load, m.loadGroups, m.loadQueues, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
+	} {
+		if err := load(view); err != nil {
+			return nil, fmt.Errorf("read back the partition's state: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// Generation is the current leadership, 0 before the first.
+func (m *Machine) Generation() uint64 { return m.counters.generation }
+
+// Apply applies one committed entry inside tx and returns its outcome, which
+// is valid until the next Apply. effects asks for what a leader has to act on;
+// a follower leaves it out and gets the results only. An entry that cannot be
+// read is an invariant: the replica stops.
+func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Outcome, err error) {
+	defer invariants.Recover(&err)
+	if err := m.entry.Decode(data); err != nil {
+		invariants.Failf("a committed entry cannot be read: %v", err)
+	}
+	m.tx = tx
+	m.out = newOutcome(effects, len(m.entry.Commands))
+	m.counters.timeMS = max(m.counters.timeMS, m.entry.TimeMS)
+	m.rotateDedupe()
+	for _, encoded := range m.entry.Commands {
+		m.out.Results = append(m.out.Results, m.execute(encoded))
+	}
+	m.fireTimers()
+	m.grantOffers()
+	m.writeBack()
+	m.out.NextDueMS = m.nextDueMS
+	m.tx = nil
+	return m.out, nil
+}
+
+// execute runs one command. The switch is exhaustive: a kind that this build
+// does not know stops the replica.
+func (m *Machine) execute(encoded []byte) command.Result {
+	prefix, r := command.ReadPrefix(encoded)
+	s := &m.scratch
+	switch prefix.Kind {
+	case command.KindLeaderStart:
+		s.start.Decode(&r)
+		return m.checked(&r, func() command.Result { return m.leaderStart(&s.start) })
+	case command.KindPublish:
+		s.publish.Decode(&r)
+		s.publish.Route = prefix.Route
+		return m.checked(&r, func() command.Result { return m.publish(&s.publish) })
+	case command.KindComplete:
+		s.complete.Decode(&r)
+		return m.checked(&r, func() command.Result { return m.complete(&s.complete) })
+	case command.KindFail:
+		s.fail.Decode(&r)
+		return m.checked(&r, func() command.Result { return m.fail(&s.fail) })
+	case command.KindRelease:
+		s.release.Decode(&r)
+		return m.checked(&r, func() command.Result { return m.release(&s.release) })
+	case command.KindExpire:
+		s.expire.Decode(&r)
+		return m.checked(&r, func() command.Result { return m.expire(&s.expire) })
+	case command.KindAck:
+		s.ack.Decode(&r)
+		return m.checked(&r, func() command.Result { return m.ack(&s.ack) })
+	case command.KindCancel:
+		s.cancel.Decode(&r)
+		return m.checked(&r, func() command.Result { return m.cancel(&s.cancel) })
+	case command.KindCheckpoint:
+		s.checkpoint.Decode(&r)
+		return m.checked(&r, func() command.Result { return m.checkpoint(&s.checkpoint) })
+	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas:
+		return refuse(command.BadRequest, "a meta command in a partition's log")
+	default:
+		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)
+		return command.Result{}
+	}
+}
+
+// checked runs a decoded command, unless its body could not be read: then it
+// is refused, on every replica alike.
+func (m *Machine) checked(r *command.Reader, run func() command.Result) command.Result {
+	if err := r.Err(); err != nil {
+		return refuse(command.BadRequest, "the command cannot be read: "+err.Error())
+	}
+	return run()
+}
+
+func refuse(reason command.Reason, message string) command.Result {
+	return command.Result{Reason: reason, Message: message}
+}
+
+// leaderStart begins a generation: offers of the one before are void.
+func (m *Machine) leaderStart(c *command.LeaderStart) command.Result {
+	counters := &m.counters
+	if counters.partitions == 0 {
+		counters.partition, counters.partitions, counters.epoch = c.Partition, c.Partitions, c.Epoch
+	}
+	invariants.Check(counters.partition == c.Partition && counters.partitions == c.Partitions,
+		"partition %d of %d got a leader of partition %d of %d",
+		counters.partition, counters.partitions, c.Partition, c.Partitions)
+	counters.generation++
+	if m.out.effects {
+		m.out.Started = m.started(c.Node)
+	}
+	return command.Result{Generation: counters.generation}
+}
+
+// owns tells whether a slot belongs to this partition.
+func (m *Machine) owns(slot uint32) bool {
+	return slot < command.Slots && m.counters.partitions > 0 &&
+		command.PartitionOf(slot, m.counters.partitions) == m.counters.partition
+}
+
+// writeBack writes the rows that an entry changes at most once.
+func (m *Machine) writeBack() {
+	for _, c := range m.dirty {
+		c.dirty = false
+		m.saveCursor(c)
+	}
+	m.dirty = m.dirty[:0]
+	for _, t := range m.noted {
+		t.noted = false
+		m.out.Backlogs = append(m.out.Backlogs, m.backlogOf(t))
+	}
+	m.noted = m.noted[:0]
+	if m.counters != m.saved {
+		m.set(keyCounters(m.scratch.key[:0]), m.counters.append(m.scratch.value[:0]))
+		m.saved = m.counters
+	}
+}
+
+func (m *Machine) loadCounters(from reader) error {
+	value, found, err := from.Get(keyCounters(nil))
+	if err != nil {
+		return err
+	}
+	m.counters = counters{nextPosition: 1, nextFence: 1, nextStream: 1, nextTenant: 1, nextChannel: 1, nextGroup: 1, nextQueue: 1}
+	if found {
+		m.counters.read(value)
+		m.saved = m.counters
+	}
+	return nil
+}
+
+// set, remove, get and scan are the transaction's, with failures as
+// invariants: a replica that cannot read or write its rows must not go on.
+func (m *Machine) set(key, value []byte) {
+	must(m.tx.Set(key, value))
+	m.scratch.key, m.scratch.value = key[:0], value[:0]
+}
+
+func (m *Machine) remove(key []byte) {
+	must(m.tx.Delete(key))
+	m.scratch.key = key[:0]
+}
+
+func (m *Machine) get(key []byte) ([]byte, bool) {
+	value, found, err := m.tx.Get(key)
+	must(err)
+	m.scratch.key = key[:0]
+	return value, found
+}
+
+func must(err error) {
+	invariants.Check(err == nil, "the partition's rows cannot be used: %v", err)
+}

@@ -1,0 +1,134 @@
+package fsm
+
+import (
+	"encoding/binary"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// describe adds an event and its marks to the lineage, and returns what its
+// attempts emitted.
+func (l *lineageReader) describe(e *event) ([]command.EventID, error) {
+	at := len(l.out.Events)
+	l.out.Events = append(l.out.Events, LineageEvent{
+		EventID: e.id.String(), Channel: e.Channel, Offset: e.id.Position, Key: e.Key, ClientID: e.ClientID,
+		IdempotencyKey: e.IdempotencyKey, CausationID: e.causationID(), Time: e.storedMS, Bytes: len(e.Payload.Bytes),
+	})
+	l.mark(e, Mark{Time: e.storedMS, Mark: "published", ClientID: e.ClientID})
+	emitted, completed, err := l.attempts(e)
+	if err != nil {
+		return nil, err
+	}
+	state, err := l.state(e, completed)
+	if err != nil {
+		return nil, err
+	}
+	l.out.Events[at].State = state
+	return emitted, l.acks(e)
+}
+
+func (l *lineageReader) mark(e *event, m Mark) {
+	m.EventID, m.Channel = e.id.String(), e.Channel
+	l.out.Marks = append(l.out.Marks, m)
+}
+
+// attempts adds the marks of the event's ended attempts.
+func (l *lineageReader) attempts(e *event) (emitted []command.EventID, completed bool, err error) {
+	prefix := appendU64([]byte{kindAttempt}, e.id.Position)
+	err = l.view.Scan(prefix, after(prefix), func(_, value []byte) (bool, error) {
+		row := readAttempt(append([]byte(nil), value...))
+		emitted = append(emitted, row.emitted...)
+		completed = completed || row.how == endCompleted
+		l.attempt(e, &row)
+		return true, nil
+	})
+	return emitted, completed, err
+}
+
+func (l *lineageReader) attempt(e *event, row *attemptRow) {
+	duration := row.endedMS - row.grantedMS
+	common := Mark{
+		Group: l.names.text(nameGroup, row.group), Worker: row.worker, Node: row.node, Attempt: row.attempt,
+	}
+	leased := common
+	leased.Time, leased.Mark = row.grantedMS, "leased"
+	l.mark(e, leased)
+	ended := common
+	ended.Time, ended.Mark, ended.DurationMS = row.endedMS, row.how.word(), &duration
+	ended.Code, ended.Message, ended.Detail, ended.Usage = row.code, row.message, row.detail, row.usage
+	l.mark(e, ended)
+	for _, id := range row.emitted {
+		l.mark(e, Mark{Time: row.endedMS, Mark: "emitted", Emitted: id.String()})
+	}
+	for _, n := range row.notified {
+		l.mark(e, Mark{Time: row.endedMS, Mark: "notified", ClientID: n.client, Name: n.name, Seq: n.seq})
+	}
+}
+
+// state is where the event stands now: the first of its groups that is not
+// through decides.
+func (l *lineageReader) state(e *event, completed bool) (string, error) {
+	for _, group := range l.groups[l.queues[e.id.Queue].channel] {
+		key := jobKey{group, e.id.Queue, e.id.Position}
+		for _, kind := range []byte{kindActive, kindParked} {
+			value, found, err := l.view.Get(keyJob(nil, kind, key))
+			if err != nil {
+				return "", err
+			}
+			if found {
+				var j jobRow
+				j.read(value)
+				l.standing(e, group, &j)
+				return j.state.String(), nil
+			}
+		}
+		value, found, err := l.view.Get(keyCursor(nil, group, e.id.Queue))
+		if err != nil {
+			return "", err
+		}
+		var c cursorRow
+		if found {
+			c.read(value)
+		}
+		if e.id.Position >= c.frontier {
+			return "waiting", nil
+		}
+	}
+	if completed {
+		return "completed", nil
+	}
+	return "waiting", nil
+}
+
+// standing adds the mark of a job that is leased, dead or canceled now.
+func (l *lineageReader) standing(e *event, group uint32, j *jobRow) {
+	m := Mark{Group: l.names.text(nameGroup, group), Attempt: j.attempt}
+	switch j.state {
+	case jobLeased:
+		m.Time, m.Mark, m.Worker, m.Node = j.grantedMS, "leased", j.holder.Worker, j.holder.Node
+	case jobDead:
+		m.Time, m.Mark, m.Message = j.dueMS, "dead", j.reason
+	case jobCanceled:
+		m.Time, m.Mark, m.Message = j.dueMS, "canceled", j.reason
+	case jobReady, jobDelayed:
+		return
+	}
+	l.mark(e, m)
+}
+
+// acks adds the delivered and acknowledged marks of what the event notified.
+func (l *lineageReader) acks(e *event) error {
+	prefix := appendU64([]byte{kindAck}, e.id.Position)
+	return l.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
+		var row ackRow
+		row.read(value)
+		m := Mark{ClientID: row.client, DeviceID: row.device, Name: row.name, Seq: binary.BigEndian.Uint64(key[17:])}
+		if row.deliveredMS > 0 {
+			m.Mark, m.Time = "delivered", row.deliveredMS
+			l.mark(e, m)
+		}
+		m.Mark, m.Time = "acknowledged", row.timeMS
+		l.mark(e, m)
+		return true, nil
+	})
+}

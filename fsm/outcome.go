@@ -1,0 +1,97 @@
+package fsm
+
+import "github.com/batonmq/baton/fsm/command"
+
+// Outcome is what an entry did: the answers to its commands, and what its
+// leader has to act on after the commit. Followers fill in Results only.
+type Outcome struct {
+	effects bool
+
+	// Results answer the entry's commands, in order.
+	Results []command.Result
+	// Grants are the jobs to push to workers.
+	Grants []Grant
+	// Ended are the leases that are over, for the lease clock.
+	Ended []Ended
+	// Canceling are leased jobs whose workers are to be told to stop.
+	Canceling []Canceling
+	// Notified are new notifications for attached clients.
+	Notified []Notified
+	// Acked are cursors that moved.
+	Acked []Acked
+	// Backlogs are the groups whose waiting work changed, with what waits now.
+	Backlogs []Backlog
+	// Started is set by a LeaderStart.
+	Started *Started
+	// NextDueMS is when the next timer is due, in Unix milliseconds, or far in
+	// the future.
+	NextDueMS int64
+}
+
+// Grant is a lease given to a subscription.
+type Grant struct {
+	Holder Holder
+	Job    command.Job
+}
+
+// Ended is a lease that is over.
+type Ended struct {
+	Lease  command.LeaseID
+	Holder Holder
+	// Lost means that the worker did not end it: it expired or was fenced.
+	Lost bool
+	// Reason is the word for the worker when Lost.
+	Reason string
+}
+
+// Canceling is a leased job that is to stop within GraceMS.
+type Canceling struct {
+	Lease   command.LeaseID
+	Holder  Holder
+	Reason  string
+	GraceMS uint64
+}
+
+// Notified is a new entry of a client's stream.
+type Notified struct {
+	Tenant, ClientID string
+	Notification     command.Notification
+}
+
+// Acked is a device's cursor that moved to Seq.
+type Acked struct {
+	Tenant, ClientID, DeviceID string
+	Seq                        uint64
+}
+
+// Backlog is how much of a group's work waits for credit.
+type Backlog struct {
+	Channel, Group string
+	// Tenants are the waiting tenants, with their counts.
+	Tenants []TenantBacklog
+}
+
+// TenantBacklog is one tenant's share of a Backlog.
+type TenantBacklog struct {
+	Tenant  string
+	Waiting uint64
+}
+
+// Lease is a lease in force.
+type Lease struct {
+	ID      command.LeaseID
+	Holder  Holder
+	LeaseMS uint32
+}
+
+// Started is the state a new leader begins with.
+type Started struct {
+	Node       string
+	Generation uint64
+	Leases     []Lease
+	Backlogs   []Backlog
+}
+
+func newOutcome(effects bool, commands int) *Outcome {
+	return &Outcome{effects: effects, Results: make([]command.Result, 0, commands)}
+}

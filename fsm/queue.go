@@ -1,0 +1,224 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// DefaultGroup is the group that every channel has from its first event.
+const DefaultGroup = "default"
+
+// Bounds of the window of upcoming events that a cursor keeps in memory.
+const (
+	upcomingLimit  = 256
+	upcomingRefill = 128
+)
+
+// queueName is what makes a sub-queue.
+type queueName struct{ channel, tenant, class uint32 }
+
+// queue is a sub-queue in memory.
+type queue struct {
+	id uint32
+	queueRow
+	cursors []*cursor
+	// dirty is whether enqueued changed in this entry: the first cursor's
+	// write-back saves the row.
+	dirty bool
+}
+
+// channel is a channel's groups, each with its fair turns.
+type channel struct {
+	id    uint32
+	turns []*turns
+}
+
+// cursor is a group's place in a sub-queue, and the work it has waiting there.
+type cursor struct {
+	cursorRow
+	turns *turns
+	queue *queue
+	// ready are the positions below the frontier that wait again, ascending.
+	ready []uint64
+	// upcoming is a window of the events at the frontier; complete means that
+	// nothing lies behind it.
+	upcoming []*event
+	complete bool
+	dirty    bool
+	// heapAt is the cursor's index among its turns, -1 while nothing waits.
+	heapAt int
+}
+
+// waiting is how much work the cursor has for credit.
+func (c *cursor) waiting() uint64 {
+	return c.queue.enqueued - c.consumed + uint64(len(c.ready))
+}
+
+// touch marks the cursor to be written back, and puts it in or out of turn.
+func (m *Machine) touch(c *cursor) {
+	if !c.dirty {
+		c.dirty = true
+		m.dirty = append(m.dirty, c)
+	}
+	c.turns.settle(c)
+}
+
+func (m *Machine) saveCursor(c *cursor) {
+	if c.queue.dirty {
+		c.queue.dirty = false
+		m.set(keyQueue(m.scratch.key[:0], c.queue.id), c.queue.append(m.scratch.value[:0]))
+	}
+	m.set(keyCursor(m.scratch.key[:0], c.turns.group, c.queue.id), c.cursorRow.append(m.scratch.value[:0]))
+	m.noteBacklog(c.turns)
+}
+
+// queueOf is the sub-queue of a channel, tenant and class, made when new.
+func (m *Machine) queueOf(channelName, tenant string, class uint32) *queue {
+	name := queueName{
+		channel: m.intern(nameChannel, channelName, &m.counters.nextChannel),
+		tenant:  m.intern(nameTenant, tenant, &m.counters.nextTenant),
+		class:   class,
+	}
+	if q := m.byName[name]; q != nil {
+		return q
+	}
+	q := m.addQueue(m.counters.nextQueue, queueRow{channel: name.channel, tenant: name.tenant, class: class})
+	m.counters.nextQueue++
+	q.dirty = true
+	return q
+}
+
+// addQueue puts a sub-queue in memory, with a cursor for each group of its
+// channel.
+func (m *Machine) addQueue(id uint32, row queueRow) *queue {
+	q := &queue{id: id, queueRow: row}
+	m.queues[id] = q
+	m.byName[queueName{row.channel, row.tenant, row.class}] = q
+	for _, t := range m.channelOf(row.channel).turns {
+		q.cursors = append(q.cursors, &cursor{
+			turns: t, queue: q, heapAt: -1, complete: row.enqueued == 0,
+		})
+	}
+	return q
+}
+
+// channelOf is a channel in memory; a new one has the default group.
+func (m *Machine) channelOf(id uint32) *channel {
+	if ch := m.channels[id]; ch != nil {
+		return ch
+	}
+	ch := &channel{id: id}
+	m.channels[id] = ch
+	group := m.intern(nameGroup, DefaultGroup, &m.counters.nextGroup)
+	ch.turns = append(ch.turns, newTurns(id, group))
+	m.set(keyGroup(m.scratch.key[:0], id, group), append(m.scratch.value[:0], rowVersion))
+	return ch
+}
+
+// enqueue adds a stored event to its sub-queue, at the end of every group's
+// work.
+func (m *Machine) enqueue(q *queue, e *event) {
+	q.enqueued++
+	q.dirty = true
+	for _, c := range q.cursors {
+		if c.complete && len(c.upcoming) < upcomingLimit {
+			c.upcoming = append(c.upcoming, e)
+		} else {
+			c.complete = false
+		}
+		m.touch(c)
+	}
+}
+
+// next is the event at the frontier, or nil when the sub-queue is through. It
+// reads a window ahead from the rows when memory has none.
+func (m *Machine) next(c *cursor) *event {
+	if len(c.upcoming) == 0 && !c.complete {
+		m.refill(c)
+	}
+	if len(c.upcoming) == 0 {
+		return nil
+	}
+	return c.upcoming[0]
+}
+
+func (m *Machine) refill(c *cursor) {
+	c.upcoming, c.complete = nil, true
+	q := c.queue
+	channelName := m.names.text(nameChannel, q.channel)
+	tenant := m.names.text(nameTenant, q.tenant)
+	from := keyEvent(nil, q.id, c.frontier)
+	must(m.tx.Scan(from, after(keyQueueEvents(q.id)), func(key, value []byte) (bool, error) {
+		if len(c.upcoming) == upcomingRefill {
+			c.complete = false
+			return false, nil
+		}
+		position := binary.BigEndian.Uint64(key[5:])
+		c.upcoming = append(c.upcoming, readEvent(value, m.eventID(q.id, position), channelName, tenant))
+		return true, nil
+	}))
+}
+
+// advance moves the frontier behind the event that next returned.
+func (m *Machine) advance(c *cursor) {
+	e := c.upcoming[0]
+	c.upcoming[0] = nil
+	c.upcoming = c.upcoming[1:]
+	c.frontier = e.id.Position + 1
+	c.consumed++
+	m.touch(c)
+}
+
+// makeReady puts a position below the frontier back in line.
+func (m *Machine) makeReady(c *cursor, position uint64) {
+	at, found := slices.BinarySearch(c.ready, position)
+	if !found {
+		c.ready = slices.Insert(c.ready, at, position)
+	}
+	m.touch(c)
+}
+
+// unready takes a position out of line again.
+func (m *Machine) unready(c *cursor, position uint64) {
+	if at, found := slices.BinarySearch(c.ready, position); found {
+		c.ready = slices.Delete(c.ready, at, at+1)
+	}
+	m.touch(c)
+}
+
+// cursorOf is the cursor of a group in a sub-queue, or nil.
+func (m *Machine) cursorOf(queueID, group uint32) *cursor {
+	if q := m.queues[queueID]; q != nil {
+		for _, c := range q.cursors {
+			if c.turns.group == group {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// loadEvent reads an event's row, or returns nil.
+func (m *Machine) loadEvent(queueID uint32, position uint64) *event {
+	q := m.queues[queueID]
+	if q == nil {
+		return nil
+	}
+	value, found := m.get(keyEvent(m.scratch.key[:0], queueID, position))
+	if !found {
+		return nil
+	}
+	return readEvent(value, m.eventID(queueID, position),
+		m.names.text(nameChannel, q.channel), m.names.text(nameTenant, q.tenant))
+}
+
+func (m *Machine) eventID(queueID uint32, position uint64) command.EventID {
+	return command.EventID{
+		Epoch: m.counters.epoch, Partition: uint16(m.counters.partition),
+		Queue: queueID, Position: position,
+	}
+}
+
+func keyQueueEvents(queueID uint32) []byte { return appendU32([]byte{kindEvent}, queueID) }

@@ -1,0 +1,206 @@
+package fsm
+
+import (
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/internal/invariants"
+)
+
+// openRow checks a row's version byte and returns a reader of the rest.
+func openRow(value []byte) command.Reader {
+	r := command.NewReader(value)
+	if version := r.Byte(); version != rowVersion {
+		invariants.Failf("a row has version %d, this build knows %d", version, rowVersion)
+	}
+	return r
+}
+
+func closeRow(r *command.Reader) {
+	invariants.Check(r.Err() == nil, "a row cannot be read: %v", r.Err())
+}
+
+// counters are the numbers of the partition that never go back.
+type counters struct {
+	epoch, partition, partitions                    uint32
+	nextTenant, nextChannel, nextGroup, nextQueue   uint32
+	nextPosition, nextFence, nextStream, generation uint64
+	timeMS                                          int64
+	// dedupeFloor is the first idempotency bucket that is still kept.
+	dedupeFloor uint32
+}
+
+func (c *counters) append(dst []byte) []byte {
+	dst = append(dst, rowVersion)
+	for _, v := range []uint32{c.epoch, c.partition, c.partitions, c.nextTenant, c.nextChannel, c.nextGroup, c.nextQueue} {
+		dst = command.AppendUint(dst, uint64(v))
+	}
+	for _, v := range []uint64{c.nextPosition, c.nextFence, c.nextStream, c.generation, uint64(c.timeMS)} {
+		dst = command.AppendUint(dst, v)
+	}
+	return command.AppendUint(dst, uint64(c.dedupeFloor))
+}
+
+func (c *counters) read(value []byte) {
+	r := openRow(value)
+	for _, v := range []*uint32{&c.epoch, &c.partition, &c.partitions, &c.nextTenant, &c.nextChannel, &c.nextGroup, &c.nextQueue} {
+		*v = uint32(r.Uint())
+	}
+	for _, v := range []*uint64{&c.nextPosition, &c.nextFence, &c.nextStream, &c.generation} {
+		*v = r.Uint()
+	}
+	c.timeMS = int64(r.Uint())
+	c.dedupeFloor = uint32(r.Uint())
+	closeRow(&r)
+}
+
+// queueRow is what a sub-queue is: the events of one tenant and class in one
+// channel.
+type queueRow struct {
+	channel, tenant, class uint32
+	// enqueued counts the events ever stored.
+	enqueued uint64
+}
+
+func (q *queueRow) append(dst []byte) []byte {
+	dst = append(dst, rowVersion)
+	dst = command.AppendUint(dst, uint64(q.channel))
+	dst = command.AppendUint(dst, uint64(q.tenant))
+	dst = command.AppendUint(dst, uint64(q.class))
+	return command.AppendUint(dst, q.enqueued)
+}
+
+func (q *queueRow) read(value []byte) {
+	r := openRow(value)
+	q.channel, q.tenant, q.class = uint32(r.Uint()), uint32(r.Uint()), uint32(r.Uint())
+	q.enqueued = r.Uint()
+	closeRow(&r)
+}
+
+// cursorRow is where a group stands in a sub-queue.
+type cursorRow struct {
+	// frontier is the first position not yet granted; below it an event is done
+	// unless it has a job row.
+	frontier uint64
+	// consumed counts the events the frontier has passed.
+	consumed uint64
+	// pass is the sub-queue's place in the fair turns, clock the group's virtual
+	// time at its last turn. See turns.
+	pass, clock uint64
+}
+
+func (c *cursorRow) append(dst []byte) []byte {
+	dst = append(dst, rowVersion)
+	dst = command.AppendUint(dst, c.frontier)
+	dst = command.AppendUint(dst, c.consumed)
+	dst = command.AppendUint(dst, c.pass)
+	return command.AppendUint(dst, c.clock)
+}
+
+func (c *cursorRow) read(value []byte) {
+	r := openRow(value)
+	c.frontier, c.consumed, c.pass, c.clock = r.Uint(), r.Uint(), r.Uint(), r.Uint()
+	closeRow(&r)
+}
+
+// jobState is where a job below the frontier stands.
+type jobState uint8
+
+const (
+	// jobLeased: a worker holds it.
+	jobLeased jobState = 1
+	// jobReady: it waits for credit again, before anything at the frontier.
+	jobReady jobState = 2
+	// jobDelayed: a timer will make it ready.
+	jobDelayed jobState = 3
+	// jobDead: its retries are over, or it failed for good.
+	jobDead jobState = 4
+	// jobCanceled: somebody stopped it.
+	jobCanceled jobState = 5
+)
+
+func (s jobState) String() string {
+	switch s {
+	case jobLeased:
+		return "leased"
+	case jobReady:
+		return "waiting"
+	case jobDelayed:
+		return "delayed"
+	case jobDead:
+		return "dead"
+	case jobCanceled:
+		return "canceled"
+	default:
+		return "unknown"
+	}
+}
+
+// Holder names the subscription that holds a lease.
+type Holder struct {
+	Node         string
+	Session      uint64
+	Subscription uint32
+	// Worker is the name the worker gave itself.
+	Worker string
+}
+
+// jobRow is one event's work in one group.
+type jobRow struct {
+	state jobState
+	// attempt is the number of the current or last grant; failures and losses
+	// count apart how attempts ended.
+	attempt, failures, losses uint32
+	fence                     uint64
+	holder                    Holder
+	grantedMS                 int64
+	leaseMS                   uint32
+	// canceling means that the worker was asked to stop: the next end is final.
+	canceling bool
+	// dueMS is when a delayed job becomes ready, a canceling one is fenced, or a
+	// dead or canceled one came to its end.
+	dueMS int64
+	// reason says why a dead or canceled job ended.
+	reason     string
+	checkpoint []byte
+}
+
+func (j *jobRow) append(dst []byte) []byte {
+	dst = append(dst, rowVersion, byte(j.state))
+	dst = command.AppendUint(dst, uint64(j.attempt))
+	dst = command.AppendUint(dst, uint64(j.failures))
+	dst = command.AppendUint(dst, uint64(j.losses))
+	dst = command.AppendUint(dst, j.fence)
+	dst = appendHolder(dst, &j.holder)
+	dst = command.AppendUint(dst, uint64(j.grantedMS))
+	dst = command.AppendUint(dst, uint64(j.leaseMS))
+	dst = command.AppendBool(dst, j.canceling)
+	dst = command.AppendUint(dst, uint64(j.dueMS))
+	dst = command.AppendString(dst, j.reason)
+	return command.AppendString(dst, j.checkpoint)
+}
+
+// read copies what it keeps.
+func (j *jobRow) read(value []byte) {
+	r := openRow(value)
+	j.state = jobState(r.Byte())
+	j.attempt, j.failures, j.losses = uint32(r.Uint()), uint32(r.Uint()), uint32(r.Uint())
+	j.fence = r.Uint()
+	j.holder = readHolder(&r)
+	j.grantedMS = int64(r.Uint())
+	j.leaseMS = uint32(r.Uint())
+	j.canceling = r.Bool()
+	j.dueMS = int64(r.Uint())
+	j.reason = r.String()
+	j.checkpoint = append([]byte(nil), r.Bytes()...)
+	closeRow(&r)
+}
+
+func appendHolder(dst []byte, h *Holder) []byte {
+	dst = command.AppendString(dst, h.Node)
+	dst = command.AppendUint(dst, h.Session)
+	dst = command.AppendUint(dst, uint64(h.Subscription))
+	return command.AppendString(dst, h.Worker)
+}
+
+func readHolder(r *command.Reader) Holder {
+	return Holder{Node: r.String(), Session: r.Uint(), Subscription: uint32(r.Uint()), Worker: r.String()}
+}

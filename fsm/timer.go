@@ -1,0 +1,81 @@
+package fsm
+
+import (
+	"encoding/binary"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// maxTimersPerEntry bounds how many timers one entry fires: what is left fires
+// in the next, which the leader proposes at once.
+const maxTimersPerEntry = 512
+
+// setTimer writes a timer; fence 0 makes a delayed job ready, another fences a
+// canceled lease.
+func (m *Machine) setTimer(dueMS int64, key jobKey, fence uint64) {
+	m.set(keyTimer(m.scratch.key[:0], dueMS, key), command.AppendUint(append(m.scratch.value[:0], rowVersion), fence))
+	m.nextDueMS = min(m.nextDueMS, dueMS)
+}
+
+type dueTimer struct {
+	dueMS int64
+	key   jobKey
+	fence uint64
+}
+
+// fireTimers fires what the entry's time has reached. nextDueMS never lies
+// behind the first timer's row; it may be early where a timer was removed, and a
+// look at the rows then sets it right.
+func (m *Machine) fireTimers() {
+	if m.counters.timeMS < m.nextDueMS {
+		return
+	}
+	var due []dueTimer
+	prefix := []byte{kindTimer}
+	m.nextDueMS = maxTime
+	must(m.tx.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
+		at := int64(binary.BigEndian.Uint64(key[1:]))
+		if at > m.counters.timeMS || len(due) == maxTimersPerEntry {
+			m.nextDueMS = at
+			return false, nil
+		}
+		r := openRow(value)
+		due = append(due, dueTimer{dueMS: at, key: readJobKey(key), fence: r.Uint()})
+		return true, nil
+	}))
+	for _, t := range due {
+		m.remove(keyTimer(m.scratch.key[:0], t.dueMS, t.key))
+		if t.fence == 0 {
+			m.wake(t.key)
+		} else {
+			m.fenceCanceled(t.key, t.fence)
+		}
+	}
+}
+
+// wake makes a delayed job ready.
+func (m *Machine) wake(key jobKey) {
+	value, found := m.get(keyJob(m.scratch.key[:0], kindParked, key))
+	if !found {
+		return
+	}
+	j := &job{key: key, cursor: m.cursorOf(key.queue, key.group)}
+	j.read(value)
+	e := m.loadEvent(key.queue, key.position)
+	if j.state != jobDelayed || j.cursor == nil || e == nil {
+		return
+	}
+	j.event = e.bare()
+	m.remove(keyJob(m.scratch.key[:0], kindParked, key))
+	m.requeue(j)
+}
+
+// fenceCanceled ends the lease of a worker that did not stop in time.
+func (m *Machine) fenceCanceled(key jobKey, fence uint64) {
+	j := m.active[key]
+	if j == nil || j.state != jobLeased || j.fence != fence || !j.canceling {
+		return
+	}
+	m.end(j, &attemptRow{how: endFenced, message: j.reason})
+	m.bury(j, jobCanceled, j.reason)
+}
