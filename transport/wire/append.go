@@ -54,7 +54,7 @@ func appendTristate(dst []byte, name string, t Tristate) []byte {
 
 // appendOptRaw leaves an absent value out.
 func appendOptRaw(dst []byte, name string, value Raw) []byte {
-	if value == nil {
+	if len(value) == 0 {
 		return dst
 	}
 	dst = append(dst, name...)

@@ -71,14 +71,7 @@ func CloseTableMarkdown() string {
 	for i := range closes {
 		line := &closes[i]
 		b.WriteString("| " + strconv.Itoa(int(line.Code)) + " | " + line.Name + " | " +
-			yesNo(line.Code.Reconnect()) + " | " + line.Meaning + " |\n")
+			strconv.FormatBool(line.Code.Reconnect()) + " | " + line.Meaning + " |\n")
 	}
 	return b.String()
-}
-
-func yesNo(yes bool) string {
-	if yes {
-		return "yes"
-	}
-	return "no"
 }

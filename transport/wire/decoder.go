@@ -35,7 +35,7 @@ func NewDecoder(side Side) *Decoder { return &Decoder{side: side} }
 
 // Reset begins a frame.
 func (d *Decoder) Reset(frame []byte) {
-	d.scanner.reset(frame)
+	d.begin(frame)
 	if cap(d.scratch) > maxScratch {
 		d.scratch = nil
 	}

@@ -3,11 +3,12 @@ package wire
 // Emit is an event that a finished job sends on, with the publish fields. What
 // it does not name it inherits from the job's event.
 type Emit struct {
+	EventFields
+
 	ClientID []byte
 	// Tenant is read from the body of an HTTP publish only; a job's emits carry
 	// the job's tenant.
 	Tenant []byte
-	EventFields
 }
 
 func (m *Emit) reset() {

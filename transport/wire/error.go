@@ -25,7 +25,7 @@ func (m *Error) set(d *Decoder, field uint8) {
 		if d.uint(&code); code > 999 {
 			d.refuse("must be an HTTP status")
 		}
-		m.Code = int(code) //nolint:gosec // refused if it does not fit
+		m.Code = int(code)
 	case fieldReason:
 		var reason []byte
 		d.text(&reason, MaxReasonBytes)
@@ -51,9 +51,7 @@ func AppendError(dst []byte, m *Error) []byte {
 	}
 	dst = append(dst, `,"code":`...)
 	dst = strconv.AppendInt(dst, int64(m.Code), 10)
-	dst = append(dst, `,"reason":"`...)
-	dst = append(dst, m.Reason...)
-	dst = append(dst, '"')
+	dst = appendText(dst, `,"reason":`, []byte(m.Reason))
 	dst = appendText(dst, `,"message":`, m.Message)
 	dst = append(dst, `,"retryable":`...)
 	dst = strconv.AppendBool(dst, m.Retryable)

@@ -110,7 +110,7 @@ func ErrorTableMarkdown() string {
 	for i := range reasons {
 		line := &reasons[i]
 		b.WriteString("| " + strconv.Itoa(line.Code) + " | `" + string(line.Reason) + "` | " +
-			yesNo(line.Retryable) + " | " + line.Meaning + " |\n")
+			strconv.FormatBool(line.Retryable) + " | " + line.Meaning + " |\n")
 	}
 	return b.String()
 }

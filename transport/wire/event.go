@@ -3,13 +3,14 @@ package wire
 // Event is one event of a followed channel: the publish fields, and where and
 // when it was stored.
 type Event struct {
+	EventFields
+
 	Subscription []byte
 	Cursor       []byte
 	EventID      []byte
 	ClientID     []byte
 	Tenant       []byte
 	Time         int64 // Unix milliseconds.
-	EventFields
 }
 
 func (m *Event) reset() {

@@ -47,76 +47,6 @@ type body interface {
 	check(d *Decoder)
 }
 
-//nolint:revive,funlen // one case per type
-func (m *Message) body(t Type) body {
-	switch t {
-	case TypeHello:
-		return &m.Hello
-	case TypeWelcome:
-		return &m.Welcome
-	case TypeReady:
-		return &m.Ready
-	case TypeBye:
-		return &m.Bye
-	case TypePing:
-		return &m.Ping
-	case TypePong:
-		return &m.Pong
-	case TypeAuth:
-		return &m.Auth
-	case TypePublish:
-		return &m.Publish
-	case TypeOK:
-		return &m.OK
-	case TypeError:
-		return &m.Error
-	case TypeNotify:
-		return &m.Notify
-	case TypeAck:
-		return &m.Ack
-	case TypeGap:
-		return &m.Gap
-	case TypeSynced:
-		return &m.Synced
-	case TypeSubscribe:
-		return &m.Subscribe
-	case TypeCredit:
-		return &m.Credit
-	case TypeJob:
-		return &m.Job
-	case TypeRenew:
-		return &m.Renew
-	case TypeRenewed:
-		return &m.Renewed
-	case TypeComplete:
-		return &m.Complete
-	case TypeFail:
-		return &m.Fail
-	case TypeRelease:
-		return &m.Release
-	case TypePark:
-		return &m.Park
-	case TypeCancel:
-		return &m.Cancel
-	case TypeUnsubscribe:
-		return &m.Unsubscribe
-	case TypeFollow:
-		return &m.Follow
-	case TypeEvent:
-		return &m.Event
-	case TypeCommit:
-		return &m.Commit
-	case TypeChunk:
-		return &m.Chunk
-	case TypeReset:
-		return &m.Reset
-	case TypeRead:
-		return &m.Read
-	case TypeUnknown:
-	}
-	return nil
-}
-
 // Append appends the message that Type names as one JSON object, without a
 // newline. A message without a type appends nothing.
 //
@@ -188,4 +118,74 @@ func (m *Message) Append(dst []byte) []byte {
 	case TypeUnknown:
 	}
 	return dst
+}
+
+//nolint:revive,funlen // one case per type
+func (m *Message) body(t Type) body {
+	switch t {
+	case TypeHello:
+		return &m.Hello
+	case TypeWelcome:
+		return &m.Welcome
+	case TypeReady:
+		return &m.Ready
+	case TypeBye:
+		return &m.Bye
+	case TypePing:
+		return &m.Ping
+	case TypePong:
+		return &m.Pong
+	case TypeAuth:
+		return &m.Auth
+	case TypePublish:
+		return &m.Publish
+	case TypeOK:
+		return &m.OK
+	case TypeError:
+		return &m.Error
+	case TypeNotify:
+		return &m.Notify
+	case TypeAck:
+		return &m.Ack
+	case TypeGap:
+		return &m.Gap
+	case TypeSynced:
+		return &m.Synced
+	case TypeSubscribe:
+		return &m.Subscribe
+	case TypeCredit:
+		return &m.Credit
+	case TypeJob:
+		return &m.Job
+	case TypeRenew:
+		return &m.Renew
+	case TypeRenewed:
+		return &m.Renewed
+	case TypeComplete:
+		return &m.Complete
+	case TypeFail:
+		return &m.Fail
+	case TypeRelease:
+		return &m.Release
+	case TypePark:
+		return &m.Park
+	case TypeCancel:
+		return &m.Cancel
+	case TypeUnsubscribe:
+		return &m.Unsubscribe
+	case TypeFollow:
+		return &m.Follow
+	case TypeEvent:
+		return &m.Event
+	case TypeCommit:
+		return &m.Commit
+	case TypeChunk:
+		return &m.Chunk
+	case TypeReset:
+		return &m.Reset
+	case TypeRead:
+		return &m.Read
+	case TypeUnknown:
+	}
+	return nil
 }

@@ -73,6 +73,9 @@ func (d *Decoder) needPayload(p *Payload) {
 func appendPayload(dst []byte, p *Payload) []byte {
 	switch p.Kind {
 	case PayloadJSON:
+		if len(p.Bytes) == 0 {
+			return dst // No JSON value is empty.
+		}
 		dst = append(dst, `,"data":`...)
 		return append(dst, p.Bytes...)
 	case PayloadBytes:

@@ -2,8 +2,9 @@ package wire
 
 // Publish stores an event in a channel. Answered by OK or Error.
 type Publish struct {
-	ID uint64
 	EventFields
+
+	ID uint64
 }
 
 func (m *Publish) reset() {

@@ -16,7 +16,7 @@ type scanner struct {
 	problem string
 }
 
-func (s *scanner) reset(buf []byte) { *s = scanner{buf: buf} }
+func (s *scanner) begin(buf []byte) { *s = scanner{buf: buf} }
 
 // malformed records the first syntax error. It answers false, for its callers
 // to return.
@@ -146,7 +146,9 @@ func (s *scanner) quoted() (span []byte, escaped, ok bool) {
 			return nil, false, s.malformed("a control character in a string")
 		default:
 			ascii = ascii && c < utf8.RuneSelf
-			i++
+			for i++; i < len(buf) && buf[i] >= utf8.RuneSelf; i++ {
+				ascii = false
+			}
 		}
 	}
 }
@@ -224,30 +226,13 @@ func (s *scanner) literal(word string) bool {
 
 // skip consumes one value of any kind.
 func (s *scanner) skip() bool {
-	var ok bool
 	switch c := s.peek(); c {
 	case '{':
-		if !s.enter() {
-			return false
-		}
-		for n := 0; s.more(n, '}'); n++ {
-			if _, _, ok = s.key(); !ok || !s.skip() {
-				return false
-			}
-		}
-		return s.problem == ""
+		return s.skipObject()
 	case '[':
-		if !s.enter() {
-			return false
-		}
-		for n := 0; s.more(n, ']'); n++ {
-			if !s.skip() {
-				return false
-			}
-		}
-		return s.problem == ""
+		return s.skipArray()
 	case '"':
-		_, _, ok = s.quoted()
+		_, _, ok := s.quoted()
 		return ok
 	case 't':
 		return s.literal("true")
@@ -259,9 +244,33 @@ func (s *scanner) skip() bool {
 		if c != '-' && c-'0' > 9 {
 			return s.malformed("expected a value")
 		}
-		_, ok = s.number()
+		_, ok := s.number()
 		return ok
 	}
+}
+
+func (s *scanner) skipObject() bool {
+	if !s.enter() {
+		return false
+	}
+	for n := 0; s.more(n, '}'); n++ {
+		if _, _, ok := s.key(); !ok || !s.skip() {
+			return false
+		}
+	}
+	return s.problem == ""
+}
+
+func (s *scanner) skipArray() bool {
+	if !s.enter() {
+		return false
+	}
+	for n := 0; s.more(n, ']'); n++ {
+		if !s.skip() {
+			return false
+		}
+	}
+	return s.problem == ""
 }
 
 // value consumes one value of any kind and answers its bytes, without the

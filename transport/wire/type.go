@@ -107,7 +107,7 @@ func (t Type) SentBy(side Side) bool { return t < typeCount && types[t].side&sid
 
 // typeOf is the type of a name, TypeUnknown if there is none.
 //
-//nolint:revive // one flat switch: the compiler makes a binary search of it
+//nolint:revive,funlen // one flat switch: the compiler makes a binary search of it
 func typeOf(name []byte) Type {
 	switch string(name) {
 	case "hello":

@@ -174,7 +174,7 @@ func (d *Decoder) uint(dst *uint64) {
 func (d *Decoder) millis(dst *int64) {
 	var n uint64
 	d.uint(&n)
-	*dst = int64(n) //nolint:gosec // below 2^53
+	*dst = int64(n)
 }
 
 // integer is the value of a number that is written as a plain integer from 0

@@ -56,7 +56,7 @@ func (m *EventFields) setNumber(d *Decoder, field uint8) {
 		if d.uint(&n); n > MaxPriority {
 			d.refuse("must be an integer from 0 to 255")
 		}
-		m.Priority = uint8(n) //nolint:gosec // refused if it does not fit
+		m.Priority = uint8(n)
 	case fieldDelayMs:
 		d.millis(&m.DelayMs)
 	case fieldDeliverAt:
