@@ -29,8 +29,8 @@ func (m *Bye) set(d *Decoder, field uint8) {
 }
 
 func (m *Bye) check(d *Decoder) {
-	if d.side == FromServer {
-		d.need(fieldReason, fieldReconnect)
+	if d.side == FromServer && len(m.Reason) == 0 {
+		d.missing(fieldReason)
 	}
 }
 

@@ -38,7 +38,9 @@ func (m *Cancel) set(d *Decoder, field uint8) {
 
 func (m *Cancel) check(d *Decoder) {
 	if d.side == FromServer {
-		d.need(fieldLease)
+		if len(m.Lease) == 0 {
+			d.missing(fieldLease)
+		}
 		return
 	}
 	m.Lease, m.GraceMs = nil, 0

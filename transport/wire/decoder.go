@@ -92,14 +92,16 @@ func (d *Decoder) Body(body []byte, m *Emit) error {
 		d.malformed("the body must be a JSON object")
 		return d.malformedError()
 	}
+	start := d.pos
 	d.object(m)
-	if d.problem == "" && d.fault.text == "" && d.peek() == 0 && d.pos == len(d.buf) {
-		return nil
+	if d.problem != "" || d.fault.text != "" {
+		return d.refused(start, TypePublish)
 	}
-	if d.problem == "" && d.fault.text == "" {
-		d.malformed("more than one value")
+	if d.peek() != 0 || d.pos < len(d.buf) {
+		d.malformed("something follows the body")
+		return d.malformedError()
 	}
-	return d.refused(0, TypePublish)
+	return nil
 }
 
 // leadingType reads the type where writers put it: as the first field. The

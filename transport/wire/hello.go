@@ -81,7 +81,7 @@ func (r *Resume) reset() { *r = Resume{Kind: ResumeAfter} }
 func (r *Resume) set(d *Decoder, field uint8) {
 	switch field {
 	case fieldEpoch:
-		d.opaque(&r.Epoch)
+		d.text(&r.Epoch, MaxOpaqueBytes)
 	case fieldSeq:
 		d.uint(&r.Seq)
 	default:

@@ -51,8 +51,14 @@ func limitText(limit int) string {
 	}
 }
 
-// opaque reads what the server made up and the client hands back.
-func (d *Decoder) opaque(dst *[]byte) { d.text(dst, MaxOpaqueBytes) }
+// opaque reads what the server made up and the client hands back, which is
+// never empty.
+func (d *Decoder) opaque(dst *[]byte) {
+	d.text(dst, MaxOpaqueBytes)
+	if d.side == FromClient && d.fault.text == "" && len(*dst) == 0 {
+		d.refuse("must not be empty")
+	}
+}
 
 // name reads the name of a channel or a group.
 func (d *Decoder) name(dst *[]byte) {
