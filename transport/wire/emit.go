@@ -7,7 +7,7 @@ type Emit struct {
 
 	ClientID []byte
 	// Tenant is read from the body of an HTTP publish only; a job's emits carry
-	// the job's tenant.
+	// the job's tenant and are refused when they name one.
 	Tenant []byte
 }
 
@@ -23,6 +23,8 @@ func (m *Emit) set(d *Decoder, field uint8) {
 		d.text(&m.ClientID, MaxClientIDBytes)
 	case field == fieldTenant && d.depth == 1:
 		d.text(&m.Tenant, MaxClientIDBytes)
+	case field == fieldTenant:
+		d.refuse("is the job's: an emit cannot name it")
 	default:
 		m.EventFields.set(d, field)
 	}

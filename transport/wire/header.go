@@ -60,7 +60,13 @@ func appendOptHeaders(dst []byte, headers []Header) []byte {
 	if len(headers) == 0 {
 		return dst
 	}
-	dst = append(dst, `,"headers":{`...)
+	dst = append(dst, `,"headers":`...)
+	return AppendHeaders(dst, headers)
+}
+
+// AppendHeaders appends headers as a JSON object of strings.
+func AppendHeaders(dst []byte, headers []Header) []byte {
+	dst = append(dst, '{')
 	for i := range headers {
 		if i > 0 {
 			dst = append(dst, ',')

@@ -84,7 +84,11 @@ func (m *Job) check(d *Decoder) {
 }
 
 // AppendJob appends m as one JSON object.
-func AppendJob(dst []byte, m *Job) []byte {
+func AppendJob(dst []byte, m *Job) []byte { return AppendJobRaw(dst, m, nil) }
+
+// AppendJobRaw is AppendJob for headers that are encoded already, by
+// AppendHeaders; m.Headers must be empty then.
+func AppendJobRaw(dst []byte, m *Job, rawHeaders Raw) []byte {
 	dst = appendText(dst, `{"type":"job","subscription":`, m.Subscription)
 	dst = appendText(dst, `,"lease":`, m.Lease)
 	dst = appendUint(dst, `,"fence":`, m.Fence)
@@ -100,6 +104,7 @@ func AppendJob(dst []byte, m *Job) []byte {
 	dst = appendOptText(dst, `,"client_id":`, m.ClientID)
 	dst = appendText(dst, `,"tenant":`, m.Tenant)
 	dst = appendOptHeaders(dst, m.Headers)
+	dst = appendOptRaw(dst, `,"headers":`, rawHeaders)
 	dst = appendOptText(dst, `,"run":`, m.Run)
 	dst = appendOptText(dst, `,"step":`, m.Step)
 	dst = appendOptRaw(dst, `,"checkpoint":`, m.Checkpoint)
