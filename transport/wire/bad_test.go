@@ -123,6 +123,10 @@ func TestBadInput(t *testing.T) {
 		{`{"type":"complete","id":1,"lease":"l","emit":[{"channel":"a","data":1},{"data":1}]}`, ErrBadField, "emit[1].channel is missing", 1},
 		{`{"type":"complete","id":1,"lease":"l","emit":[{"channel":"a"}]}`, ErrBadField, "emit[0].data is missing", 1},
 		{
+			`{"type":"complete","id":1,"lease":"l","emit":[{"channel":"a","data":1,"tenant":"b"}]}`, ErrBadField,
+			"emit[0].tenant is the job's: an emit cannot name it", 1,
+		},
+		{
 			`{"type":"complete","lease":"l","emit":[` + list(257, `{"channel":"a","data":1}`) + `],"id":1}`, ErrBadField,
 			"emit must have at most 256 events", 1,
 		},
@@ -227,6 +231,46 @@ func TestBody(t *testing.T) {
 	} {
 		if err := d.Body([]byte(body), &m); !errors.Is(err, kind) {
 			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+// TestRawHeaders: headers that are encoded already make the same job.
+func TestRawHeaders(t *testing.T) {
+	job := Job{Lease: b("l"), Payload: jsonData("1")}
+	raw := AppendJobRaw(nil, &job, AppendHeaders(nil, []Header{{Name: b("a"), Value: b("1\n")}}))
+	job.Headers = []Header{{Name: b("a"), Value: b("1\n")}}
+	if want := AppendJob(nil, &job); string(raw) != string(want) {
+		t.Errorf("%s, want\n%s", raw, want)
+	}
+}
+
+// TestTristate is what a boolean means that may be absent.
+func TestTristate(t *testing.T) {
+	if !Unset.Or(true) || Unset.Or(false) || No.Or(true) || !Yes.Or(false) {
+		t.Error("a fallback is for Unset only")
+	}
+}
+
+// TestServerRefusals: a client reads its server's messages as strictly.
+func TestServerRefusals(t *testing.T) {
+	for frame, text := range map[string]string{
+		`{"type":"publish","id":1}`:                                  `unknown type "publish"`,
+		`{"type":"bye","reconnect":true}`:                            "reason is missing",
+		`{"type":"cancel","reason":"r"}`:                             "lease is missing",
+		`{"type":"gap","from":1,"to":2,"reason":"bored"}`:            `reason must be "trimmed" or "epoch"`,
+		`{"type":"welcome","session":"s","resumed":"half"}`:          `resumed must be "full", "partial" or "none"`,
+		`{"type":"welcome","session":"s","limits":{"window":-1}}`:    "limits.window must be an integer from 0 to 2^53-1",
+		`{"type":"welcome","session":"s","nodes":["a",1]}`:           "nodes must be a string",
+		`{"type":"ok","id":1,"events":["a",false]}`:                  "events must be a string",
+		`{"type":"renewed","leases":[{"lease":"l"}],"lost":[]}`:      "leases[0].lease_ms is missing",
+		`{"type":"error","code":1000,"reason":"x"}`:                  "code must be an HTTP status",
+		`{"type":"error","code":503,"reason":"x","retryable":"yes"}`: "retryable must be true or false",
+	} {
+		d, m := NewDecoder(FromServer), new(Message)
+		d.Reset([]byte(frame))
+		if err := d.Next(m); err == nil || err.Error() != text {
+			t.Errorf("%s:\n%v, want\n%s", frame, err, text)
 		}
 	}
 }

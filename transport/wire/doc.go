@@ -85,6 +85,8 @@
 // is a string. Channels and groups are 1 to 255 of [A-Za-z0-9._-]. Lengths and
 // counts are in limits.go, errors in errors.go, close codes in close.go.
 //
+// An emit cannot name a tenant: it has the job's.
+//
 // # Strictness
 //
 // JSON is RFC 8259 to the letter: valid UTF-8, no byte order mark, at most 128

@@ -241,7 +241,7 @@ func mergeInto(dst, src reflect.Value) {
 
 // sameValue is reflect.DeepEqual, to which a nil and an empty slice are the same.
 func sameValue(x, y reflect.Value) bool {
-	switch x.Kind() {
+	switch x.Kind() { //nolint:exhaustive // the rest compares by itself
 	case reflect.Struct:
 		for i := range x.NumField() {
 			if !sameValue(x.Field(i), y.Field(i)) {

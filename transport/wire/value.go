@@ -74,7 +74,6 @@ func (d *Decoder) name(dst *[]byte) {
 
 // texts reads a list of strings.
 func (d *Decoder) texts(dst *[][]byte) {
-	f := d.field
 	if !d.array() {
 		return
 	}
@@ -86,7 +85,6 @@ func (d *Decoder) texts(dst *[][]byte) {
 		var text []byte
 		d.text(&text, MaxReasonBytes)
 		*dst = append(*dst, text)
-		d.field = f
 	}
 }
 
