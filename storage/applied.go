@@ -21,20 +21,19 @@ type Applied struct {
 
 const appliedRowBytes = 1 + 3*8
 
-// putApplied adds the applied row to a batch, and the configuration row when it changed.
-func putApplied(b *pebble.Batch, group, epoch uint32, a Applied, configurationToo bool) error {
+// putApplied adds the applied row to a batch.
+func putApplied(b *pebble.Batch, group, epoch uint32, a Applied) error {
 	row := make([]byte, 0, appliedRowBytes)
 	row = append(row, rowVersion)
 	row = binary.BigEndian.AppendUint64(row, a.Index)
 	row = binary.BigEndian.AppendUint64(row, a.Term)
 	row = binary.BigEndian.AppendUint64(row, a.Chain)
-	if err := b.Set(epochKey(kindApplied, group, epoch), row, nil); err != nil {
-		return wrap("set applied row", err)
-	}
-	if !configurationToo {
-		return nil
-	}
-	row = binary.BigEndian.AppendUint64([]byte{rowVersion}, a.ConfigurationIndex)
+	return wrap("set applied row", b.Set(epochKey(kindApplied, group, epoch), row, nil))
+}
+
+// putConfiguration adds the configuration row, which seldom changes.
+func putConfiguration(b *pebble.Batch, group, epoch uint32, a Applied) error {
+	row := binary.BigEndian.AppendUint64([]byte{rowVersion}, a.ConfigurationIndex)
 	row = append(row, a.Configuration...)
 	return wrap("set configuration row", b.Set(epochKey(kindConfiguration, group, epoch), row, nil))
 }

@@ -25,16 +25,15 @@ type Log struct {
 
 	// bounds are both 0 when the log is empty.
 	bounds struct {
-		sync.RWMutex
-
+		mu          sync.RWMutex
 		first, last uint64
 	}
 }
 
 // Log returns the log of a group, the same one for every caller.
 func (s *Store) Log(group uint32) (*Log, error) {
-	s.logs.Lock()
-	defer s.logs.Unlock()
+	s.logs.mu.Lock()
+	defer s.logs.mu.Unlock()
 	if l := s.logs.byGroup[group]; l != nil {
 		return l, nil
 	}
@@ -48,8 +47,8 @@ func (s *Store) Log(group uint32) (*Log, error) {
 
 // Bounds returns the first and last index; both are 0 when the log is empty.
 func (l *Log) Bounds() (first, last uint64) {
-	l.bounds.RLock()
-	defer l.bounds.RUnlock()
+	l.bounds.mu.RLock()
+	defer l.bounds.mu.RUnlock()
 	return l.bounds.first, l.bounds.last
 }
 
@@ -136,8 +135,8 @@ func (l *Log) DeleteRange(from, to uint64) error {
 }
 
 func (l *Log) setBounds(first, last uint64) {
-	l.bounds.Lock()
-	defer l.bounds.Unlock()
+	l.bounds.mu.Lock()
+	defer l.bounds.mu.Unlock()
 	l.bounds.first, l.bounds.last = first, last
 }
 

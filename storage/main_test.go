@@ -2,13 +2,15 @@ package storage
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/batonmq/baton/internal/invariants"
 )
 
+// TestMain finds goroutines that nobody waited for.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // openTest opens a store that fails the test when it fails.
@@ -34,9 +36,7 @@ func closeTest(tb testing.TB, c interface{ Close() error }) {
 }
 
 func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
+	invariants.Check(err == nil, "a test's setup works: %v", err)
 	return value
 }
 
@@ -48,16 +48,15 @@ func check(tb testing.TB, err error) {
 }
 
 // put commits rows key=value as one entry.
-func put(tb testing.TB, st *State, index uint64, rows ...string) uint64 {
+func put(tb testing.TB, st *State, index uint64, rows ...string) {
 	tb.Helper()
 	tx := st.Begin()
 	tx.BeginEntry(index, 1)
 	for i := 0; i < len(rows); i += 2 {
 		check(tb, tx.Set([]byte(rows[i]), []byte(rows[i+1])))
 	}
-	chain := tx.EndEntry()
+	tx.EndEntry()
 	check(tb, tx.Commit())
-	return chain
 }
 
 // dump returns all rows of a view as one string.
@@ -80,5 +79,3 @@ func logRows(from, to uint64, tag string) []LogRow {
 	}
 	return rows
 }
-
-func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

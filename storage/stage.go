@@ -34,8 +34,8 @@ type Staged struct {
 
 // StageWriter starts to receive a snapshot stream.
 func (st *State) StageWriter() (*StageWriter, error) {
-	st.live.Lock()
-	defer st.live.Unlock()
+	st.live.mu.Lock()
+	defer st.live.mu.Unlock()
 	if err := st.dropStage(); err != nil {
 		return nil, err
 	}
@@ -75,7 +75,10 @@ func (w *StageWriter) Write(p []byte) (int, error) {
 func (w *StageWriter) Finish() (*Staged, error) {
 	err := w.decoder.finish()
 	if err == nil {
-		err = putApplied(w.batch, w.state.group, w.epoch, w.applied, true)
+		err = putApplied(w.batch, w.state.group, w.epoch, w.applied)
+	}
+	if err == nil {
+		err = putConfiguration(w.batch, w.state.group, w.epoch, w.applied)
 	}
 	if err == nil {
 		err = w.flush()
@@ -88,8 +91,8 @@ func (w *StageWriter) Finish() (*Staged, error) {
 
 // Abort removes what was received.
 func (w *StageWriter) Abort() error {
-	w.state.live.Lock()
-	defer w.state.live.Unlock()
+	w.state.live.mu.Lock()
+	defer w.state.live.mu.Unlock()
 	if w.state.live.stage != w {
 		return nil
 	}
@@ -116,8 +119,8 @@ func (s *Staged) Commit() error {
 	}
 	log.writing.Lock()
 	defer log.writing.Unlock()
-	st.live.Lock()
-	defer st.live.Unlock()
+	st.live.mu.Lock()
+	defer st.live.mu.Unlock()
 	invariants.Check(!st.tx.open, "group %d: no snapshot is installed during a transaction", st.group)
 	if st.live.stage != w {
 		return fmt.Errorf("install snapshot of group %d: %w", st.group, ErrSuperseded)
@@ -144,8 +147,8 @@ func (w *StageWriter) row(key, value []byte) error {
 // flush holds the lock while it writes, so that no row of a superseded writer
 // can arrive after its epoch was removed.
 func (w *StageWriter) flush() error {
-	w.state.live.Lock()
-	defer w.state.live.Unlock()
+	w.state.live.mu.Lock()
+	defer w.state.live.mu.Unlock()
 	if w.state.live.stage != w {
 		return ErrSuperseded
 	}

@@ -22,8 +22,7 @@ type State struct {
 	tx Tx
 
 	live struct {
-		sync.Mutex
-
+		mu sync.Mutex
 		// epoch and applied are what Pebble holds: whoever writes them there holds
 		// the lock meanwhile, so a view taken under it has both of one moment.
 		epoch   uint32
@@ -82,16 +81,16 @@ func (s *Store) DropGroup(group uint32) error {
 
 // Applied returns how far the state has come, as of the last commit.
 func (st *State) Applied() Applied {
-	st.live.Lock()
-	defer st.live.Unlock()
+	st.live.mu.Lock()
+	defer st.live.mu.Unlock()
 	return st.live.applied
 }
 
 // Epoch returns the physical epoch of the rows. It rises with every installed
 // snapshot and means nothing outside this package.
 func (st *State) Epoch() uint32 {
-	st.live.Lock()
-	defer st.live.Unlock()
+	st.live.mu.Lock()
+	defer st.live.mu.Unlock()
 	return st.live.epoch
 }
 
@@ -102,16 +101,16 @@ func (st *State) Group() uint32 { return st.group }
 // next one begins.
 func (st *State) Begin() *Tx {
 	invariants.Check(!st.tx.open, "group %d has one transaction at a time", st.group)
-	st.live.Lock()
-	defer st.live.Unlock()
+	st.live.mu.Lock()
+	defer st.live.mu.Unlock()
 	st.tx.begin(st.live.epoch, st.live.applied)
 	return &st.tx
 }
 
 // View pins the rows as they are now. It must be closed.
 func (st *State) View() *View {
-	st.live.Lock()
-	defer st.live.Unlock()
+	st.live.mu.Lock()
+	defer st.live.mu.Unlock()
 	return &View{
 		store:    st.store,
 		snapshot: st.store.db.NewSnapshot(),

@@ -6,6 +6,7 @@ import (
 	"testing"
 )
 
+// TestTransactionReadsItsOwnWrites covers point reads, scans and views.
 func TestTransactionReadsItsOwnWrites(t *testing.T) {
 	s := openTest(t, NewCrashFS())
 	defer closeTest(t, s)
@@ -58,6 +59,7 @@ func scanned(tb testing.TB, tx *Tx, from, to string) string {
 	return b.String()
 }
 
+// TestNestedScans pins what a scan sees of writes made during it.
 func TestNestedScans(t *testing.T) {
 	s := openTest(t, NewCrashFS())
 	defer closeTest(t, s)
@@ -87,6 +89,7 @@ func TestNestedScans(t *testing.T) {
 	}
 }
 
+// TestGroupsAndEpochsAreApart drops one group and keeps its neighbor.
 func TestGroupsAndEpochsAreApart(t *testing.T) {
 	fs := NewCrashFS()
 	s := openTest(t, fs)
@@ -112,6 +115,7 @@ func TestGroupsAndEpochsAreApart(t *testing.T) {
 	}
 }
 
+// TestConfigurationIsPartOfApplied keeps a configuration through later commits and a restart.
 func TestConfigurationIsPartOfApplied(t *testing.T) {
 	fs := NewCrashFS()
 	s := openTest(t, fs)
@@ -132,6 +136,7 @@ func TestConfigurationIsPartOfApplied(t *testing.T) {
 	}
 }
 
+// TestOversizeRowsAreRefused keeps every row within what a snapshot stream can carry.
 func TestOversizeRowsAreRefused(t *testing.T) {
 	s := openTest(t, NewCrashFS())
 	defer closeTest(t, s)
@@ -143,6 +148,7 @@ func TestOversizeRowsAreRefused(t *testing.T) {
 	}
 }
 
+// TestLocalRowsAndIncarnation survives a crash that loses everything unsynced.
 func TestLocalRowsAndIncarnation(t *testing.T) {
 	fs := NewCrashFS()
 	s := openTest(t, fs)

@@ -26,8 +26,7 @@ type Store struct {
 	closed atomic.Bool
 
 	logs struct {
-		sync.Mutex
-
+		mu      sync.Mutex
 		byGroup map[uint32]*Log
 	}
 }
@@ -67,7 +66,7 @@ func (s *Store) WALStall() time.Duration { return s.wal.stall() }
 
 // commit applies a batch. Every write of this package goes through here.
 func (s *Store) commit(b *pebble.Batch, o *pebble.WriteOptions) (err error) {
-	if err := s.usable(); err != nil {
+	if err = s.usable(); err != nil {
 		return err
 	}
 	defer func() {
@@ -78,7 +77,7 @@ func (s *Store) commit(b *pebble.Batch, o *pebble.WriteOptions) (err error) {
 			err = s.failed()
 		}
 	}()
-	if err := s.db.Apply(b, o); err != nil {
+	if err = s.db.Apply(b, o); err != nil {
 		return wrap("commit", err)
 	}
 	// See engineLogger.Fatalf: a nil error alone is no proof of success.

@@ -38,7 +38,7 @@ type Tx struct {
 // Get returns the value of a key, as this transaction has left it. The value
 // may be read until the next Get, Commit or Discard, and must not be changed.
 func (tx *Tx) Get(key []byte) (value []byte, found bool, err error) {
-	if err := tx.giveBack(); err != nil {
+	if err = tx.giveBack(); err != nil {
 		return nil, false, err
 	}
 	value, closer, err := tx.batch.Get(tx.physical(key))
@@ -81,6 +81,9 @@ func (tx *Tx) DeleteRange(from, to []byte) error {
 	}
 	tx.checkEntry()
 	tx.chain.deleteRange(from, to)
+	if emptyRange(from, to) {
+		return nil
+	}
 	lower, upper := appendBounds(nil, tx.key[:epochKeyBytes], from, to)
 	return wrap("delete range", tx.batch.DeleteRange(lower, upper, nil))
 }
@@ -148,11 +151,16 @@ func (tx *Tx) begin(epoch uint32, applied Applied) {
 
 func (tx *Tx) write() error {
 	st := tx.state
-	if err := putApplied(tx.batch, st.group, tx.epoch, tx.applied, tx.configurationChanged); err != nil {
+	if err := putApplied(tx.batch, st.group, tx.epoch, tx.applied); err != nil {
 		return err
 	}
-	st.live.Lock()
-	defer st.live.Unlock()
+	if tx.configurationChanged {
+		if err := putConfiguration(tx.batch, st.group, tx.epoch, tx.applied); err != nil {
+			return err
+		}
+	}
+	st.live.mu.Lock()
+	defer st.live.mu.Unlock()
 	invariants.Check(st.live.epoch == tx.epoch, "group %d: no snapshot is installed during a transaction", st.group)
 	if err := st.store.commit(tx.batch, pebble.NoSync); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/cockroachdb/pebble/v2"
@@ -23,12 +24,15 @@ func (v *View) Applied() Applied { return v.applied }
 
 // Get returns a copy of the value of a key.
 func (v *View) Get(key []byte) (value []byte, found bool, err error) {
-	return getCopy(v.snapshot, append(v.prefix[:len(v.prefix):len(v.prefix)], key...))
+	return getCopy(v.snapshot, append(slices.Clip(v.prefix), key...))
 }
 
 // Scan visits the rows from (included) to (excluded; nil means the end) in
 // ascending order.
 func (v *View) Scan(from, to []byte, visit Visit) error {
+	if emptyRange(from, to) {
+		return nil
+	}
 	it, err := v.iterator(from, to)
 	if err != nil {
 		return err

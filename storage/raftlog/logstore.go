@@ -22,8 +22,7 @@ type LogStore struct {
 	// recent holds rows that are synced already, and is cleared before any row of
 	// it is deleted.
 	recent struct {
-		sync.RWMutex
-
+		mu   sync.RWMutex
 		ring ring
 	}
 }
@@ -85,8 +84,8 @@ func (l *LogStore) StoreLogs(entries []*raft.Log) error {
 	if err := l.log.AppendSynced(rows); err != nil {
 		return err
 	}
-	l.recent.Lock()
-	defer l.recent.Unlock()
+	l.recent.mu.Lock()
+	defer l.recent.mu.Unlock()
 	for _, row := range rows {
 		l.recent.ring.add(row.Index, row.Value)
 	}
@@ -97,9 +96,9 @@ func (l *LogStore) StoreLogs(entries []*raft.Log) error {
 func (l *LogStore) DeleteRange(from, to uint64) error {
 	if _, last := l.log.Bounds(); to >= last {
 		// Other entries will take these indexes.
-		l.recent.Lock()
+		l.recent.mu.Lock()
 		l.recent.ring.clear()
-		l.recent.Unlock()
+		l.recent.mu.Unlock()
 	}
 	return l.log.DeleteRange(from, to)
 }
@@ -108,9 +107,9 @@ func (l *LogStore) DeleteRange(from, to uint64) error {
 // snapshot empties the log without this store's knowing.
 func (l *LogStore) row(index uint64) ([]byte, error) {
 	if first, last := l.log.Bounds(); index >= first && index <= last {
-		l.recent.RLock()
+		l.recent.mu.RLock()
 		row, ok := l.recent.ring.get(index)
-		l.recent.RUnlock()
+		l.recent.mu.RUnlock()
 		if ok {
 			return row, nil
 		}

@@ -57,6 +57,8 @@ func NewSnapshotStore(state *storage.State, o SnapshotOptions) *SnapshotStore {
 
 // Create implements raft.SnapshotStore, for a local snapshot and for one that is
 // about to be received: the first byte tells which.
+//
+//nolint:revive // Raft's interface has six parameters.
 func (s *SnapshotStore) Create(version raft.SnapshotVersion, index, term uint64,
 	configuration raft.Configuration, configurationIndex uint64, _ raft.Transport,
 ) (raft.SnapshotSink, error) {

@@ -1,0 +1,213 @@
+package raftlog
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/raft"
+	"pgregory.net/rapid"
+
+	"github.com/batonmq/baton/storage"
+)
+
+// TestLogStoreAgreesWithAMap drives the log as raft may, with crashes that keep
+// some of what was not synced, against a plain map.
+func TestLogStoreAgreesWithAMap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &logModel{fs: storage.NewCrashFS(), entries: map[uint64]string{}}
+		m.open()
+		defer func() { _ = m.s.Close() }()
+		t.Repeat(map[string]func(*rapid.T){
+			"":         m.agree,
+			"store":    m.store,
+			"compact":  m.compact,
+			"conflict": m.conflict,
+			"reopen":   m.reopen,
+			"crash":    m.crash,
+		})
+	})
+}
+
+type logModel struct {
+	fs          *storage.CrashFS
+	s           *storage.Store
+	log         *LogStore
+	entries     map[uint64]string
+	first, last uint64
+	// Between a truncation and the next synced write a crash may undo it.
+	truncated bool
+}
+
+func (m *logModel) open() {
+	m.s = must(storage.Open("data", storage.Options{FS: m.fs.FS(), CacheBytes: 1 << 20, MemTableBytes: 64 << 10}))
+	m.log = must(NewLogStore(m.s, 1))
+}
+
+func (m *logModel) store(t *rapid.T) {
+	next := m.last + 1
+	if m.last == 0 {
+		next = rapid.Uint64Range(1, 1000).Draw(t, "begin")
+		m.first = next
+	}
+	var logs []*raft.Log
+	for i := range rapid.Uint64Range(1, 5).Draw(t, "count") {
+		data := strings.Repeat(rapid.StringMatching(`[a-z]{1,4}`).Draw(t, "data"),
+			rapid.SampledFrom([]int{1, 1, 1, 30_000}).Draw(t, "times"))
+		logs = append(logs, &raft.Log{Index: next + i, Term: 2, Data: []byte(data)})
+		m.entries[next+i] = data
+		m.last = next + i
+	}
+	if err := m.log.StoreLogs(logs); err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range logs {
+		clear(entry.Data) // The store keeps none of the caller's memory.
+	}
+	m.truncated = false
+}
+
+func (m *logModel) compact(t *rapid.T) {
+	if m.last == 0 {
+		t.Skip("empty")
+	}
+	m.remove(t, m.first, rapid.Uint64Range(m.first, m.last).Draw(t, "to"))
+}
+
+func (m *logModel) conflict(t *rapid.T) {
+	if m.last == 0 {
+		t.Skip("empty")
+	}
+	m.remove(t, rapid.Uint64Range(m.first, m.last).Draw(t, "from"), m.last)
+}
+
+func (m *logModel) remove(t *rapid.T, from, to uint64) {
+	if err := m.log.DeleteRange(from, to); err != nil {
+		t.Fatal(err)
+	}
+	for i := from; i <= to; i++ {
+		delete(m.entries, i)
+	}
+	switch {
+	case len(m.entries) == 0:
+		m.first, m.last = 0, 0
+	case from == m.first:
+		m.first = to + 1
+	default:
+		m.last = from - 1
+	}
+	m.truncated = true
+}
+
+func (m *logModel) reopen(t *rapid.T) {
+	if err := m.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m.open()
+}
+
+func (m *logModel) crash(t *rapid.T) {
+	if m.truncated {
+		t.Skip("what a crash leaves of a truncation is not one thing")
+	}
+	keep := rapid.SampledFrom([]int{0, 30, 70, 100}).Draw(t, "keep")
+	crashed := m.fs.Clone(keep, rapid.Uint64().Draw(t, "seed"))
+	if err := m.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m.fs = crashed
+	m.open()
+}
+
+func (m *logModel) agree(t *rapid.T) {
+	if first, last := must(m.log.FirstIndex()), must(m.log.LastIndex()); first != m.first || last != m.last {
+		t.Fatalf("bounds %d..%d, the model has %d..%d", first, last, m.first, m.last)
+	}
+	for i := max(m.first, 1) - 1; i <= m.last+1; i++ {
+		var entry raft.Log
+		err := m.log.GetLog(i, &entry)
+		data, found := m.entries[i]
+		if !found {
+			if err != raft.ErrLogNotFound { //nolint:errorlint // Raft compares it this way.
+				t.Fatalf("entry %d: %v", i, err)
+			}
+			continue
+		}
+		if err != nil || string(entry.Data) != data || entry.Index != i || entry.Term != 2 {
+			t.Fatalf("entry %d: %v, %d bytes, stored %d", i, err, len(entry.Data), len(data))
+		}
+	}
+}
+
+// TestRingStaysBounded fills the ring beyond both of its limits.
+func TestRingStaysBounded(t *testing.T) {
+	var r ring
+	rng := rand.New(rand.NewPCG(1, 1))
+	for index := uint64(10); index < 5000; index++ {
+		r.add(index, make([]byte, 1+rng.IntN(RingBytes/100)))
+		if r.bytes > RingBytes || r.last-r.first >= RingEntries {
+			t.Fatalf("%d bytes, %d entries", r.bytes, r.last-r.first+1)
+		}
+		if row, ok := r.get(index); !ok || len(row) == 0 {
+			t.Fatalf("the newest row %d is not there", index)
+		}
+		if _, ok := r.get(r.first - 1); ok {
+			t.Fatal("a dropped row is there")
+		}
+	}
+	r.add(1, make([]byte, 2*RingBytes)) // One row alone may be larger.
+	if r.first != 1 || r.bytes != 2*RingBytes {
+		t.Fatalf("after a jump: first %d, %d bytes", r.first, r.bytes)
+	}
+	r.clear()
+	if r.bytes != 0 {
+		t.Fatalf("%d bytes in an empty ring", r.bytes)
+	}
+}
+
+// TestReadersDuringWritesAndTruncation is for the race detector, and checks that
+// a reader gets the right entry or none.
+func TestReadersDuringWritesAndTruncation(t *testing.T) {
+	s := openTest(t, storage.NewCrashFS())
+	defer func() { check(t, s.Close()) }()
+	log := must(NewLogStore(s, 1))
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				last := must(log.LastIndex())
+				var entry raft.Log
+				err := log.GetLog(last, &entry)
+				if err == nil && (entry.Index != last || string(entry.Data) != fmt.Sprint(last)) {
+					t.Errorf("entry %d is %d %q", last, entry.Index, entry.Data)
+				}
+				if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	next := uint64(1)
+	for round := range 300 {
+		check(t, log.StoreLog(&raft.Log{Index: next, Data: fmt.Append(nil, next)}))
+		next++
+		switch first := must(log.FirstIndex()); {
+		case round%50 == 49:
+			check(t, log.DeleteRange(first, next-5))
+		case round%20 == 19:
+			check(t, log.DeleteRange(next-2, next-1))
+			next -= 2
+		}
+	}
+	close(stop)
+	readers.Wait()
+}
