@@ -3,8 +3,9 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,10 +21,7 @@ type link struct {
 	turn    chan struct{}
 	removed chan struct{} // closed by SetPeers
 
-	mu struct {
-		sync.Mutex
-		conn *conn // up; nil: down
-	}
+	conn atomic.Pointer[conn] // up; nil: down
 }
 
 // SetPeers replaces the set of nodes that links are kept up with. A link with
@@ -53,6 +51,8 @@ func (t *TCP) SetPeers(peers []NodeID) {
 			ended = append(ended, l)
 		}
 	}
+	table := maps.Clone(t.mu.links)
+	t.linkTable.Store(&table)
 	t.mu.Unlock()
 	for _, l := range ended {
 		close(l.removed)
@@ -83,13 +83,11 @@ func (t *TCP) Send(to NodeID, frame []byte) error {
 	if len(frame) > MaxLinkFrame {
 		return fmt.Errorf("frame of %d bytes: %w", len(frame), ErrFrameTooLarge)
 	}
-	t.mu.Lock()
-	l := t.mu.links[to]
-	t.mu.Unlock()
+	l := t.link(to)
 	if l == nil {
 		return ErrLinkDown
 	}
-	c := l.current()
+	c := l.conn.Load()
 	if c == nil {
 		return ErrLinkDown
 	}
@@ -100,14 +98,16 @@ func (t *TCP) Send(to NodeID, frame []byte) error {
 	return err
 }
 
-func (l *link) current() *conn {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.mu.conn
+// link takes no lock: it is on the way of every frame.
+func (t *TCP) link(peer NodeID) *link {
+	if table := t.linkTable.Load(); table != nil {
+		return (*table)[peer]
+	}
+	return nil
 }
 
 func (l *link) breakUp(cause error) {
-	if c := l.current(); c != nil {
+	if c := l.conn.Load(); c != nil {
 		c.close(cause)
 	}
 }
@@ -137,9 +137,7 @@ func (l *link) keepUp() {
 // serveLink is the accepting side. A new connection means that the peer has
 // given up the old one: it is broken, and its LinkDown comes first.
 func (t *TCP) serveLink(raw net.Conn, hello *greeting) {
-	t.mu.Lock()
-	l := t.mu.links[hello.sender]
-	t.mu.Unlock()
+	l := t.link(hello.sender)
 	var refused *RefusedError
 	switch {
 	case hello.sender >= t.config.Self:
@@ -187,9 +185,7 @@ func (l *link) run(raw net.Conn) {
 	t := l.t
 	c := newConn(raw, l.peer, &t.counters.kinds[kindLink], MaxLinkFrame)
 	c.limit = MaxLinkBuffer
-	l.mu.Lock()
-	l.mu.conn = c
-	l.mu.Unlock()
+	l.conn.Store(c)
 	select {
 	case <-l.removed: // It may have looked for a connection before there was one.
 		c.close(errRemoved)
@@ -203,9 +199,7 @@ func (l *link) run(raw net.Conn) {
 		}
 		return nil // Another kind is a later version's: skipped.
 	})
-	l.mu.Lock()
-	l.mu.conn = nil
-	l.mu.Unlock()
+	l.conn.Store(nil)
 	t.counters.linksUp.Add(-1)
 	t.logger.Debug("link down", "peer", string(l.peer), "error", err)
 	t.config.Handler.LinkDown(l.peer)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -30,6 +31,8 @@ type TCP struct {
 
 	jitter func() float64                               // in [0, 1)
 	faults func(from, to NodeID) func() []time.Duration // only in a Network
+
+	linkTable atomic.Pointer[map[NodeID]*link] // a copy of mu.links, never written
 
 	mu struct {
 		sync.Mutex
