@@ -1,0 +1,18 @@
+package gateway
+
+import "github.com/batonmq/baton/transport/wire"
+
+// ack moves the device's cursor.
+func (c *connection) ack(m *wire.Ack) {
+	if c.stream == nil {
+		c.refuseUnasked(wire.ReasonBadRequest, "there is nothing to acknowledge: hello named no client_id")
+		return
+	}
+	times, ok := c.sent.take(m.Seq, c.bench.times[:0])
+	c.bench.times = times
+	if !ok {
+		c.refuseUnasked(wire.ReasonBadRequest, "seq was never sent")
+		return
+	}
+	c.stream.Ack(m.Seq, times)
+}

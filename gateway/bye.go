@@ -1,0 +1,25 @@
+package gateway
+
+import (
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// bye ends the session at the client's wish: its jobs go back at once.
+func (c *connection) bye() {
+	for _, s := range c.subscriptions {
+		s.handle.Close()
+		c.jobs.orphan(s)
+	}
+	clear(c.subscriptions)
+	c.releaseAll()
+	c.closeWith(closeNormal, "bye")
+}
+
+// dismiss is the server's bye.
+func (c *connection) dismiss(b *wire.Bye, code wire.CloseCode) {
+	buf, at := c.out.begin()
+	if at >= 0 {
+		c.commit(wire.AppendBye(buf, b), at, wire.TypeBye)
+	}
+	c.close(code, string(b.Reason))
+}

@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// What a parser closes a connection with.
+const (
+	closeProtocol = ws.StatusCode(wire.CloseProtocolError)
+	closeTooLarge = ws.StatusCode(wire.CloseTooLarge)
+	closeNormal   = ws.StatusNormalClosure
+)
+
+// maxCloseReason is what a control frame has room for behind the code.
+const maxCloseReason = maxControlBytes - 2
+
+// close begins the closing handshake: everything queued so far is still
+// written, then the close frame. The first call wins.
+func (c *connection) close(code wire.CloseCode, reason string) {
+	c.closeWith(ws.StatusCode(code), code.String()+": "+reason)
+}
+
+// closeWith is close with any status of RFC 6455; 0 closes without one.
+func (c *connection) closeWith(code ws.StatusCode, reason string) {
+	if !c.markClosing(code) {
+		return
+	}
+	if code != closeNormal && code != 0 {
+		c.gateway.logger.Debug("closing a connection", "session", c.session, "code", int(code), "reason", reason)
+	}
+	var frame [maxControlBytes]byte
+	body := frame[:0]
+	if code != 0 {
+		body = binary.BigEndian.AppendUint16(body, uint16(code))
+		body = append(body, clip(reason, maxCloseReason)...)
+	}
+	c.out.seal(body)
+}
+
+// abort ends a connection whose socket takes nothing any more: no close frame
+// would get through.
+func (c *connection) abort(code wire.CloseCode) {
+	if c.markClosing(ws.StatusCode(code)) {
+		c.gateway.logger.Debug("cutting a connection", "session", c.session, "code", int(code), "reason", code.String())
+	}
+	_ = c.conn.Close()
+}
+
+func (c *connection) markClosing(code ws.StatusCode) bool {
+	if !c.closingSince.CompareAndSwap(0, time.Now().UnixNano()) {
+		return false
+	}
+	c.gateway.meter.closed(code)
+	close(c.ending)
+	c.requests.close()
+	return true
+}
+
+func (c *connection) closing() bool { return c.closingSince.Load() != 0 }
+
+// finishWriting is called by the flusher once the close frame is written, or
+// the socket failed. Half-closing tells the other side that there is no more,
+// while it may still be sending: a full close with unread bytes would reset the
+// connection, and the close frame could be lost with it.
+func (c *connection) finishWriting(err error) {
+	if err != nil {
+		c.markClosing(ws.StatusAbnormalClosure)
+		_ = c.conn.Close()
+		return
+	}
+	half, ok := c.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		_ = c.conn.Close()
+		return
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(c.gateway.limits.CloseTimeout))
+}
+
+// peerClose answers a close frame. An empty one is answered by an empty one, a
+// bad one by a protocol error.
+func (c *connection) peerClose(body []byte) {
+	switch {
+	case len(body) == 0:
+		c.closeWith(0, "")
+	case len(body) == 1:
+		c.close(wire.CloseProtocolError, "close frame with half a code")
+	default:
+		code := ws.StatusCode(binary.BigEndian.Uint16(body))
+		if err := ws.CheckCloseFrameData(code, string(body[2:])); err != nil {
+			c.close(wire.CloseProtocolError, err.Error())
+			return
+		}
+		c.closeWith(code, "")
+	}
+}
+
+// clip cuts text to limit bytes, between runes.
+func clip(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
+}

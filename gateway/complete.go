@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// complete ends a job: acknowledgement, emits and notifications in one command.
+func (c *connection) complete(m *wire.Complete) {
+	bench := c.bench
+	if r := c.refuseComplete(m); r.any() {
+		c.refuse(m.ID, r.reason, r.message)
+		return
+	}
+	lease, route, ok := c.readLease(m.ID, m.Lease)
+	if !ok {
+		return
+	}
+	slot, ok := c.take(request{kind: requestComplete, id: m.ID, lease: lease})
+	if !ok {
+		return
+	}
+	done := &bench.complete
+	done.Route, done.Lease, done.Result, done.Usage = route, lease, rawPayload(m.Result), m.Usage
+	done.Emits, done.Notifies = done.Emits[:0], done.Notifies[:0]
+	for i := range m.Emit {
+		var event command.Event
+		bench.fillEvent(&event, &m.Emit[i].EventFields)
+		event.ClientID = alias(m.Emit[i].ClientID)
+		done.Emits = append(done.Emits, event)
+	}
+	for i := range m.Notify {
+		done.Notifies = append(done.Notifies, command.Notify{
+			ClientID: alias(m.Notify[i].ClientID),
+			Name:     alias(m.Notify[i].Name),
+			Payload:  commandPayload(m.Notify[i].Payload),
+		})
+	}
+	bench.encoded = done.Append(bench.encoded[:0])
+	clear(done.Emits)
+	clear(done.Notifies)
+	done.Result, done.Usage = command.Payload{}, nil
+	bench.headers = bench.headers[:0]
+	c.endLease(lease, bench.encoded, slot)
+}
+
+func (c *connection) refuseComplete(m *wire.Complete) refusal {
+	limit := c.gateway.limits.MaxPayloadBytes
+	if len(m.Result) > limit || len(m.Usage) > limit {
+		return c.gateway.tooLarge
+	}
+	for i := range m.Emit {
+		if r := c.gateway.refuseEvent(&m.Emit[i].EventFields); r.any() {
+			return r
+		}
+	}
+	for i := range m.Notify {
+		switch {
+		case len(m.Notify[i].Payload.Bytes) > limit:
+			return c.gateway.tooLarge
+		case len(m.Notify[i].Name) == 0:
+			return refusal{wire.ReasonBadRequest, "notify must have a name"}
+		}
+	}
+	return refusal{}
+}
+
+// replyComplete answers a complete with the ids of what it emitted; an event on
+// its way to another partition has none yet.
+func (c *connection) replyComplete(id uint64, result *command.Result) {
+	ok := wire.OK{ID: id, HasEvents: true, Duplicate: result.Duplicate}
+	if len(result.Events) > 0 {
+		ok.Events = make([][]byte, len(result.Events))
+		for i, event := range result.Events {
+			ok.Events[i] = aliasBytes(event.String())
+		}
+	}
+	c.sendOK(&ok)
+}

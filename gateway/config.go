@@ -1,0 +1,60 @@
+package gateway
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is what a Gateway is made of.
+type Config struct {
+	// Broker is the cluster. Required.
+	Broker Broker
+	// Node is this node's name, told to clients in welcome. Required.
+	Node string
+	// Logger takes what an operator should know. Default: nothing is logged.
+	Logger *slog.Logger
+	// Registerer takes the gateway's metrics, Gatherer is what /metrics shows.
+	// Default: a registry of its own.
+	Registerer prometheus.Registerer
+	Gatherer   prometheus.Gatherer
+	// Limits bounds what connections may take.
+	Limits Limits
+	// AllowedOrigins are web origins (https://app.example.com) whose pages may
+	// connect besides those of this machine; "*" allows all. Their host names
+	// are also accepted in Host where a node listens on loopback.
+	AllowedOrigins []string
+}
+
+var (
+	errNoBroker = errors.New("gateway: Config.Broker is missing")
+	errNoNode   = errors.New("gateway: Config.Node is missing")
+)
+
+// complete checks the configuration and sets what was left out.
+func (c Config) complete() (Config, error) {
+	switch {
+	case c.Broker == nil:
+		return c, errNoBroker
+	case c.Node == "":
+		return c, errNoNode
+	}
+	c.Limits = c.Limits.withDefaults()
+	if err := c.Limits.check(); err != nil {
+		return c, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Registerer == nil || c.Gatherer == nil {
+		registry := prometheus.NewRegistry()
+		if c.Registerer == nil {
+			c.Registerer = registry
+		}
+		if c.Gatherer == nil {
+			c.Gatherer = registry
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
+)
+
+const (
+	defaultTenant = "default"
+	defaultDevice = "default"
+	protocolName  = "baton.v1.json"
+)
+
+// features are what welcome says a node can do.
+func features() [][]byte {
+	return [][]byte{
+		[]byte("publish"), []byte("delay"), []byte("client_seq"), []byte("notify"), []byte("resume"),
+		[]byte("work"), []byte("checkpoint"), []byte("cancel_event"), []byte("trace"),
+	}
+}
+
+// hello opens the session. With a client id the reader waits for the stream,
+// so that welcome comes before any answer.
+func (c *connection) hello(m *wire.Hello) {
+	if c.phaseNow() != phaseHello {
+		c.refuseUnasked(wire.ReasonBadRequest, "hello was said before")
+		return
+	}
+	c.identity = c.identify(m)
+	if c.identity.clientID == "" {
+		c.phase.Store(int32(phaseOpen))
+		c.welcome(nil)
+		return
+	}
+	c.phase.Store(int32(phaseAttaching))
+	spec := StreamSpec{
+		Tenant:   c.identity.tenant,
+		ClientID: c.identity.clientID,
+		DeviceID: c.identity.deviceID,
+		Window:   c.identity.window,
+		Hold:     !m.Ready.Or(true),
+	}
+	switch m.Resume.Kind {
+	case wire.ResumeStored:
+		spec.Resume = ResumeCursor
+	case wire.ResumeAfter:
+		spec.Resume, spec.Epoch, spec.Seq = ResumeSeq, string(m.Resume.Epoch), m.Resume.Seq
+	case wire.ResumeLive:
+		spec.Resume = ResumeLive
+	}
+	sink := &streamSink{connection: c, attached: make(chan struct{})}
+	c.sent.limit = int(c.identity.window)
+	c.stream = c.gateway.broker.Attach(spec, sink)
+	select {
+	case <-sink.attached:
+	case <-c.ending:
+	}
+}
+
+func (c *connection) identify(m *wire.Hello) identity {
+	limits := &c.gateway.limits
+	who := identity{
+		tenant:   defaultTenant,
+		clientID: string(m.ClientID),
+		deviceID: string(m.DeviceID),
+		worker:   string(m.Name),
+		limited:  string(m.Tenant),
+		window:   uint32(limits.DefaultWindow), //nolint:gosec // a small limit
+	}
+	if who.limited != "" {
+		who.tenant = who.limited
+	}
+	if who.clientID != "" && who.deviceID == "" {
+		who.deviceID = defaultDevice
+	}
+	if who.worker == "" {
+		who.worker = who.clientID
+	}
+	if who.worker == "" {
+		who.worker = c.session
+	}
+	if m.Window > 0 {
+		who.window = uint32(min(m.Window, uint64(limits.MaxWindow))) //nolint:gosec // a small limit
+	}
+	return who
+}
+
+// welcome answers hello; state is nil where there is no client id.
+func (c *connection) welcome(state *StreamState) {
+	limits := &c.gateway.limits
+	w := wire.Welcome{
+		Session:     aliasBytes(c.session),
+		Node:        aliasBytes(c.gateway.node),
+		Tenant:      aliasBytes(c.identity.tenant),
+		ClientID:    aliasBytes(c.identity.clientID),
+		Protocol:    aliasBytes(protocolName),
+		Features:    c.gateway.features,
+		Nodes:       c.gateway.clientSockets(),
+		HeartbeatMs: limits.PingInterval.Milliseconds(),
+		ServerTime:  time.Now().UnixMilli(),
+		Limits: wire.Limits{
+			MaxInFlight:     uint64(limits.MaxInFlight),     //nolint:gosec // positive
+			MaxMessageBytes: uint64(limits.MaxMessageBytes), //nolint:gosec // positive
+			Window:          uint64(c.identity.window),
+		},
+	}
+	if state != nil {
+		w.Epoch, w.Seq, w.Oldest = aliasBytes(state.Epoch), state.Head, state.Oldest
+		switch state.Resumed {
+		case ResumedFull:
+			w.Resumed = wire.ResumedFull
+		case ResumedPartial:
+			w.Resumed = wire.ResumedPartial
+		case ResumedNone:
+			w.Resumed = wire.ResumedNone
+		}
+	}
+	buf, at := c.out.begin()
+	if at >= 0 {
+		c.commit(wire.AppendWelcome(buf, &w), at, wire.TypeWelcome)
+	}
+}
+
+// ready lets the deliveries begin that a hello with "ready":false held back.
+func (c *connection) ready() {
+	if c.stream != nil {
+		c.stream.Ready()
+	}
+}
+
+// noStream refuses a hello whose stream cannot be had. The code says to
+// reconnect: a leader may be there soon, or be seen by another node.
+func (c *connection) noStream(reason command.Reason) {
+	e := resultError(&command.Result{Reason: reason})
+	c.sendError(&e)
+	c.close(wire.CloseShutdown, "the client's stream cannot be had now: "+reason.String())
+}

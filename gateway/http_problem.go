@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// problemBody is an error as application/problem+json (RFC 9457), with the
+// protocol's code and reason.
+type problemBody struct {
+	Type         string      `json:"type"`
+	Title        string      `json:"title"`
+	Status       int         `json:"status"`
+	Detail       string      `json:"detail"`
+	Code         int         `json:"code"`
+	Reason       wire.Reason `json:"reason"`
+	Message      string      `json:"message"`
+	Retryable    bool        `json:"retryable"`
+	RetryAfterMs int64       `json:"retry_after_ms,omitempty"`
+}
+
+// refuseHTTP answers with a refusal's own status.
+func (g *Gateway) refuseHTTP(w http.ResponseWriter, r refusal) {
+	e := r.wireError()
+	g.writeProblem(w, &e, e.Code)
+}
+
+// problem answers with a status that says more than the reason's.
+func (g *Gateway) problem(w http.ResponseWriter, r refusal, status int) {
+	e := r.wireError()
+	g.writeProblem(w, &e, status)
+}
+
+func (g *Gateway) writeProblem(w http.ResponseWriter, e *wire.Error, status int) {
+	g.meter.refuse(e.Reason)
+	body, err := json.Marshal(problemBody{
+		Type:         "about:blank",
+		Title:        http.StatusText(status),
+		Status:       status,
+		Detail:       string(e.Message),
+		Code:         e.Code,
+		Reason:       e.Reason,
+		Message:      string(e.Message),
+		Retryable:    e.Retryable,
+		RetryAfterMs: e.RetryAfterMs,
+	})
+	if err != nil {
+		g.logger.Error("encoding a problem", "error", err)
+	}
+	if e.RetryAfterMs > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt((e.RetryAfterMs+999)/1000, 10))
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n'))
+}
+
+// writeJSON answers with a JSON object.
+func writeJSON(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(append(body, '\n'))
+}

@@ -1,0 +1,175 @@
+package gateway
+
+import (
+	"fmt"
+	"time"
+)
+
+// Limits bounds what one connection, and all together, may take. The zero value
+// of a field means its default. Every limit is a baton_gateway_limit metric,
+// labeled with the field's name.
+type Limits struct {
+	// MaxInFlight is how many requests of a connection may wait for their
+	// answer; more are refused with 429 too_many_in_flight. Default 64.
+	MaxInFlight int
+	// AbuseFactor times MaxInFlight is how many refusals in each second, for
+	// AbuseTime on end, close a connection with 4029. Default 20.
+	AbuseFactor int
+	// AbuseTime is how long abuse is borne. Default 10 s.
+	AbuseTime time.Duration
+	// MaxQuiet is how many commands without a request id (renew, release,
+	// checkpoint) may be under way; at the limit the connection is not read
+	// until one is answered. Default 256.
+	MaxQuiet int
+	// MaxMessageBytes is the size of a message; a longer one closes the
+	// connection with 4505. Default 1 MiB.
+	MaxMessageBytes int
+	// MaxPayloadBytes is the size of one data, result, checkpoint or detail; a
+	// larger one is refused with 413 too_large. Default 64 KiB.
+	MaxPayloadBytes int
+	// DefaultWindow and MaxWindow are how many notifications may be out and not
+	// acknowledged: where hello names no window, and at most. Default 64, 4096.
+	DefaultWindow int
+	MaxWindow     int
+	// MaxSubscriptions is how many subscriptions a connection may have. Default 64.
+	MaxSubscriptions int
+	// MaxCredit is the highest credit of a subscription; more is cut to it.
+	// Default 4096.
+	MaxCredit int
+	// MaxCheckpointBytes is how many bytes of checkpoints a connection keeps
+	// back until they are due; beyond it they are replicated at once. Default 4 MiB.
+	MaxCheckpointBytes int
+	// CheckpointInterval is how often a lease's checkpoint is replicated at
+	// most. Default 2 s.
+	CheckpointInterval time.Duration
+	// MaxConnections is how many WebSockets may be open. Default: the limit of
+	// file descriptors less 1000.
+	MaxConnections int
+	// MaxHTTPRequests is how many HTTP requests may wait for the cluster; more
+	// are refused with 503 overloaded. Default 1024.
+	MaxHTTPRequests int
+	// HelloTimeout is how long a new connection may take to say hello, after
+	// which it is closed with 4502. Default 10 s.
+	HelloTimeout time.Duration
+	// AttachTimeout is how long a hello may wait for its client's stream.
+	// Default 15 s: the broker's 10 s and some air.
+	AttachTimeout time.Duration
+	// PingInterval is after how much silence a connection is probed. Default 25 s.
+	PingInterval time.Duration
+	// IdleTimeout is after how much silence it is closed with 4004. Default 60 s.
+	IdleTimeout time.Duration
+	// MessageTimeout is how long one message may take from its first byte to
+	// its last; a slower one closes the connection with 4004. Default 60 s.
+	MessageTimeout time.Duration
+	// WriteTimeout is how long writing 64 KiB may take; a client that takes
+	// less in that time is closed with 4003. Default 30 s.
+	WriteTimeout time.Duration
+	// CloseTimeout is how long the closing handshake may take. Default 3 s.
+	CloseTimeout time.Duration
+	// OutgoingBytes is how much may wait to be written before the connection's
+	// requests are no longer read. Default 256 KiB.
+	OutgoingBytes int
+	// MaxOutgoingBytes is how much may wait to be written at all: jobs and
+	// notifications come unasked within credit and window. A connection that
+	// asked for more than it reads is closed with 4003. Default 32 MiB.
+	MaxOutgoingBytes int
+}
+
+// fallbackMaxConnections is the default where descriptors cannot be counted.
+const fallbackMaxConnections = 10000
+
+// withDefaults is l with its zero fields set.
+func (l Limits) withDefaults() Limits {
+	orInt(&l.MaxInFlight, 64)
+	orInt(&l.AbuseFactor, 20)
+	orDuration(&l.AbuseTime, 10*time.Second)
+	orInt(&l.MaxQuiet, 256)
+	orInt(&l.MaxMessageBytes, 1<<20)
+	orInt(&l.MaxPayloadBytes, 64<<10)
+	orInt(&l.DefaultWindow, 64)
+	orInt(&l.MaxWindow, 4096)
+	orInt(&l.MaxSubscriptions, 64)
+	orInt(&l.MaxCredit, 4096)
+	orInt(&l.MaxCheckpointBytes, 4<<20)
+	orDuration(&l.CheckpointInterval, 2*time.Second)
+	orInt(&l.MaxConnections, defaultMaxConnections())
+	orInt(&l.MaxHTTPRequests, 1024)
+	orDuration(&l.HelloTimeout, 10*time.Second)
+	orDuration(&l.AttachTimeout, 15*time.Second)
+	orDuration(&l.PingInterval, 25*time.Second)
+	orDuration(&l.IdleTimeout, 60*time.Second)
+	orDuration(&l.MessageTimeout, 60*time.Second)
+	orDuration(&l.WriteTimeout, 30*time.Second)
+	orDuration(&l.CloseTimeout, 3*time.Second)
+	orInt(&l.OutgoingBytes, 256<<10)
+	orInt(&l.MaxOutgoingBytes, 32<<20)
+	return l
+}
+
+// namedLimit is a limit as the metric shows it.
+type namedLimit struct {
+	name  string
+	value float64
+}
+
+// named lists every limit, durations in seconds.
+func (l *Limits) named() []namedLimit {
+	return []namedLimit{
+		{"max_in_flight", float64(l.MaxInFlight)},
+		{"abuse_factor", float64(l.AbuseFactor)},
+		{"abuse_time_seconds", l.AbuseTime.Seconds()},
+		{"max_quiet", float64(l.MaxQuiet)},
+		{"max_message_bytes", float64(l.MaxMessageBytes)},
+		{"max_payload_bytes", float64(l.MaxPayloadBytes)},
+		{"default_window", float64(l.DefaultWindow)},
+		{"max_window", float64(l.MaxWindow)},
+		{"max_subscriptions", float64(l.MaxSubscriptions)},
+		{"max_credit", float64(l.MaxCredit)},
+		{"max_checkpoint_bytes", float64(l.MaxCheckpointBytes)},
+		{"checkpoint_interval_seconds", l.CheckpointInterval.Seconds()},
+		{"max_connections", float64(l.MaxConnections)},
+		{"max_http_requests", float64(l.MaxHTTPRequests)},
+		{"hello_timeout_seconds", l.HelloTimeout.Seconds()},
+		{"attach_timeout_seconds", l.AttachTimeout.Seconds()},
+		{"ping_interval_seconds", l.PingInterval.Seconds()},
+		{"idle_timeout_seconds", l.IdleTimeout.Seconds()},
+		{"message_timeout_seconds", l.MessageTimeout.Seconds()},
+		{"write_timeout_seconds", l.WriteTimeout.Seconds()},
+		{"close_timeout_seconds", l.CloseTimeout.Seconds()},
+		{"outgoing_bytes", float64(l.OutgoingBytes)},
+		{"max_outgoing_bytes", float64(l.MaxOutgoingBytes)},
+	}
+}
+
+// check names the first limit that makes no sense.
+func (l *Limits) check() error {
+	for _, limit := range l.named() {
+		if limit.value < 0 {
+			return fmt.Errorf("gateway: limit %s must not be negative", limit.name)
+		}
+	}
+	switch {
+	case l.DefaultWindow > l.MaxWindow:
+		return fmt.Errorf("gateway: limit default_window %d is above max_window %d", l.DefaultWindow, l.MaxWindow)
+	case l.MaxPayloadBytes > l.MaxMessageBytes:
+		return fmt.Errorf("gateway: limit max_payload_bytes %d is above max_message_bytes %d", l.MaxPayloadBytes, l.MaxMessageBytes)
+	case l.OutgoingBytes > l.MaxOutgoingBytes:
+		return fmt.Errorf("gateway: limit outgoing_bytes %d is above max_outgoing_bytes %d", l.OutgoingBytes, l.MaxOutgoingBytes)
+	case l.PingInterval >= l.IdleTimeout:
+		return fmt.Errorf("gateway: limit ping_interval %v must be below idle_timeout %v", l.PingInterval, l.IdleTimeout)
+	default:
+		return nil
+	}
+}
+
+func orInt(field *int, fallback int) {
+	if *field == 0 {
+		*field = fallback
+	}
+}
+
+func orDuration(field *time.Duration, fallback time.Duration) {
+	if *field == 0 {
+		*field = fallback
+	}
+}

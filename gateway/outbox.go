@@ -1,0 +1,234 @@
+package gateway
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// writeChunk is how much is written under one write deadline.
+const writeChunk = 64 << 10
+
+// outbox is what waits to be written to one socket. Whoever adds to it and
+// finds no flusher at work starts one; the flusher writes all there is with one
+// call and ends when there is no more. Nobody who adds ever waits for the socket.
+type outbox struct {
+	conn    net.Conn
+	buffers *bufferPool
+	meter   *metrics
+	// flusher is flush as a value, made once: starting it allocates nothing.
+	flusher func()
+	// wrote is told the total written so far; ended that nothing more will be
+	// written, with the error if one was the cause.
+	wrote func(total uint64)
+	ended func(err error)
+	soft  int
+	hard  int
+
+	// writeSince is when the write under way began, in Unix nanoseconds; 0 for none.
+	writeSince atomic.Int64
+	// reader is woken through room.
+	room sync.Cond
+
+	mu       sync.Mutex // guards the rest
+	pending  []byte
+	writing  int // bytes in the flusher's hands
+	queued   uint64
+	written  uint64
+	flushing bool
+	sealed   bool // the close frame is in; nothing may follow
+	broken   bool // nothing can be written any more
+	waiting  bool // the reader waits for room
+}
+
+func (o *outbox) init(conn net.Conn, g *Gateway) {
+	o.conn, o.buffers, o.meter = conn, &g.buffers, g.meter
+	o.soft, o.hard = g.limits.OutgoingBytes, g.limits.MaxOutgoingBytes
+	o.flusher = o.flush
+	o.room.L = &o.mu
+}
+
+// begin locks the outbox and returns its buffer, to which one message is to be
+// appended and given to commit together with at. A negative at means that
+// nothing may be written any more: then there must be no commit.
+func (o *outbox) begin() (buf []byte, at int) {
+	o.mu.Lock()
+	if o.sealed || o.broken {
+		o.mu.Unlock()
+		return nil, -1
+	}
+	at = len(o.pending)
+	return append(o.buffer(), 0, 0, 0, 0), at
+}
+
+// commit ends what begin began. It returns the position of the message's last
+// byte in all that was ever queued, and false when the outbox is over its bound.
+func (o *outbox) commit(buf []byte, at int, t wire.Type) (end uint64, ok bool) {
+	o.pending = sealFrame(buf, at, ws.OpText)
+	end, ok = o.added(len(o.pending) - at)
+	o.mu.Unlock()
+	o.meter.sent(t)
+	return end, ok
+}
+
+// control queues a control frame.
+func (o *outbox) control(opcode ws.OpCode, payload []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sealed || o.broken {
+		return
+	}
+	o.pending = append(o.buffer(), 0x80|byte(opcode), byte(len(payload)))
+	o.pending = append(o.pending, payload...)
+	o.added(2 + len(payload))
+}
+
+// seal queues the close frame, the last there is. An empty body is a close
+// without a code.
+func (o *outbox) seal(body []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sealed || o.broken {
+		return
+	}
+	o.pending = append(o.buffer(), 0x80|byte(ws.OpClose), byte(len(body)))
+	o.pending = append(o.pending, body...)
+	o.sealed = true
+	o.room.Broadcast()
+	o.added(2 + len(body))
+}
+
+// abandon gives up what is not written, and waits for the flusher to end. The
+// socket must be closed already, or the flusher might not.
+func (o *outbox) abandon() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.broken = true
+	for o.flushing {
+		o.room.Wait()
+	}
+	o.drop()
+}
+
+// waitRoom holds the reader back while more than the soft bound is waiting.
+func (o *outbox) waitRoom() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.backlog() > o.soft/2 && !o.broken && !o.sealed {
+		o.waiting = true
+		o.room.Wait()
+	}
+}
+
+// full tells whether the reader should waitRoom.
+func (o *outbox) full() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.backlog() > o.soft
+}
+
+// total is how many bytes the socket took so far.
+func (o *outbox) total() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.written
+}
+
+func (o *outbox) backlog() int { return len(o.pending) + o.writing }
+
+func (o *outbox) buffer() []byte {
+	if o.pending == nil {
+		o.pending = o.buffers.get()
+	}
+	return o.pending
+}
+
+func (o *outbox) added(size int) (end uint64, ok bool) {
+	o.queued += uint64(size) //nolint:gosec // a length
+	if !o.flushing {
+		o.flushing = true
+		go o.flusher()
+	}
+	return o.queued, o.backlog() <= o.hard
+}
+
+func (o *outbox) drop() {
+	if o.pending != nil {
+		o.buffers.put(o.pending)
+		o.pending = nil
+	}
+}
+
+// flush writes until nothing is left.
+func (o *outbox) flush() {
+	for {
+		o.mu.Lock()
+		if o.broken || len(o.pending) == 0 {
+			o.rest()
+			return
+		}
+		buf := o.pending
+		o.pending, o.writing = nil, len(buf)
+		o.mu.Unlock()
+
+		err := o.write(buf)
+		size := len(buf)
+		o.buffers.put(buf)
+		o.settle(size, err)
+	}
+}
+
+// rest ends the flusher, whose lock it is given.
+func (o *outbox) rest() {
+	o.drop()
+	if o.sealed && !o.broken {
+		o.broken = true
+		o.mu.Unlock()
+		o.ended(nil)
+		o.mu.Lock()
+	}
+	o.flushing = false
+	o.room.Broadcast()
+	o.mu.Unlock()
+}
+
+// settle books a write. After an error the outbox is broken: flush ends.
+func (o *outbox) settle(size int, err error) {
+	o.mu.Lock()
+	o.writing = 0
+	if err == nil {
+		o.written += uint64(size) //nolint:gosec // a length
+	} else {
+		o.broken = true
+	}
+	total := o.written
+	if o.waiting {
+		o.waiting = false
+		o.room.Broadcast()
+	}
+	o.mu.Unlock()
+	if err != nil {
+		o.ended(err)
+		return
+	}
+	o.meter.bytesOut.Add(float64(size))
+	o.wrote(total)
+}
+
+func (o *outbox) write(buf []byte) error {
+	defer o.writeSince.Store(0)
+	for len(buf) > 0 {
+		part := buf[:min(len(buf), writeChunk)]
+		o.writeSince.Store(time.Now().UnixNano())
+		if _, err := o.conn.Write(part); err != nil {
+			return err
+		}
+		buf = buf[len(part):]
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"strconv"
+
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// publish forwards an event to the leader of its key's partition.
+func (c *connection) publish(m *wire.Publish) {
+	g, bench := c.gateway, c.bench
+	if r := g.refuseEvent(&m.EventFields); r.any() {
+		c.refuse(m.ID, r.reason, r.message)
+		return
+	}
+	partitions := g.broker.Partitions()
+	if partitions == 0 {
+		c.refuse(m.ID, wire.ReasonNoLeader, notFormed)
+		return
+	}
+	slot, ok := c.take(request{kind: requestPublish, id: m.ID})
+	if !ok {
+		return
+	}
+	var made [64]byte
+	event := &bench.publish.Event
+	bench.fillEvent(event, &m.EventFields)
+	event.Tenant, event.ClientID, event.DeviceID = c.identity.tenant, c.identity.clientID, c.identity.deviceID
+	if event.IdempotencyKey == "" {
+		event.IdempotencyKey = alias(c.appendMadeKey(made[:0]))
+	}
+	encoded, partition := bench.encodePublish(partitions)
+	g.broker.Submit(partition, encoded, c, slot)
+}
+
+// appendMadeKey appends an idempotency key for an event that has none, so that
+// the broker's retries store it once. The session's random part keeps it apart
+// from every other; the tilde shows whose it is.
+func (c *connection) appendMadeKey(dst []byte) []byte {
+	c.made++
+	dst = append(dst, '~')
+	dst = append(dst, c.session...)
+	dst = append(dst, '-')
+	return strconv.AppendUint(dst, c.made, 36)
+}
+
+const notFormed = "the cluster is not formed yet"
+
+// refuseEvent says what is wrong with an event, whoever sends it.
+func (g *Gateway) refuseEvent(m *wire.EventFields) refusal {
+	switch {
+	case m.TTLMs != 0:
+		return refusal{wire.ReasonNotAvailable, "ttl_ms is not available yet"}
+	case m.Priority != 0:
+		return refusal{wire.ReasonNotAvailable, "priority is not available yet"}
+	case len(m.Payload.Bytes) > g.limits.MaxPayloadBytes:
+		return g.tooLarge
+	default:
+		return refusal{}
+	}
+}
+
+// fillEvent takes over what the sender said. The event's strings alias the
+// message: it must be encoded before the next one is read.
+func (b *workbench) fillEvent(event *command.Event, m *wire.EventFields) {
+	*event = command.Event{
+		Channel:        alias(m.Channel),
+		Key:            alias(m.Key),
+		IdempotencyKey: alias(m.IdempotencyKey),
+		CorrelationID:  alias(m.CorrelationID),
+		CausationID:    alias(m.CausationID),
+		ContentType:    alias(m.ContentType),
+		ClientSeq:      m.ClientSeq,
+		DelayMS:        uint64(m.DelayMs),   //nolint:gosec // not negative
+		DeliverAtMS:    uint64(m.DeliverAt), //nolint:gosec // not negative
+		Payload:        commandPayload(m.Payload),
+	}
+	if len(m.Headers) > 0 {
+		start := len(b.headers)
+		b.headers = wire.AppendHeaders(b.headers, m.Headers)
+		event.Headers = b.headers[start:]
+	}
+}
+
+// encodePublish encodes b.publish for the partition of its key, choosing the
+// key where none is named.
+func (b *workbench) encodePublish(partitions uint32) (encoded []byte, partition uint32) {
+	event := &b.publish.Event
+	if event.Key == "" {
+		event.Key = event.ClientID
+	}
+	if event.Key == "" {
+		event.Key = event.IdempotencyKey
+	}
+	slot := command.SlotOf(event.Tenant, event.Key)
+	b.publish.Route = command.Route{Slot: slot, SlotMap: command.SlotMapVersion}
+	b.encoded = b.publish.Append(b.encoded[:0])
+	b.publish.Event = command.Event{}
+	b.headers = b.headers[:0]
+	return b.encoded, command.PartitionOf(slot, partitions)
+}
+
+// replyPublish answers a publish.
+func (c *connection) replyPublish(id uint64, result *command.Result) {
+	event := result.Event.String()
+	ok := wire.OK{
+		ID:            id,
+		EventID:       aliasBytes(event),
+		CorrelationID: aliasBytes(result.CorrelationID),
+		Offset:        result.Offset,
+		Duplicate:     result.Duplicate,
+	}
+	if result.CorrelationID == "" {
+		ok.CorrelationID = ok.EventID
+	}
+	c.sendOK(&ok)
+}

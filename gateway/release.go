@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// release gives one job back that was not started.
+func (c *connection) release(m *wire.Release) {
+	bench := c.bench
+	lease, err := c.gateway.broker.ParseLease(m.Lease)
+	route, ok := c.gateway.leaseRoute(lease)
+	if err != nil || !ok {
+		c.refuseUnasked(wire.ReasonLeaseLost, leaseForeign)
+		return
+	}
+	c.checkpointBefore(lease)
+	slot, ok := c.requests.await(request{kind: requestRelease, lease: lease})
+	if !ok {
+		return
+	}
+	bench.leases = append(bench.leases[:0], lease)
+	bench.release = command.Release{Route: route, Leases: bench.leases}
+	bench.encoded = bench.release.Append(bench.encoded[:0])
+	c.endLease(lease, bench.encoded, slot)
+}
+
+// releaseAll gives every job back that the session holds, in as few commands
+// as there are partitions.
+func (c *connection) releaseAll() {
+	bench := c.bench
+	bench.leases = c.jobs.leases(bench.leases[:0])
+	for rest := bench.leases; len(rest) > 0; {
+		partition := rest[0].Event.Partition
+		mine := gather(rest, partition)
+		for start := 0; start < mine; start += command.MaxLeases {
+			c.releaseSome(rest[start:min(start+command.MaxLeases, mine)])
+		}
+		rest = rest[mine:]
+	}
+}
+
+func (c *connection) releaseSome(leases []command.LeaseID) {
+	route, ok := c.gateway.leaseRoute(leases[0])
+	if !ok {
+		return
+	}
+	for _, lease := range leases {
+		c.checkpointBefore(lease)
+	}
+	slot, ok := c.requests.await(request{kind: requestRelease, lease: leases[0]})
+	if !ok {
+		return
+	}
+	c.bench.release = command.Release{Route: route, Leases: leases}
+	c.bench.encoded = c.bench.release.Append(c.bench.encoded[:0])
+	c.gateway.broker.Submit(uint32(leases[0].Event.Partition), c.bench.encoded, c, slot)
+}
+
+// gather moves the leases of a partition to the front and returns how many
+// there are.
+func gather(leases []command.LeaseID, partition uint16) int {
+	n := 0
+	for i := range leases {
+		if leases[i].Event.Partition == partition {
+			leases[n], leases[i] = leases[i], leases[n]
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,41 @@
+package gateway
+
+import (
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// Reply implements Replier: an answer of the cluster goes back to the client
+// that asked.
+func (c *connection) Reply(slot uint64, result *command.Result) {
+	r, ok := c.requests.finish(slot)
+	if !ok {
+		return
+	}
+	if !r.kind.quiet() {
+		c.gateway.meter.inFlight.Dec()
+	}
+	switch r.kind {
+	case requestComplete, requestFail, requestRelease:
+		c.jobs.ended(r.lease, result.Reason)
+	case requestPublish, requestCancel, requestCheckpoint, requestRenew:
+	}
+	if r.kind.quiet() {
+		return
+	}
+	if result.Reason != command.Done {
+		e := resultError(result)
+		e.ID, e.HasID = r.id, true
+		c.sendError(&e)
+		return
+	}
+	switch r.kind {
+	case requestPublish:
+		c.replyPublish(r.id, result)
+	case requestComplete:
+		c.replyComplete(r.id, result)
+	case requestFail, requestCancel:
+		c.sendOK(&wire.OK{ID: r.id, Duplicate: result.Duplicate})
+	case requestRelease, requestCheckpoint, requestRenew:
+	}
+}

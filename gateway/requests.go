@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"sync"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// requestKind says what a request's answer looks like.
+type requestKind uint8
+
+const (
+	requestPublish requestKind = iota
+	requestComplete
+	requestFail
+	requestCancel
+	// The quiet ones have no id: nothing is said to the client when a release or
+	// a checkpoint is answered; a renewal is said once it is whole.
+	requestRelease
+	requestCheckpoint
+	requestRenew
+)
+
+func (k requestKind) quiet() bool { return k >= requestRelease }
+
+// request is a command under way: what its answer needs to find its way back.
+type request struct {
+	kind    requestKind
+	id      uint64
+	lease   command.LeaseID
+	renewal *renewal
+
+	generation uint32
+	next       int32 // of the free list
+}
+
+// requestTable holds the requests of one connection. A slot is an index and a
+// generation, so that an answer finds its request without a map, and a second
+// answer finds nothing.
+type requestTable struct {
+	maxLoud  int
+	maxQuiet int
+	// freed is signaled when a quiet request is answered.
+	freed sync.Cond
+
+	mu      sync.Mutex // guards the rest
+	entries []request
+	free    int32 // first free entry, -1 for none
+	loud    int
+	quiet   int
+	shut    bool
+}
+
+func (t *requestTable) init(limits *Limits) {
+	t.maxLoud, t.maxQuiet, t.free = limits.MaxInFlight, limits.MaxQuiet, -1
+	t.freed.L = &t.mu
+}
+
+// take makes a slot for r; false when too many are under way.
+func (t *requestTable) take(r request) (slot uint64, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r.kind.quiet() {
+		if t.quiet >= t.maxQuiet {
+			return 0, false
+		}
+		t.quiet++
+	} else {
+		if t.loud >= t.maxLoud {
+			return 0, false
+		}
+		t.loud++
+	}
+	return t.insert(r), true
+}
+
+// await is take for a quiet request, waiting for room; false when the
+// connection has ended.
+func (t *requestTable) await(r request) (slot uint64, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.quiet >= t.maxQuiet && !t.shut {
+		t.freed.Wait()
+	}
+	if t.shut {
+		return 0, false
+	}
+	t.quiet++
+	return t.insert(r), true
+}
+
+// finish frees a slot and returns what was in it.
+func (t *requestTable) finish(slot uint64) (r request, ok bool) {
+	index, generation := uint32(slot), uint32(slot>>32) //nolint:gosec // the two halves
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if int(index) >= len(t.entries) || t.entries[index].generation != generation {
+		return request{}, false
+	}
+	entry := &t.entries[index]
+	r = *entry
+	*entry = request{generation: generation + 1, next: t.free}
+	t.free = int32(index) //nolint:gosec // far below 2^31
+	if r.kind.quiet() {
+		t.quiet--
+		t.freed.Signal()
+	} else {
+		t.loud--
+	}
+	return r, true
+}
+
+// close wakes whoever awaits a slot.
+func (t *requestTable) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shut = true
+	t.freed.Broadcast()
+}
+
+// pending is how many requests with an id are under way.
+func (t *requestTable) pending() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.loud
+}
+
+func (t *requestTable) insert(r request) uint64 {
+	index := t.free
+	if index < 0 {
+		index = int32(len(t.entries)) //nolint:gosec // far below 2^31
+		t.entries = append(t.entries, request{next: -1, generation: 1})
+	}
+	entry := &t.entries[index]
+	t.free = entry.next
+	r.generation = entry.generation
+	*entry = r
+	return uint64(r.generation)<<32 | uint64(index) //nolint:gosec // not negative
+}

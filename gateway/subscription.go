@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// subscription writes the jobs of one subscription to its socket.
+type subscription struct {
+	connection *connection
+	id         string
+	group      string
+	// handle is the reader's: set once Subscribe returned, which may be after
+	// the first job.
+	handle Subscription
+	// token is where leases are spelled; calls of the sink come one at a time.
+	token []byte
+}
+
+// Job implements JobSink.
+func (s *subscription) Job(job *command.Job) {
+	c := s.connection
+	event := job.Lease.Event.String()
+	s.token = c.gateway.broker.AppendLease(s.token[:0], job.Lease)
+	m := wire.Job{
+		Subscription:   aliasBytes(s.id),
+		Lease:          s.token,
+		Fence:          job.Lease.Fence,
+		EventID:        aliasBytes(event),
+		Channel:        aliasBytes(job.Event.Channel),
+		Group:          aliasBytes(job.Group),
+		Attempt:        uint64(job.Lease.Attempt),
+		LeaseMs:        int64(job.LeaseMS),
+		Key:            aliasBytes(job.Event.Key),
+		IdempotencyKey: aliasBytes(job.Event.IdempotencyKey),
+		CorrelationID:  aliasBytes(job.CorrelationID),
+		CausationID:    aliasBytes(job.CausationID),
+		ClientID:       aliasBytes(job.Event.ClientID),
+		Tenant:         aliasBytes(job.Event.Tenant),
+		Payload:        wirePayload(job.Event.Payload),
+	}
+	if len(m.Group) == 0 {
+		m.Group = aliasBytes(s.group)
+	}
+	if len(m.IdempotencyKey) == 0 {
+		m.IdempotencyKey = m.EventID
+	}
+	if len(job.Checkpoint) > 0 {
+		m.Checkpoint = job.Checkpoint
+	}
+	var headers wire.Raw
+	if len(job.Event.Headers) > 0 {
+		headers = job.Event.Headers
+	}
+	// The job is in the table before the worker can know of it.
+	c.jobs.add(s, job.Lease, job.LeaseMS)
+	buf, at := c.out.begin()
+	if at >= 0 {
+		c.commit(wire.AppendJobRaw(buf, &m, headers), at, wire.TypeJob)
+	}
+}
+
+// CancelJob implements JobSink.
+func (s *subscription) CancelJob(lease command.LeaseID, reason string, graceMS uint64) {
+	c := s.connection
+	if graceMS == 0 {
+		c.jobs.drop(lease)
+	}
+	s.token = c.gateway.broker.AppendLease(s.token[:0], lease)
+	m := wire.Cancel{Lease: s.token, Reason: aliasBytes(reason), GraceMs: int64(min(graceMS, wire.MaxInteger))} //nolint:gosec // below 2^53
+	buf, at := c.out.begin()
+	if at >= 0 {
+		c.commit(wire.AppendCancel(buf, &m), at, wire.TypeCancel)
+	}
+}

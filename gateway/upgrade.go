@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// handshakeTimeout is how long answering an upgrade may take.
+const handshakeTimeout = 10 * time.Second
+
+// upgrade makes a WebSocket of a request. Who may not come in is let in and
+// then closed with a code: a browser cannot see why an upgrade was refused.
+func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		w.Header().Set("Upgrade", "websocket")
+		g.problem(w, refusal{wire.ReasonBadRequest, "this is the WebSocket endpoint: send an upgrade"}, http.StatusUpgradeRequired)
+		return
+	}
+	forbidden := g.origins.check(r)
+	offered, speaks := subprotocols(r.Header)
+	upgrader := ws.HTTPUpgrader{
+		Timeout:  handshakeTimeout,
+		Protocol: func(name string) bool { return name == protocolName },
+	}
+	conn, buffered, _, err := upgrader.Upgrade(r, w)
+	if err != nil {
+		if conn != nil {
+			_ = conn.Close()
+		}
+		return
+	}
+	early := make([]byte, min(buffered.Reader.Buffered(), readBytes))
+	_, _ = buffered.Reader.Read(early)
+
+	c := newConnection(g, conn)
+	if !g.admit(c) {
+		g.turnAway(conn)
+		return
+	}
+	switch {
+	case forbidden != "":
+		c.close(wire.CloseForbidden, forbidden)
+	case offered && !speaks:
+		c.close(wire.CloseUnsupportedVersion, "this node speaks "+protocolName)
+	}
+	g.wheel.add(c, g.limits.HelloTimeout)
+	go c.serve(early)
+}
+
+// turnAway closes a socket for which there is no place.
+func (g *Gateway) turnAway(conn net.Conn) {
+	code, reason := wire.CloseShutdown, "too many connections"
+	if g.isDraining() {
+		code, reason = wire.CloseDrain, "the node takes no more connections"
+	}
+	g.meter.closed(ws.StatusCode(code))
+	body := ws.NewCloseFrameBody(ws.StatusCode(code), code.String()+": "+reason)
+	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+	_ = ws.WriteFrame(conn, ws.NewCloseFrame(body))
+	_ = conn.Close()
+}
+
+// subprotocols tells whether any were offered, and ours among them.
+func subprotocols(header http.Header) (offered, speaks bool) {
+	for _, line := range header.Values("Sec-WebSocket-Protocol") {
+		for name := range strings.SplitSeq(line, ",") {
+			offered = true
+			if strings.TrimSpace(name) == protocolName {
+				speaks = true
+			}
+		}
+	}
+	return offered, speaks
+}
