@@ -1,0 +1,40 @@
+package command
+
+// VisitChannels calls fn for each event that an encoded command will store: by
+// it the leader guesses how much credit an entry can use. It reads no more
+// than it must, and passes over what it cannot read.
+func VisitChannels(encoded []byte, fn func(channel []byte)) {
+	prefix, r := ReadPrefix(encoded)
+	switch prefix.Kind {
+	case KindPublish:
+		if channel := r.Bytes(); r.Err() == nil {
+			fn(channel)
+		}
+	case KindComplete:
+		r.LeaseID()
+		r.Payload()
+		r.Bytes()
+		for range r.Count(MaxEmits) {
+			channel := r.skipEvent()
+			if r.Err() != nil {
+				return
+			}
+			fn(channel)
+		}
+	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint,
+		KindFormCluster, KindAdmitMember, KindSetReplicas:
+	}
+}
+
+// skipEvent passes over an event and returns its channel.
+func (r *Reader) skipEvent() []byte {
+	channel := r.Bytes()
+	for range 10 { // tenant to headers
+		r.Bytes()
+	}
+	r.Uint()
+	r.Uint()
+	r.Uint()
+	r.Payload()
+	return channel
+}
