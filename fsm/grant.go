@@ -37,6 +37,18 @@ func (m *Machine) grantOffers() {
 	}
 }
 
+// keepLeftover puts the credit that nothing used into the outcome.
+func (m *Machine) keepLeftover() {
+	if !m.out.effects {
+		return
+	}
+	for i := range m.entry.Offers {
+		if m.entry.Offers[i].Credit > 0 {
+			m.out.Leftover = append(m.out.Leftover, m.entry.Offers[i])
+		}
+	}
+}
+
 // lots sorts the entry's offers by group, in the order in which groups come up.
 func (m *Machine) lots() []*lot {
 	var lots []*lot

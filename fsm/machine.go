@@ -95,6 +95,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	}
 	m.fireTimers()
 	m.grantOffers()
+	m.keepLeftover()
 	m.writeBack()
 	m.out.NextDueMS = m.nextDueMS
 	m.tx = nil

@@ -11,6 +11,8 @@ type Outcome struct {
 	Results []command.Result
 	// Grants are the jobs to push to workers.
 	Grants []Grant
+	// Leftover is the credit of the entry's offers that was not used.
+	Leftover []command.Offer
 	// Ended are the leases that are over, for the lease clock.
 	Ended []Ended
 	// Canceling are leased jobs whose workers are to be told to stop.

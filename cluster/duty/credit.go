@@ -1,0 +1,240 @@
+package duty
+
+import (
+	"github.com/batonmq/baton/fsm"
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// Registration is a worker's subscription as its gateway registers it.
+type Registration struct {
+	Node         string
+	Subscription uint64
+	Channel      string
+	Group        string
+	// Tenant limits the credit to one tenant's work; empty means all.
+	Tenant  string
+	Worker  string
+	LeaseMS uint32
+	Credit  uint32
+	// Held are the leases of this partition that the gateway knows of, those
+	// with an end on its way included: what the state leases to the subscription
+	// beyond them never arrived and is pushed again.
+	Held []command.LeaseID
+}
+
+// topic is a channel and a group.
+type topic struct{ channel, group string }
+
+type loanKey struct {
+	node         string
+	subscription uint64
+}
+
+// loan is the credit of one subscription.
+type loan struct {
+	Registration
+	key      loanKey
+	topic    *topicBook
+	free     uint32
+	attached uint32
+	// asked means that the gateway was told that work waits, and has not lent
+	// since.
+	asked bool
+}
+
+// topicBook is who lends to a topic, and what waits there.
+type topicBook struct {
+	topic
+	loans []*loan
+	// turn is where the next entry begins to take credit.
+	turn    int
+	free    uint64
+	backlog map[string]uint64
+	waiting uint64
+	// fresh counts the events that entries in flight will add; attached the
+	// credit they carry.
+	fresh, attached uint64
+}
+
+// creditBook is all credit lent to this partition.
+type creditBook struct {
+	loans  map[loanKey]*loan
+	topics map[topic]*topicBook
+	// waiting are the topics with a backlog.
+	waiting map[*topicBook]struct{}
+}
+
+func newCreditBook() creditBook {
+	return creditBook{
+		loans: make(map[loanKey]*loan), topics: make(map[topic]*topicBook), waiting: make(map[*topicBook]struct{}),
+	}
+}
+
+// drop forgets a topic that nobody lends to and where nothing waits.
+func (b *creditBook) drop(t *topicBook) {
+	if len(t.loans) == 0 && t.waiting == 0 && t.fresh == 0 {
+		delete(b.topics, t.topic)
+	}
+}
+
+func (b *creditBook) topicOf(t topic) *topicBook {
+	book := b.topics[t]
+	if book == nil {
+		book = &topicBook{topic: t}
+		b.topics[t] = book
+	}
+	return book
+}
+
+func (b *creditBook) register(r *Registration) *loan {
+	key := loanKey{r.Node, r.Subscription}
+	b.unregister(key)
+	l := &loan{Registration: *r, key: key, free: r.Credit}
+	l.Held = nil
+	l.topic = b.topicOf(topic{r.Channel, r.Group})
+	l.topic.loans = append(l.topic.loans, l)
+	l.topic.free += uint64(r.Credit)
+	b.loans[key] = l
+	return l
+}
+
+func (b *creditBook) unregister(key loanKey) {
+	l := b.loans[key]
+	if l == nil {
+		return
+	}
+	delete(b.loans, key)
+	l.topic.free -= uint64(l.free)
+	for i, other := range l.topic.loans {
+		if other == l {
+			l.topic.loans = append(l.topic.loans[:i], l.topic.loans[i+1:]...)
+			break
+		}
+	}
+	l.topic.attached -= uint64(l.attached)
+	b.drop(l.topic)
+}
+
+func (b *creditBook) forget(node string) {
+	for key := range b.loans {
+		if key.node == node {
+			b.unregister(key)
+		}
+	}
+}
+
+func (b *creditBook) lend(key loanKey, credit uint32) *loan {
+	l := b.loans[key]
+	if l != nil {
+		l.free += credit
+		l.topic.free += uint64(credit)
+		l.asked = false
+	}
+	return l
+}
+
+// recall takes up to credit back that no entry carries.
+func (b *creditBook) recall(key loanKey, credit uint32) uint32 {
+	l := b.loans[key]
+	if l == nil {
+		return 0
+	}
+	taken := min(credit, l.free)
+	l.free -= taken
+	l.topic.free -= uint64(taken)
+	return taken
+}
+
+func (b *creditBook) knows(h *fsm.Holder) bool {
+	return b.loans[loanKey{h.Node, h.Session}] != nil
+}
+
+// used accounts for a credit that a grant took.
+func (b *creditBook) used(h *fsm.Holder) {
+	if l := b.loans[loanKey{h.Node, h.Session}]; l != nil && l.attached > 0 {
+		l.attached--
+		l.topic.attached--
+	}
+}
+
+// giveBack accounts for credit that an entry carried and did not use.
+func (b *creditBook) giveBack(o *command.Offer) {
+	l := b.loans[loanKey{o.Node, o.Session}]
+	if l == nil {
+		return
+	}
+	credit := min(o.Credit, l.attached)
+	l.attached -= credit
+	l.topic.attached -= uint64(credit)
+	l.free += credit
+	l.topic.free += uint64(credit)
+}
+
+func (b *creditBook) setBacklog(backlog fsm.Backlog) {
+	book := b.topicOf(topic{backlog.Channel, backlog.Group})
+	book.waiting = 0
+	book.backlog = make(map[string]uint64, len(backlog.Tenants))
+	for _, tenant := range backlog.Tenants {
+		book.backlog[tenant.Tenant] += tenant.Waiting
+		book.waiting += tenant.Waiting
+	}
+	if book.waiting > 0 {
+		b.waiting[book] = struct{}{}
+		return
+	}
+	delete(b.waiting, book)
+	b.drop(book)
+}
+
+// useful tells whether a loan's credit could move something that waits.
+func (t *topicBook) useful(l *loan) bool {
+	if l.Tenant == "" {
+		return t.waiting > 0
+	}
+	return t.backlog[l.Tenant] > 0
+}
+
+// attach moves up to want credits into offers, one from each loan in turn.
+func (t *topicBook) attach(offers []command.Offer, want uint64) []command.Offer {
+	want = min(want, t.free)
+	first := len(offers)
+	for want > 0 && len(offers) < command.MaxOffers {
+		l := t.nextFree()
+		if l == nil {
+			break
+		}
+		share := uint32(min(uint64(l.free), want/t.lenders()+1, want))
+		l.free -= share
+		l.attached += share
+		t.free -= uint64(share)
+		t.attached += uint64(share)
+		want -= uint64(share)
+		offers = mergeOffer(offers, first, l, share)
+	}
+	return offers
+}
+
+func (t *topicBook) lenders() uint64 { return uint64(len(t.loans)) }
+
+func (t *topicBook) nextFree() *loan {
+	for range t.loans {
+		t.turn = (t.turn + 1) % len(t.loans)
+		if l := t.loans[t.turn]; l.free > 0 {
+			return l
+		}
+	}
+	return nil
+}
+
+func mergeOffer(offers []command.Offer, first int, l *loan, credit uint32) []command.Offer {
+	for i := first; i < len(offers); i++ {
+		if offers[i].Session == l.Subscription && offers[i].Node == l.Node {
+			offers[i].Credit += credit
+			return offers
+		}
+	}
+	return append(offers, command.Offer{
+		Channel: l.Channel, Group: l.Group, Tenant: l.Tenant, Node: l.Node, Worker: l.Worker,
+		Session: l.Subscription, LeaseMS: l.LeaseMS, Credit: credit,
+	})
+}
