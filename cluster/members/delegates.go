@@ -32,7 +32,7 @@ type delegate struct {
 func (d *delegate) NodeMeta(int) []byte {
 	t := metaOf(&d.owner.config, d.owner.shownID())
 	t.leaving = d.leaving()
-	return t.append(nil)
+	return t.encode()
 }
 
 // NotifyMsg implements memberlist.Delegate; nothing is sent that way.

@@ -47,9 +47,15 @@ func (f *Formation) Append(dst []byte) []byte {
 
 // DecodeFormation reads what Append wrote.
 func DecodeFormation(record []byte) (Formation, error) {
+	if len(record) > 0 && record[0] != formationVersion {
+		return Formation{}, fmt.Errorf("%w: %d", ErrVersion, record[0])
+	}
 	r := command.NewReader(record)
 	f := readFormation(&r)
-	return f, readerError(&r)
+	if err := readerError(&r); err != nil {
+		return Formation{}, err
+	}
+	return f, f.check()
 }
 
 func readFormation(r *command.Reader) Formation {

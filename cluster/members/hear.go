@@ -31,7 +31,9 @@ func (m *machine) hear(a *ask, p *reply) error {
 	case askState:
 		return m.hearState(a, p)
 	case tellDecision:
-		return m.hearDecision(a, p)
+		if p.outcome == acknowledged {
+			m.told[a.to.ID] = true // plan notes when it was the last one.
+		}
 	case askJoin:
 		if p.outcome == belongs && m.row.standing == free && p.formation.ClusterID == a.request.clusterID {
 			return m.adopt(p.formation, false)
@@ -95,22 +97,6 @@ func (m *machine) hearBelongs(p *reply) error {
 		return m.release()
 	}
 	return nil
-}
-
-func (m *machine) hearDecision(a *ask, p *reply) error {
-	if p.outcome != acknowledged || !m.announces() {
-		return nil
-	}
-	m.told[a.to.ID] = true
-	for i := range m.row.formation.Members {
-		id := m.row.formation.Members[i].ID
-		if id != m.self.ID && !m.told[id] {
-			return nil
-		}
-	}
-	next := m.row
-	next.announced = true
-	return m.write(next)
 }
 
 func overlap(a, b []command.Member) bool {

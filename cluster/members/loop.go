@@ -17,7 +17,7 @@ func (m *Members) found(ctx context.Context, g *gossip) {
 			err = m.enter(g)
 		}
 		if err != nil {
-			m.logger.Error("founding or joining has stopped", "error", err)
+			m.stuck(err)
 			return
 		}
 		if m.settled() {
@@ -37,6 +37,14 @@ func (m *Members) found(ctx context.Context, g *gossip) {
 		}
 		timer.Stop()
 	}
+}
+
+// stuck takes an error that ends founding and joining in this process.
+func (m *Members) stuck(err error) {
+	m.logger.Error("founding or joining has stopped", "error", err)
+	m.mu.lock.Lock()
+	defer m.mu.lock.Unlock()
+	m.mu.trouble = err
 }
 
 // settled tells whether founding and joining are over for this process.
@@ -82,7 +90,7 @@ func (m *Members) put(ctx context.Context, a *ask) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	record, err := m.config.Call(ctx, a.to.PeerAddress, a.request.append(nil))
+	record, err := m.config.Call(ctx, a.to.PeerAddress, a.request.encode())
 	m.mu.lock.Lock()
 	defer m.mu.lock.Unlock()
 	if err != nil {
@@ -109,11 +117,7 @@ func (m *Members) enter(g *gossip) error {
 	m.logger.Info("this node belongs to a cluster", "cluster", row.formation.ClusterID,
 		"founder", row.founding, "members", memberNames(row.formation.Members))
 	if err := m.config.Hooks.Formed(row.formation, row.founding); err != nil {
-		err = fmt.Errorf("start as a member of cluster %s: %w", row.formation.ClusterID, err)
-		m.mu.lock.Lock()
-		m.mu.trouble = err
-		m.mu.lock.Unlock()
-		return err
+		return fmt.Errorf("start as a member of cluster %s: %w", row.formation.ClusterID, err)
 	}
 	m.ready.Store(true)
 	if err := g.update(); err != nil {
@@ -136,18 +140,26 @@ func (m *Members) Serve(ctx context.Context, from string, record []byte) ([]byte
 	if q.kind == askJoin && q.to == m.config.Self.ID {
 		answer, err = m.admit(ctx, &q)
 	} else {
-		m.mu.lock.Lock()
-		before := m.mu.machine.writes
-		answer, err = m.mu.machine.serve(&q)
-		if m.mu.machine.writes != before {
-			poke(m.wake)
-		}
-		m.mu.lock.Unlock()
+		answer, err = m.answer(&q)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return answer.append(nil), nil
+	return answer.encode(), nil
+}
+
+func (m *Members) answer(q *request) (reply, error) {
+	m.mu.lock.Lock()
+	defer m.mu.lock.Unlock()
+	if !m.mu.serving {
+		return reply{}, ErrNotRunning
+	}
+	before := m.mu.machine.writes
+	answer, err := m.mu.machine.serve(q)
+	if m.mu.machine.writes != before {
+		poke(m.wake)
+	}
+	return answer, err
 }
 
 func (m *Members) admit(ctx context.Context, q *request) (reply, error) {

@@ -56,6 +56,8 @@ type view struct {
 	alive []candidate
 	// settled: nothing changed for a while. New sets are made only then.
 	settled bool
+	// admitted are the cluster's members, once they are known; else empty.
+	admitted []command.Member
 }
 
 // ask is a question to be put to a node.
@@ -93,7 +95,7 @@ func (m *machine) write(next row) error {
 		return m.broken
 	}
 	next.owner = m.self.ID
-	if err := m.store.SetLocal(rowName, next.append(nil)); err != nil {
+	if err := m.store.SetLocal(rowName, next.encode()); err != nil {
 		m.broken = fmt.Errorf("store what this node has promised: %w", err)
 		return m.broken
 	}

@@ -16,6 +16,9 @@ import (
 // or does not serve it yet.
 var ErrNotFormed = errors.New("members: this node is not part of a cluster yet")
 
+// ErrNotRunning is returned to a node that asks before Start or after Stop.
+var ErrNotRunning = errors.New("members: not running")
+
 // Members is one node's view of the cluster and its place in it.
 type Members struct {
 	config Config
@@ -27,8 +30,10 @@ type Members struct {
 	mu struct {
 		lock    sync.Mutex
 		machine *machine
-		// trouble is the error of Hooks.Formed.
+		// trouble is what ended founding or joining, above all Hooks.Formed's error.
 		trouble error
+		// serving is true from Start to Stop: nothing is written outside.
+		serving bool
 	}
 	// formation is set once, before Hooks.Formed is called.
 	formation atomic.Pointer[Formation]
@@ -93,6 +98,7 @@ func (m *Members) Start(ctx context.Context) error {
 	m.life.gossip = g
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	m.life.cancel = cancel
+	m.setServing(true)
 	m.loops.Go(func() { m.found(life, g) })
 	m.loops.Go(func() { m.seek(life, g) })
 	m.loops.Go(func() { m.tell(life) })
@@ -108,6 +114,7 @@ func (m *Members) Stop() error {
 	if m.life.gossip == nil {
 		return nil
 	}
+	m.setServing(false)
 	m.life.cancel()
 	m.loops.Wait()
 	err := m.life.gossip.close()
@@ -194,6 +201,12 @@ func (m *Members) bound() []command.Member {
 		return row.promise.members
 	}
 	return m.mu.machine.row.formation.Members
+}
+
+func (m *Members) setServing(serving bool) {
+	m.mu.lock.Lock()
+	defer m.mu.lock.Unlock()
+	m.mu.serving = serving
 }
 
 // nudge says that the table has changed. It never blocks.

@@ -41,8 +41,8 @@ type request struct {
 	formation   Formation
 }
 
-func (q *request) append(dst []byte) []byte {
-	dst = append(dst, RequestMark, messageVersion, byte(q.kind))
+func (q *request) encode() []byte {
+	dst := []byte{RequestMark, messageVersion, byte(q.kind)}
 	dst = command.AppendString(command.AppendString(dst, q.from), q.to)
 	switch q.kind {
 	case askPromise:
@@ -112,8 +112,8 @@ type reply struct {
 	formation Formation
 }
 
-func (p *reply) append(dst []byte) []byte {
-	dst = command.AppendString(append(dst, messageVersion, byte(p.outcome)), p.from)
+func (p *reply) encode() []byte {
+	dst := command.AppendString([]byte{messageVersion, byte(p.outcome)}, p.from)
 	dst = command.AppendString(command.AppendUint(dst, p.attempt), p.text)
 	if p.outcome == belongs {
 		dst = p.formation.Append(command.AppendBool(dst, p.founding))

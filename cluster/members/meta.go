@@ -29,12 +29,12 @@ type meta struct {
 	version     string
 }
 
-func (t *meta) append(dst []byte) []byte {
+func (t *meta) encode() []byte {
 	flags := byte(0)
 	if t.leaving {
 		flags |= flagLeaving
 	}
-	dst = command.AppendUint(append(dst, metaVersion, flags), uint64(t.expect)) //nolint:gosec // 0 to MaxExpect.
+	dst := command.AppendUint([]byte{metaVersion, flags}, uint64(t.expect)) //nolint:gosec // 0 to MaxExpect.
 	dst = command.AppendString(command.AppendString(dst, t.clusterID), t.peerAddress)
 	return command.AppendString(command.AppendString(dst, t.clientURL), t.version)
 }
@@ -63,7 +63,7 @@ func decodeMeta(record []byte) (meta, error) {
 // checkMeta refuses a configuration whose node could not be described in gossip.
 func checkMeta(c *Config) error {
 	t := metaOf(c, string(make([]byte, maxClusterID)))
-	if size := len(t.append(nil)); size > memberlist.MetaMaxSize {
+	if size := len(t.encode()); size > memberlist.MetaMaxSize {
 		return errors.New("members: peer address, client URL and version are too long for gossip: " +
 			fmt.Sprintf("%d bytes of %d", size, memberlist.MetaMaxSize))
 	}

@@ -35,7 +35,7 @@ func (m *machine) plan(v view) ([]ask, error) {
 		}
 		return m.planQuestions(v), nil
 	case formed:
-		return m.planDecision(), nil
+		return m.planDecision(v)
 	}
 	return nil, nil
 }
@@ -102,17 +102,24 @@ func (m *machine) planQuestions(v view) []ask {
 	return asks
 }
 
-func (m *machine) planDecision() []ask {
+// planDecision tells the founders, but not those the cluster has given up since.
+func (m *machine) planDecision(v view) ([]ask, error) {
 	if !m.announces() {
-		return nil
+		return nil, nil
 	}
 	var asks []ask
 	for _, to := range m.row.formation.Members {
-		if to.ID != m.self.ID && !m.told[to.ID] {
-			asks = append(asks, m.ask(to, request{kind: tellDecision, formation: m.row.formation}))
+		lost := len(v.admitted) > 0 && !hasMember(v.admitted, to.ID)
+		if to.ID != m.self.ID && !m.told[to.ID] && !lost {
+			asks = append(asks, m.ask(v.latest(to), request{kind: tellDecision, formation: m.row.formation}))
 		}
 	}
-	return asks
+	if len(asks) > 0 {
+		return asks, nil
+	}
+	next := m.row
+	next.announced = true
+	return nil, m.write(next)
 }
 
 func (m *machine) planJoin(v view) []ask {

@@ -52,8 +52,8 @@ type row struct {
 	formation Formation
 }
 
-func (w *row) append(dst []byte) []byte {
-	dst = command.AppendString(append(dst, rowVersion, byte(w.standing)), w.owner)
+func (w *row) encode() []byte {
+	dst := command.AppendString([]byte{rowVersion, byte(w.standing)}, w.owner)
 	dst = command.AppendUint(dst, w.attempt)
 	switch w.standing {
 	case free:

@@ -69,7 +69,6 @@ type table struct {
 		admitted []command.Member
 		// quietSince is when the candidates for founding last changed.
 		quietSince time.Time
-		version    uint64
 	}
 }
 
@@ -98,7 +97,7 @@ func (t *table) seen(member command.Member, m meta) bool {
 		return false
 	}
 	t.mu.nodes[member.ID] = &node{member: member, meta: m, heardAt: now}
-	t.changed(now)
+	t.mu.quietSince = now
 	return true
 }
 
@@ -114,7 +113,7 @@ func (t *table) gone(id string) bool {
 	if n.meta.leaving {
 		n.state = Left
 	}
-	t.changed(n.endedAt)
+	t.mu.quietSince = n.endedAt
 	return true
 }
 
@@ -130,8 +129,7 @@ func (t *table) answered(id string) bool {
 	if n.state != Suspect {
 		return false
 	}
-	n.state = Alive
-	t.changed(n.heardAt)
+	n.state = Alive // Like the suspicion, this does not unsettle the candidates.
 	return true
 }
 
@@ -158,16 +156,7 @@ func (t *table) sweep(timing *Timing) bool {
 			changed = true
 		}
 	}
-	if changed {
-		t.mu.version++ // A suspicion does not unsettle the candidates.
-	}
 	return changed
-}
-
-// changed marks a change of the candidates; t.mu is held.
-func (t *table) changed(now time.Time) {
-	t.mu.quietSince = now
-	t.mu.version++
 }
 
 func (t *table) setAdmitted(list []command.Member) bool {
@@ -179,7 +168,6 @@ func (t *table) setAdmitted(list []command.Member) bool {
 		return false
 	}
 	t.mu.admitted = list
-	t.mu.version++
 	return true
 }
 
@@ -211,7 +199,7 @@ func (t *table) peers(clusterID string) []Peer {
 func (t *table) view(settle time.Duration) view {
 	t.mu.lock.Lock()
 	defer t.mu.lock.Unlock()
-	v := view{settled: time.Since(t.mu.quietSince) >= settle}
+	v := view{settled: time.Since(t.mu.quietSince) >= settle, admitted: t.mu.admitted}
 	for _, n := range t.mu.nodes {
 		if (n.state == Alive || n.state == Suspect) && !n.meta.leaving {
 			v.alive = append(v.alive, candidate{member: n.member, expect: n.meta.expect, cluster: n.meta.clusterID})
