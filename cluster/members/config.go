@@ -35,8 +35,8 @@ type LocalStore interface {
 	GetLocal(name string) ([]byte, bool, error)
 }
 
-// Hooks are how the package reaches what it does not know. None is called under
-// a lock of this package; none may call Stop.
+// Hooks are how the package reaches what it does not know. They may call
+// every method but Start and Stop.
 type Hooks struct {
 	// Formed is called once per process, when this node belongs to a cluster: as a
 	// founder (bootstrap the groups with f.Members as the first configuration;

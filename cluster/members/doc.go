@@ -15,7 +15,7 @@
 //	reply, err := m.Serve(ctx, from, request)    // for calls whose first byte is RequestMark
 //	m.SetAdmitted(list)                          // whenever the meta group's members change
 //	m.Table(); m.PeerAddress(id); m.Waiting()    // at any time after New
-//	err = m.Stop()                               // leaves gossip; no hook is called after it
+//	err = m.Stop()                               // leaves gossip; no hook is called after it, but an Admit under way may still end
 //
 // # Founding
 //
@@ -33,5 +33,5 @@
 //   - Two decided sets cannot share a node. While fewer than 2N nodes have ever
 //     been started, there is therefore at most one cluster.
 //   - A formed node never changes its cluster.
-//   - No hook runs under a lock of this package, and Formed runs once per process.
+//   - No hook runs under a lock that anything but Start and Stop takes, and Formed runs once per process.
 package members

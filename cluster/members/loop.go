@@ -163,6 +163,9 @@ func (m *Members) answer(q *request) (reply, error) {
 }
 
 func (m *Members) admit(ctx context.Context, q *request) (reply, error) {
+	if !m.running() {
+		return reply{}, ErrNotRunning
+	}
 	if !m.ready.Load() {
 		return reply{}, ErrNotFormed
 	}

@@ -209,6 +209,12 @@ func (m *Members) setServing(serving bool) {
 	m.mu.serving = serving
 }
 
+func (m *Members) running() bool {
+	m.mu.lock.Lock()
+	defer m.mu.lock.Unlock()
+	return m.mu.serving
+}
+
 // nudge says that the table has changed. It never blocks.
 func (m *Members) nudge() {
 	poke(m.dirty)
