@@ -12,6 +12,7 @@ import (
 	"github.com/batonmq/baton/transport/wire"
 )
 
+// Every spelling of a node means the same socket and the same web address.
 func TestNodeURLs(t *testing.T) {
 	for _, text := range []string{
 		"http://h:7700", "http://h:7700/", "ws://h:7700/ws", "ws://h:7700", "h:7700", " http://h:7700/ws/ ", "http://h:7700/ws",
@@ -35,6 +36,7 @@ func TestNodeURLs(t *testing.T) {
 	}
 }
 
+// One node of several is enough.
 func TestDialTriesEveryNode(t *testing.T) {
 	n := newFakeNode(t)
 	connected := dialing(t, Options{Nodes: []string{deadAddress(t), deadAddress(t), n.url()}, InOrder: true, Token: "t", Name: "me"})
@@ -49,6 +51,7 @@ func TestDialTriesEveryNode(t *testing.T) {
 	}
 }
 
+// Dial ends with its attempts or its context, and names the nodes.
 func TestDialGivesUp(t *testing.T) {
 	_, err := Dial(t.Context(), Options{Nodes: []string{deadAddress(t)}, ConnectAttempts: 3, MinBackoff: time.Millisecond})
 	unreachable, ok := errors.AsType[*ConnectError](err)
@@ -74,6 +77,7 @@ func deadAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// A close code from 4500 on ends the client, with the refusal before it.
 func TestFinalCloseCodes(t *testing.T) {
 	n := newFakeNode(t)
 	result := make(chan error, 1)
@@ -104,6 +108,7 @@ func TestFinalCloseCodes(t *testing.T) {
 	}
 }
 
+// Every other close code means to connect again.
 func TestReconnectsAfterOtherCloseCodes(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})
@@ -116,6 +121,7 @@ func TestReconnectsAfterOtherCloseCodes(t *testing.T) {
 	}
 }
 
+// A drained node sends its clients to nodes they learned of, after a pause.
 func TestByeSendsElsewhere(t *testing.T) {
 	first, second := newFakeNode(t), newFakeNode(t)
 	first.welcome.Nodes = [][]byte{[]byte(second.url())}
@@ -132,6 +138,7 @@ func TestByeSendsElsewhere(t *testing.T) {
 	}
 }
 
+// A bye without reconnect ends the client.
 func TestByeForGood(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})
@@ -143,6 +150,7 @@ func TestByeForGood(t *testing.T) {
 	}
 }
 
+// A node that hangs with its socket open is left for another.
 func TestSilentNodeIsLeft(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{ProbeInterval: 20 * time.Millisecond})
@@ -163,6 +171,7 @@ func TestSilentNodeIsLeft(t *testing.T) {
 	n.greet()
 }
 
+// The node's own probes are answered.
 func TestPingFramesAreAnswered(t *testing.T) {
 	n := newFakeNode(t)
 	_, conn := dial(t, n, Options{})
@@ -175,6 +184,7 @@ func TestPingFramesAreAnswered(t *testing.T) {
 	}
 }
 
+// Frames are no messages: a message may have several, a frame too.
 func TestFragmentedAndJoinedMessages(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})

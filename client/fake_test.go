@@ -131,7 +131,7 @@ func (c *fakeConn) tryRead() (*wire.Message, error) {
 			return nil, errors.New("an unmasked frame")
 		}
 		ws.Cipher(payload, header.Mask, 0)
-		switch header.OpCode {
+		switch header.OpCode { //nolint:exhaustive // the rest asks for nothing
 		case ws.OpText:
 			c.frame = payload
 			c.decoder = wire.NewDecoder(wire.FromClient)
@@ -197,21 +197,21 @@ func (c *fakeConn) notify(seqs ...uint64) {
 	}
 }
 
-func (c *fakeConn) job(subscription, lease string, term time.Duration) {
+func (c *fakeConn) job(lease string, term time.Duration) {
 	c.t.Helper()
 	c.send(&wire.Message{Type: wire.TypeJob, Job: wire.Job{
-		Subscription: []byte(subscription), Lease: []byte(lease), Fence: 7, EventID: []byte("e-" + lease), Channel: []byte("work"),
+		Subscription: []byte("s1"), Lease: []byte(lease), Fence: 7, EventID: []byte("e-" + lease), Channel: []byte("work"),
 		Group: []byte("default"), Attempt: 1, LeaseMs: term.Milliseconds(), Key: []byte("k"), IdempotencyKey: []byte("i"),
 		CorrelationID: []byte("c"), CausationID: []byte("e"), ClientID: []byte("ana"), Tenant: []byte("default"),
 		Payload: wire.Payload{Bytes: []byte(`"hi"`), Kind: wire.PayloadJSON},
 	}})
 }
 
-// subscribed reads a subscribe and answers it.
-func (c *fakeConn) subscribed(id string) *wire.Message {
+// subscribed reads a subscribe and answers it: the subscription is s1.
+func (c *fakeConn) subscribed() *wire.Message {
 	c.t.Helper()
 	m := c.expect(wire.TypeSubscribe)
-	c.send(&wire.Message{Type: wire.TypeOK, OK: wire.OK{ID: m.Subscribe.ID, Subscription: []byte(id)}})
+	c.send(&wire.Message{Type: wire.TypeOK, OK: wire.OK{ID: m.Subscribe.ID, Subscription: []byte("s1")}})
 	return m
 }
 

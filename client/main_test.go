@@ -6,4 +6,5 @@ import (
 	"go.uber.org/goleak"
 )
 
+// TestMain finds goroutines that nobody waited for.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

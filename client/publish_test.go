@@ -27,6 +27,7 @@ func publishing(ctx context.Context, c *Client, e Event) <-chan published {
 	return result
 }
 
+// An event goes out as it was given and comes back with its place.
 func TestPublishReturnsTheReceipt(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})
@@ -74,6 +75,7 @@ func TestPublishRetriesUnderTheSameKey(t *testing.T) {
 	}
 }
 
+// What was not answered goes out again on the next socket, under its key.
 func TestPublishSurvivesALostSocket(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})
@@ -100,6 +102,7 @@ func TestPublishSurvivesALostSocket(t *testing.T) {
 	}
 }
 
+// A refusal is an Error that errors.Is knows by its reason.
 func TestPublishRefused(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})
@@ -116,6 +119,7 @@ func TestPublishRefused(t *testing.T) {
 	}
 }
 
+// What is not of the protocol is refused before it is sent.
 func TestPublishRefusesWhatWouldCloseTheConnection(t *testing.T) {
 	n := newFakeNode(t)
 	n.welcome.Limits.MaxMessageBytes = 1000
@@ -139,6 +143,7 @@ func TestPublishRefusesWhatWouldCloseTheConnection(t *testing.T) {
 	}
 }
 
+// A publish ends with its context, and says what stood in its way.
 func TestPublishEndsWithItsContext(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})
@@ -160,6 +165,7 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// So does one that nobody waits for.
 func TestPublishAsyncEndsWithItsContext(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})
@@ -215,6 +221,7 @@ func TestPublishAsyncKeepsTheNodesLimit(t *testing.T) {
 	wait.Wait()
 }
 
+// Close leaves nothing hanging.
 func TestCloseEndsWhatIsOpen(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})
