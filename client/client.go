@@ -30,6 +30,8 @@ type Client struct {
 	sessions uint64     // so far
 	workers  []*worker  // copied on every change
 	closed   error
+	// maxMessage is the last session's.
+	maxMessage int
 
 	stop    context.CancelFunc // ends the connecting goroutine
 	done    chan struct{}      // closed when it has ended
@@ -121,6 +123,13 @@ func (c *Client) Node() string {
 	return c.session.node
 }
 
+// MaxMessageBytes is the largest message the node takes, data and all.
+func (c *Client) MaxMessageBytes() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.maxMessage
+}
+
 // newKey makes an idempotency key.
 func (c *Client) newKey() string {
 	var digits [32]byte
@@ -170,7 +179,7 @@ func (c *Client) attach(s *session) {
 	c.mu.Lock()
 	c.sessions++
 	s.number = c.sessions
-	c.session = s
+	c.session, c.maxMessage = s, s.maxMessage
 	workers := c.workers
 	c.mu.Unlock()
 	for _, w := range workers {

@@ -1,0 +1,24 @@
+// Package bench is the load tool: it drives a cluster through the Go client, as
+// its users do, and counts exactly what came back. It knows nothing of nodes
+// but their addresses.
+//
+// # The pipeline
+//
+// A client publishes an event; a worker of each step takes it and emits the
+// next; the last notifies the client. Clients and workers run in this process,
+// spread over the nodes. Channel names are of one run only, so that what another
+// run left behind is never counted.
+//
+// In open loop events are due at a fixed rate, whatever became of those before,
+// and latency counts from the moment an event was due: a stall shows in all the
+// events that it delayed (coordinated omission, after Gil Tene). In closed loop
+// a number of events is kept in flight, which shows the highest throughput.
+//
+// After the load everything acknowledged must come within the drain time:
+// what does not is missing, what comes twice a duplicate. Both are counted over
+// the whole run, latencies only after the warm-up.
+//
+// Beside the results stand two yardsticks of the same machine and minute: a
+// single commit, measured as publishes in turn to an otherwise idle key, and
+// 4 KB appended and synced to a file.
+package bench

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/batonmq/baton/node"
+)
+
+// settings are what serve can be told, by flag, environment or file. The flag
+// set is the one list of names: the others set flags that were not given.
+type settings struct {
+	config      node.Config
+	file        string
+	logLevel    string
+	logFormat   string
+	debugListen string
+
+	sources map[string]string // of settings that came from elsewhere
+}
+
+func (s *settings) define(flags *pflag.FlagSet) {
+	c := &s.config
+	flags.StringVar(&c.Name, "node", "", "the node's name, unique in the cluster (default made up once and kept with the data)")
+	flags.StringVar(&c.DataDir, "data", node.DefaultDataDir, "directory of everything durable")
+	flags.StringVar(&c.Listen, "listen", node.DefaultListen, "where clients and workers connect: WebSocket and HTTP")
+	flags.StringVar(&c.PeerListen, "peer-listen", node.DefaultPeerListen, "where other nodes connect")
+	flags.StringVar(&c.GossipListen, "gossip-listen", node.DefaultGossipListen, "where nodes find each other, TCP and UDP")
+	flags.StringVar(&c.Advertise, "advertise", "", "host, or host:port for clients, that others reach this node by")
+	flags.StringSliceVar(&c.Join, "join", nil, "gossip address of another node, repeatable; tried until one answers")
+	flags.IntVar(&c.BootstrapExpect, "bootstrap-expect", 0, "how many nodes form a new cluster together (default 1 without --join)")
+	flags.IntVar(&c.Partitions, "partitions", node.DefaultPartitions, "partitions of a new cluster, for good")
+	flags.IntVar(&c.Replicas, "replicas", node.DefaultReplicas, "copies of each partition in a new cluster: 1, 3 or 5")
+	flags.StringSliceVar(&c.AllowedOrigins, "allowed-origins", nil, "web origins, besides localhost, that may connect from a browser")
+	flags.IntVar(&c.MaxInFlight, "max-in-flight", 0, "requests a connection may have unanswered (default 64)")
+	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 0, "largest message of a client (default 1 MiB)")
+	flags.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	flags.StringVar(&s.debugListen, "debug-listen", "", "address for Go's pprof, loopback only (default none)")
+	flags.StringVar(&s.file, "config", "", "YAML file with settings of the same names")
+}
+
+// environmentName is the variable of a setting.
+func environmentName(setting string) string {
+	return "BATON_" + strings.ToUpper(strings.ReplaceAll(setting, "-", "_"))
+}
+
+// resolve sets what no flag did from the environment, then from the file.
+func (s *settings) resolve(flags *pflag.FlagSet) error {
+	s.sources = make(map[string]string)
+	var err error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := environmentName(f.Name)
+		value := os.Getenv(name)
+		if f.Changed || value == "" || err != nil || f.Name == "help" {
+			return
+		}
+		err = s.set(f, name, func() error { return flags.Set(f.Name, value) })
+	})
+	if err != nil || s.file == "" {
+		return err
+	}
+	return s.readFile(flags)
+}
+
+// set applies a value from elsewhere, and remembers where it came from.
+func (s *settings) set(f *pflag.Flag, source string, apply func() error) error {
+	if err := apply(); err != nil {
+		return &node.ConfigError{
+			Field: f.Name, Problem: fmt.Sprintf("%s: %v", source, err), Remedy: "give " + article(f.Value.Type()),
+		}
+	}
+	s.sources[f.Name] = source
+	return nil
+}
+
+func article(kind string) string {
+	switch kind {
+	case "int":
+		return "a whole number"
+	case "stringSlice":
+		return "a list of strings"
+	default:
+		return "a string"
+	}
+}
+
+func (s *settings) readFile(flags *pflag.FlagSet) error {
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		return &node.ConfigError{Field: "config", Problem: err.Error(), Remedy: "name a YAML file that can be read"}
+	}
+	var values map[string]yaml.Node
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		return &node.ConfigError{
+			Field: "config", Problem: fmt.Sprintf("%s: %v", s.file, err), Remedy: "write one \"name: value\" per line, as in \"listen: 127.0.0.1:7700\"",
+		}
+	}
+	byLine := slices.SortedFunc(maps.Keys(values), func(a, b string) int { return cmp.Compare(values[a].Line, values[b].Line) })
+	for _, name := range byLine {
+		value := values[name]
+		if err := s.setFromFile(flags, name, &value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *settings) setFromFile(flags *pflag.FlagSet, name string, value *yaml.Node) error {
+	where := fmt.Sprintf("%s line %d", s.file, value.Line)
+	f := flags.Lookup(name)
+	if f == nil || name == "config" || name == "help" {
+		return &node.ConfigError{Field: name, Problem: where + ": there is no such setting", Remedy: suggestion(flags, name)}
+	}
+	if f.Changed {
+		return nil // by a flag or the environment
+	}
+	return s.set(f, where, func() error {
+		switch list, ok := f.Value.(pflag.SliceValue); {
+		case ok && value.Kind == yaml.SequenceNode:
+			var items []string
+			if err := value.Decode(&items); err != nil {
+				return err
+			}
+			f.Changed = true
+			return list.Replace(items)
+		case value.Kind != yaml.ScalarNode:
+			return errors.New("the value is neither text nor a number")
+		default:
+			return flags.Set(name, value.Value)
+		}
+	})
+}
+
+// suggestion names the setting that was probably meant.
+func suggestion(flags *pflag.FlagSet, name string) string {
+	best, least := "", 4
+	var all []string
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Name == "config" || f.Name == "help" {
+			return
+		}
+		all = append(all, f.Name)
+		if d := distance(strings.ReplaceAll(strings.ToLower(name), "_", "-"), f.Name); d < least {
+			best, least = f.Name, d
+		}
+	})
+	if best != "" {
+		return "did you mean " + best + "?"
+	}
+	return "the settings are " + strings.Join(all, ", ")
+}
+
+// distance is how many letters differ (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// explain adds where a refused setting came from.
+func (s *settings) explain(err error) error {
+	refused, ok := errors.AsType[*node.ConfigError](err)
+	if !ok {
+		return err
+	}
+	if source := s.sources[refused.Field]; source != "" {
+		return &node.ConfigError{Field: refused.Field, Problem: refused.Problem + " (from " + source + ")", Remedy: refused.Remedy}
+	}
+	return err
+}

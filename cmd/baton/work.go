@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/batonmq/baton/client"
+)
+
+type workFlags struct {
+	target
+
+	options client.WorkOptions
+	name    string
+	emit    string
+	notify  string
+	count   int64
+}
+
+func newWork(t *terminal) *cobra.Command {
+	var f workFlags
+	cmd := &cobra.Command{
+		Use:   "work --channel C [--emit D | --notify NAME] [flags] -- CMD [ARG...]",
+		Short: "Run a command for each job of a channel",
+		Long: `Work takes jobs from a channel and runs a command for each. The job's data is the
+command's standard input; its metadata is in the environment as BATON_JOB_*:
+
+  EVENT_ID CORRELATION_ID CAUSATION_ID IDEMPOTENCY_KEY CHANNEL GROUP KEY
+  CLIENT_ID TENANT ATTEMPT FENCE LEASE_MS CHECKPOINT HEADER_<NAME>
+
+What the command writes to standard output is the answer: one JSON value as it
+is, other text as a JSON string (without the newline at its end), anything else
+as bytes. --emit sends it on as an event, --notify to the client whose event the
+job was; without either it is the job's result.
+
+Exit code 0 completes the job, 100 fails it for good, any other has it tried
+again. The lease is renewed while the command runs; when it is lost, or the
+worker stops for longer than --grace, the command and its children are killed.`,
+		Example: `  baton work --channel questions --emit found -- ./search.sh
+  baton work --channel found --notify answer --credit 4 -- python answer.py`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return work(cmd.Context(), t, &f, args) },
+	}
+	addTarget(cmd, &f.target)
+	flags := cmd.Flags()
+	flags.StringVar(&f.options.Channel, "channel", "", "channel to work on (required)")
+	flags.StringVar(&f.options.Group, "group", "", "consumer group (default \"default\")")
+	flags.StringVar(&f.emit, "emit", "", "channel that the output is sent on to")
+	flags.StringVar(&f.notify, "notify", "", "name of the notification that carries the output to the client")
+	flags.IntVar(&f.options.Credit, "credit", 1, "how many commands run at a time")
+	flags.DurationVar(&f.options.Lease, "lease", 15*time.Second, "how long a job may be without a sign of life before it goes to another worker")
+	flags.DurationVar(&f.options.Grace, "grace", client.DefaultGrace, "how long commands may go on when the worker stops")
+	flags.StringVar(&f.name, "name", "", "the worker's name in traces (default baton@host)")
+	flags.Int64Var(&f.count, "count", 0, "stop after so many completed jobs (0 for never)")
+	cmd.MarkFlagsMutuallyExclusive("emit", "notify")
+	mustRequire(cmd, "channel")
+	return cmd
+}
+
+func work(ctx context.Context, t *terminal, f *workFlags, command []string) error {
+	if f.options.Credit < 1 || f.count < 0 || f.options.Lease < 0 {
+		return misuse("--credit must be positive, --count and --lease not negative")
+	}
+	path, err := lookUp(command[0])
+	if err != nil {
+		return err
+	}
+	options := f.target.options()
+	if f.name != "" {
+		options.Name = f.name
+	}
+	c, err := f.dial(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := &runner{flags: f, terminal: t, path: path, args: command[1:], limit: c.MaxMessageBytes}
+	var completed atomic.Int64
+	f.options.Report = func(job *client.Job, err error) {
+		r.report(job, err)
+		if err == nil && completed.Add(1) == f.count {
+			cancel()
+		}
+	}
+	return c.Work(ctx, f.options, r.do)
+}
+
+// jobLine is what --json prints of a job that ended.
+type jobLine struct {
+	EventID       string `json:"event_id"`
+	CorrelationID string `json:"correlation_id"`
+	Channel       string `json:"channel"`
+	Attempt       int    `json:"attempt"`
+	State         string `json:"state"`
+	Error         string `json:"error,omitempty"`
+}
+
+// runner runs the command.
+type runner struct {
+	flags    *workFlags
+	terminal *terminal
+	path     string
+	args     []string
+	limit    func() int
+
+	mu sync.Mutex // one line at a time
+}
+
+func (r *runner) report(job *client.Job, err error) {
+	line := jobLine{
+		EventID: job.EventID, CorrelationID: job.CorrelationID, Channel: job.Channel, Attempt: job.Attempt, State: "completed",
+	}
+	if err != nil {
+		line.State, line.Error = stateOf(err), err.Error()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.flags.json {
+		_ = printJSON(r.terminal.out, line)
+		return
+	}
+	text := fmt.Sprintf("%s %s, attempt %d", line.State, line.EventID, line.Attempt)
+	if line.Error != "" {
+		text += ": " + clean(line.Error)
+	}
+	_, _ = fmt.Fprintln(r.terminal.out, text)
+}
+
+func stateOf(err error) string {
+	failed, ok := errors.AsType[*client.JobError](err)
+	switch {
+	case errors.Is(err, client.ErrLeaseLost):
+		return "lost"
+	case errors.Is(err, client.ErrStopping), errors.Is(err, client.ErrClosed):
+		return "released"
+	case ok && failed.Permanent:
+		return "failed for good"
+	default:
+		return "failed"
+	}
+}
