@@ -40,7 +40,7 @@ func (t *TCP) ask(raw net.Conn, request []byte) ([]byte, error) {
 	if err := writeFrame(raw, counters, frameCall, request); err != nil {
 		return nil, err
 	}
-	kind, body, err := newFrameReader(raw, MaxCallFrame).next()
+	kind, body, err := newFrameReader(raw, MaxCallFrame, rareBufferBytes).next()
 	if err != nil {
 		return nil, noEOF(err)
 	}
@@ -66,7 +66,7 @@ func (t *TCP) serveCall(raw net.Conn, peer NodeID) {
 	if raw.SetDeadline(time.Now().Add(CallTimeout)) != nil {
 		return
 	}
-	kind, body, err := newFrameReader(raw, MaxCallFrame).next()
+	kind, body, err := newFrameReader(raw, MaxCallFrame, rareBufferBytes).next()
 	if err != nil || kind != frameCall {
 		t.logger.Debug("call connection without a call", "peer", string(peer), "error", err)
 		return

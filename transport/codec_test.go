@@ -20,20 +20,20 @@ var update = flag.Bool("update", false, "rewrite the golden bytes")
 var (
 	testHeader = raft.RPCHeader{ProtocolVersion: 3, ID: []byte("a.1"), Addr: []byte("a.1")}
 	testAppend = &raft.AppendEntriesRequest{
-		RPCHeader: testHeader, Term: 7, Leader: []byte("a.1"), PrevLogEntry: 300, PrevLogTerm: 6, LeaderCommitIndex: 299,
+		RPCHeader: testHeader, Term: 7, PrevLogEntry: 300, PrevLogTerm: 6, LeaderCommitIndex: 299,
 		Entries: []*raft.Log{
 			{Index: 301, Term: 7, Type: raft.LogCommand, Data: []byte("hello"), AppendedAt: time.Unix(12, 34)},
 			{Index: 302, Term: 7, Type: raft.LogNoop, Extensions: []byte("x")},
 		},
 	}
-	testHeartbeat = &raft.AppendEntriesRequest{RPCHeader: testHeader, Term: 7, Leader: []byte("a.1")}
+	testHeartbeat = &raft.AppendEntriesRequest{RPCHeader: testHeader, Term: 7}
 	testVote      = &raft.RequestVoteRequest{
-		RPCHeader: testHeader, Term: 8, Candidate: []byte("other"), LastLogIndex: 302, LastLogTerm: 7, LeadershipTransfer: true,
+		RPCHeader: raft.RPCHeader{ProtocolVersion: 3, ID: []byte("name"), Addr: []byte("other")}, Term: 8, LastLogIndex: 302, LastLogTerm: 7, LeadershipTransfer: true,
 	}
 	testPreVote    = &raft.RequestPreVoteRequest{RPCHeader: testHeader, Term: 8, LastLogIndex: 302, LastLogTerm: 7}
 	testTimeoutNow = &raft.TimeoutNowRequest{RPCHeader: testHeader}
 	testInstall    = &raft.InstallSnapshotRequest{
-		RPCHeader: testHeader, SnapshotVersion: 1, Term: 7, Leader: []byte("a.1"), LastLogIndex: 302, LastLogTerm: 7,
+		RPCHeader: testHeader, SnapshotVersion: 1, Term: 7, LastLogIndex: 302, LastLogTerm: 7,
 		Configuration: []byte("configuration"), ConfigurationIndex: 5, Size: 1 << 33,
 	}
 )
@@ -73,6 +73,7 @@ func same(t *testing.T, name string, got, want any) {
 	}
 }
 
+// TestRequestsKeepTheirBytes holds each request to its golden bytes, whole and cut short.
 func TestRequestsKeepTheirBytes(t *testing.T) {
 	cases := []struct {
 		name string
@@ -102,6 +103,7 @@ func TestRequestsKeepTheirBytes(t *testing.T) {
 	}
 }
 
+// TestInstallKeepsItsBytes holds a snapshot's header to its golden bytes.
 func TestInstallKeepsItsBytes(t *testing.T) {
 	body := appendInstall(nil, 9, testInstall, "a.1")
 	golden(t, "install", body)
@@ -113,6 +115,7 @@ func TestInstallKeepsItsBytes(t *testing.T) {
 	}
 }
 
+// TestRepliesKeepTheirBytes holds each reply to its golden bytes.
 func TestRepliesKeepTheirBytes(t *testing.T) {
 	for name, reply := range testReplies() {
 		body, err := appendReply(nil, reply)
@@ -125,6 +128,7 @@ func TestRepliesKeepTheirBytes(t *testing.T) {
 	}
 }
 
+// TestFailuresKeepTheirMeaning sends each sentinel over the wire and back.
 func TestFailuresKeepTheirMeaning(t *testing.T) {
 	for _, want := range []error{ErrGroupNotHosted, ErrGroupBusy, ErrStaleTerm, ErrSnapshotConflict, ErrBusy} {
 		if got := decodeFailure(appendFailure(nil, want)); !errors.Is(got, want) {
@@ -138,24 +142,26 @@ func TestFailuresKeepTheirMeaning(t *testing.T) {
 	}
 }
 
+// TestGreetingsKeepTheirBytes holds both halves of the greeting to their golden bytes.
 func TestGreetingsKeepTheirBytes(t *testing.T) {
 	hello := greeting{kind: kindLink, incarnation: 0xabcd, cluster: "cluster", sender: "a.1", receiver: "b.2"}
-	golden(t, "greeting", hello.append(nil))
-	what, rest, err := readGreeting(bytes.NewReader(hello.append(nil)))
+	golden(t, "greeting", hello.encode())
+	what, rest, err := readGreeting(bytes.NewReader(hello.encode()))
 	must(t, err)
 	got, err := decodeGreeting(what, rest)
 	must(t, err)
 	same(t, "greeting", got, hello)
 
 	reply := greetingReply{refusal: RefusedCluster, incarnation: 1, cluster: "x", receiver: "b.2", message: "no"}
-	golden(t, "greeting-reply", reply.append(nil))
-	what, rest, err = readGreeting(bytes.NewReader(reply.append(nil)))
+	golden(t, "greeting-reply", reply.encode())
+	what, rest, err = readGreeting(bytes.NewReader(reply.encode()))
 	must(t, err)
 	gotReply, err := decodeGreetingReply(what, rest)
 	must(t, err)
 	same(t, "greeting reply", gotReply, reply)
 }
 
+// TestDecodedEntriesOwnTheirMemory reads a second frame over the first: Raft keeps entries.
 func TestDecodedEntriesOwnTheirMemory(t *testing.T) {
 	var stream []byte
 	for range 2 {
@@ -163,7 +169,7 @@ func TestDecodedEntriesOwnTheirMemory(t *testing.T) {
 		stream = appendAppend(beginFrame(stream, frameAppend), testAppend, "a.1")
 		endFrame(stream, at)
 	}
-	frames := newFrameReader(bytes.NewReader(stream), MaxRaftFrame)
+	frames := newFrameReader(bytes.NewReader(stream), MaxRaftFrame, readBufferBytes)
 	_, body, err := frames.next()
 	must(t, err)
 	first, _, err := decodeRequest(frameAppend, body, []byte("a.1"))
@@ -175,20 +181,22 @@ func TestDecodedEntriesOwnTheirMemory(t *testing.T) {
 	same(t, "the first append after the second was read", first, testAppend)
 }
 
+// TestOversizeFramesAreRefused checks a frame reader's limits.
 func TestOversizeFramesAreRefused(t *testing.T) {
 	frame := append(beginFrame(nil, frameData), make([]byte, 100)...)
 	endFrame(frame, 0)
-	if _, _, err := newFrameReader(bytes.NewReader(frame), 99).next(); !errors.Is(err, ErrFrameTooLarge) {
+	if _, _, err := newFrameReader(bytes.NewReader(frame), 99, 16).next(); !errors.Is(err, ErrFrameTooLarge) {
 		t.Fatalf("got %v", err)
 	}
-	if _, _, err := newFrameReader(bytes.NewReader(frame), 100).next(); err != nil {
+	if _, _, err := newFrameReader(bytes.NewReader(frame), 100, 16).next(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := newFrameReader(bytes.NewReader(make([]byte, 9)), 100).next(); !errors.Is(err, ErrMalformed) {
+	if _, _, err := newFrameReader(bytes.NewReader(make([]byte, 9)), 100, 16).next(); !errors.Is(err, ErrMalformed) {
 		t.Fatalf("a frame without a kind: %v", err)
 	}
 }
 
+// TestLongAppendsAreCut checks where an append is cut.
 func TestLongAppendsAreCut(t *testing.T) {
 	r := &raft.AppendEntriesRequest{}
 	for range 10 {
@@ -205,6 +213,7 @@ func TestLongAppendsAreCut(t *testing.T) {
 	}
 }
 
+// FuzzRequest decodes anything, and what decodes survives a second round.
 func FuzzRequest(f *testing.F) {
 	f.Add(byte(frameAppend), appendAppend(nil, testAppend, "a.1"))
 	f.Add(byte(frameHeartbeat), appendHeartbeat(nil, testHeartbeat, "a.1"))
@@ -238,6 +247,7 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
+// FuzzInstall decodes anything, and what decodes survives a second round.
 func FuzzInstall(f *testing.F) {
 	f.Add(appendInstall(nil, 9, testInstall, "a.1"))
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -252,6 +262,7 @@ func FuzzInstall(f *testing.F) {
 	})
 }
 
+// FuzzReply decodes anything as any reply.
 func FuzzReply(f *testing.F) {
 	for _, reply := range testReplies() {
 		body, err := appendReply(nil, reply)
@@ -266,29 +277,31 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
+// FuzzGreeting decodes anything; what decodes has one encoding.
 func FuzzGreeting(f *testing.F) {
 	hello := greeting{kind: kindLink, incarnation: 1, cluster: "c", sender: "a.1", receiver: "b.2"}
-	f.Add(hello.append(nil))
+	f.Add(hello.encode())
 	reply := greetingReply{refusal: RefusedCluster, cluster: "x", receiver: "b.2", message: "no"}
-	f.Add(reply.append(nil))
+	f.Add(reply.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		what, rest, err := readGreeting(bytes.NewReader(b))
 		if err != nil {
 			return
 		}
-		if g, err := decodeGreeting(what, rest); err == nil && !bytes.Equal(g.append(nil), b[:greetingHead+len(rest)]) {
+		if g, err := decodeGreeting(what, rest); err == nil && !bytes.Equal(g.encode(), b[:greetingHead+len(rest)]) {
 			t.Fatalf("%x is not how %+v is written", b, g)
 		}
 		_, _ = decodeGreetingReply(what, rest)
 	})
 }
 
+// FuzzFrames reads frames from anything.
 func FuzzFrames(f *testing.F) {
 	frame := append(beginFrame(nil, frameData), "hello"...)
 	endFrame(frame, 0)
 	f.Add(append(frame, frame...))
 	f.Fuzz(func(_ *testing.T, b []byte) {
-		frames := newFrameReader(bytes.NewReader(b), 1<<16)
+		frames := newFrameReader(bytes.NewReader(b), 1<<16, 64)
 		for {
 			if _, _, err := frames.next(); err != nil {
 				return

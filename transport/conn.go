@@ -39,13 +39,14 @@ type frameFaults func() []time.Duration
 func newConn(raw net.Conn, peer NodeID, counters *kindCounters, frameLimit int) *conn {
 	return &conn{
 		raw: raw, peer: peer, counters: counters,
-		frames: newFrameReader(silenceReader{raw}, frameLimit),
+		frames: newFrameReader(silenceReader{raw}, frameLimit, readBufferBytes),
 		wake:   make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
 
 // begin locks the buffer and appends a frame's head. The caller appends the
-// body to the result and must call end. size is the body's, for the bound.
+// body to the result and must call end. size is the body's, for the bound. With
+// an error nothing is locked: errFull, or why the connection was closed.
 func (c *conn) begin(kind frameKind, size int) ([]byte, error) {
 	c.mu.Lock()
 	switch {
@@ -54,7 +55,7 @@ func (c *conn) begin(kind frameKind, size int) ([]byte, error) {
 		return nil, c.mu.cause
 	case c.limit > 0 && len(c.mu.out)+size+frameHead > c.limit:
 		c.mu.Unlock()
-		return nil, ErrLinkFull
+		return nil, errFull
 	}
 	c.mu.start = len(c.mu.out)
 	return beginFrame(c.mu.out, kind), nil
@@ -147,7 +148,8 @@ func (c *conn) write() {
 				c.onTick()
 			}
 			if !quiet {
-				quiet = true
+				quiet, spare = true, nil // What a burst left behind is not kept.
+				c.shrink()
 				continue
 			}
 			if c.ping() != nil {
@@ -169,6 +171,15 @@ func (c *conn) write() {
 		if cap(out) <= maxSpareBuffer {
 			spare = out[:0]
 		}
+	}
+}
+
+// shrink gives up an empty buffer.
+func (c *conn) shrink() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.mu.out) == 0 {
+		c.mu.out = nil
 	}
 }
 

@@ -39,6 +39,7 @@ var (
 	// ErrBusy is returned when the other node serves as many calls as it may.
 	ErrBusy = errors.New("too many calls are being served there")
 
+	errFull     = errors.New("the connection's buffer is full")
 	errSilent   = errors.New("the other side is silent")
 	errReplaced = errors.New("replaced by a newer link")
 	errRemoved  = errors.New("the node is no longer a peer")

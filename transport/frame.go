@@ -55,8 +55,8 @@ type frameReader struct {
 	scratch []byte
 }
 
-func newFrameReader(r io.Reader, limit int) *frameReader {
-	return &frameReader{r: bufio.NewReaderSize(r, readBufferBytes), limit: limit}
+func newFrameReader(r io.Reader, limit, buffer int) *frameReader {
+	return &frameReader{r: bufio.NewReaderSize(r, buffer), limit: limit}
 }
 
 // next returns a frame whose body is valid until the next call, except that an

@@ -93,8 +93,8 @@ type greetingReply struct {
 	message     string
 }
 
-func (g *greeting) append(b []byte) []byte {
-	b = appendGreetingHead(b, byte(g.kind))
+func (g *greeting) encode() []byte {
+	b := appendGreetingHead(byte(g.kind))
 	b = binary.BigEndian.AppendUint64(b, g.incarnation)
 	b = appendShort(b, g.cluster)
 	b = appendShort(b, string(g.sender))
@@ -102,8 +102,8 @@ func (g *greeting) append(b []byte) []byte {
 	return endGreeting(b)
 }
 
-func (g *greetingReply) append(b []byte) []byte {
-	b = appendGreetingHead(b, byte(g.refusal))
+func (g *greetingReply) encode() []byte {
+	b := appendGreetingHead(byte(g.refusal))
 	b = binary.BigEndian.AppendUint64(b, g.incarnation)
 	b = appendShort(b, g.cluster)
 	b = appendShort(b, string(g.receiver))
@@ -113,9 +113,8 @@ func (g *greetingReply) append(b []byte) []byte {
 	return endGreeting(b)
 }
 
-func appendGreetingHead(b []byte, what byte) []byte {
-	b = append(b, greetingMagic...)
-	return append(b, protocolVersion, what, 0, 0)
+func appendGreetingHead(what byte) []byte {
+	return append([]byte(greetingMagic), protocolVersion, what, 0, 0)
 }
 
 func endGreeting(b []byte) []byte {
@@ -125,7 +124,7 @@ func endGreeting(b []byte) []byte {
 
 func appendShort(b []byte, s string) []byte {
 	s = s[:min(len(s), MaxIdentity)]
-	return append(append(b, byte(len(s))), s...)
+	return append(append(b, byte(len(s))), s...) //nolint:gosec // At most MaxIdentity.
 }
 
 // readGreeting returns the byte after the version and the rest. It reads no

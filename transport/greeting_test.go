@@ -30,8 +30,10 @@ func appendTo(node Transport, to raft.ServerAddress) error {
 	return node.Raft(testGroup).AppendEntries("", to, entriesOf(3, 1, 1), &raft.AppendEntriesResponse{})
 }
 
+// TestAnotherClusterIsRefused holds two clusters apart, for every kind, with one log line.
 func TestAnotherClusterIsRefused(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		var log lockedBuffer
 		logger := slog.New(slog.NewTextHandler(&log, nil))
 		handler := newRecorder(t)
@@ -53,6 +55,7 @@ func TestAnotherClusterIsRefused(t *testing.T) {
 	})
 }
 
+// TestAnotherReceiverIsRefused dials an address that another node has taken over.
 func TestAnotherReceiverIsRefused(t *testing.T) {
 	n := newTCPNetwork()
 	a := start(t, n, Config{Self: "a.1"})
@@ -63,8 +66,10 @@ func TestAnotherReceiverIsRefused(t *testing.T) {
 	refusedFor(t, appendTo(a, "b.1"), RefusedReceiver)
 }
 
+// TestBeforeAClusterOnlyCallsWork greets from a node without a cluster, and again once it has one.
 func TestBeforeAClusterOnlyCallsWork(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		var mu sync.Mutex
 		formed := ""
 		id := func() string {
@@ -103,20 +108,21 @@ func greetRaw(t *testing.T, address string, hello []byte) (byte, error) {
 	return what, err
 }
 
+// TestWhatIsNoGreetingIsRefused says wrong things by hand.
 func TestWhatIsNoGreetingIsRefused(t *testing.T) {
 	n := newTCPNetwork()
 	b := start(t, n, Config{Self: "b.1"})
 	address := n.address("b.1")
 	hello := greeting{kind: kindChunks, cluster: "test", sender: "a.1", receiver: "b.1"}
-	if what, err := greetRaw(t, address, hello.append(nil)); err != nil || Refusal(what) != RefusedKind {
+	if what, err := greetRaw(t, address, hello.encode()); err != nil || Refusal(what) != RefusedKind {
 		t.Errorf("a reserved kind: %v %v", what, err)
 	}
-	later := hello.append(nil)
+	later := hello.encode()
 	later[4]++
 	if what, err := greetRaw(t, address, later); err != nil || Refusal(what) != RefusedVersion {
 		t.Errorf("a later version: %v %v", what, err)
 	}
-	long := hello.append(nil)
+	long := hello.encode()
 	long[6] = 0xff
 	if _, err := greetRaw(t, address, long); err == nil {
 		t.Error("an oversize greeting was answered")
@@ -125,12 +131,13 @@ func TestWhatIsNoGreetingIsRefused(t *testing.T) {
 		t.Error("HTTP was answered")
 	}
 	hello.kind, hello.sender = kindLink, "z.1"
-	if what, err := greetRaw(t, address, hello.append(nil)); err != nil || Refusal(what) != RefusedNotOurDialer {
+	if what, err := greetRaw(t, address, hello.encode()); err != nil || Refusal(what) != RefusedNotOurDialer {
 		t.Errorf("a link from the larger id: %v %v", what, err)
 	}
 	eventually(t, "refusals are counted", func() bool { return b.Stats().Refused >= 4 })
 }
 
+// TestOversizeFrameEndsTheConnection announces a frame above the limit.
 func TestOversizeFrameEndsTheConnection(t *testing.T) {
 	n := newTCPNetwork()
 	b := start(t, n, Config{Self: "b.1"})
@@ -139,10 +146,12 @@ func TestOversizeFrameEndsTheConnection(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	must(t, conn.SetDeadline(time.Now().Add(deadline)))
 	hello := greeting{kind: kindRaft, cluster: "test", sender: "a.1", receiver: "b.1"}
-	_, err = conn.Write(hello.append(nil))
+	_, err = conn.Write(hello.encode())
 	must(t, err)
-	if what, _, err := readGreeting(conn); what != 0 || err != nil {
-		t.Fatal(what, err)
+	what, _, err := readGreeting(conn)
+	must(t, err)
+	if what != 0 {
+		t.Fatal(what)
 	}
 	_, err = conn.Write([]byte{0xff, 0xff, 0xff, 0xff, byte(frameAppend)})
 	must(t, err)
@@ -152,6 +161,7 @@ func TestOversizeFrameEndsTheConnection(t *testing.T) {
 	_ = b
 }
 
+// TestSilentGreetingIsCutOff connects and says nothing.
 func TestSilentGreetingIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := NewNetwork(1)
@@ -171,14 +181,17 @@ func TestSilentGreetingIsCutOff(t *testing.T) {
 	})
 }
 
+// TestConfigIsChecked gives New nothing.
 func TestConfigIsChecked(t *testing.T) {
 	if _, err := New(Config{}); err == nil {
 		t.Error("an empty configuration was taken")
 	}
 }
 
+// TestClosedTransportRefusesEverything uses every method after Close.
 func TestClosedTransportRefusesEverything(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		a, b := twoNodes(t, n)
 		_ = b
 		open := a.Raft(testGroup)

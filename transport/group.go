@@ -265,7 +265,7 @@ func (h *handle) roundTrip(target raft.ServerAddress, r *request) error {
 		return err
 	}
 	p := &pendingRequest{group: h.group, reply: r.reply, finished: make(chan error, 1)}
-	if err := c.ask(p, r); err != nil {
+	if err = c.ask(p, r); err != nil {
 		return err
 	}
 	timer := time.NewTimer(r.timeout)

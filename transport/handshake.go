@@ -56,15 +56,15 @@ func (t *TCP) dial(ctx context.Context, address string, kind connKind, receiver 
 	}
 	if err != nil {
 		t.drop(raw)
-		t.logRefusal(raw, err)
+		t.logRefusal(raw, err) //nolint:contextcheck // A log line is not bound to the request.
 		return nil, err
 	}
 	return raw, nil
 }
 
 func (t *TCP) logRefusal(raw net.Conn, err error) {
-	var refused *RefusedError
-	if errors.As(err, &refused) && refused.Reason != RefusedNotPeer && refused.Reason != RefusedNotFormed {
+	refused, ok := errors.AsType[*RefusedError](err)
+	if ok && refused.Reason != RefusedNotPeer && refused.Reason != RefusedNotFormed {
 		t.refusals.warn(t.logger, "a greeting was refused",
 			slog.String("remote", raw.RemoteAddr().String()), slog.Any("error", err))
 	}
@@ -74,7 +74,7 @@ func greet(raw net.Conn, hello *greeting) error {
 	if err := raw.SetDeadline(time.Now().Add(GreetingTimeout)); err != nil {
 		return err
 	}
-	if _, err := raw.Write(hello.append(nil)); err != nil {
+	if _, err := raw.Write(hello.encode()); err != nil {
 		return err
 	}
 	what, rest, err := readGreeting(raw)
@@ -158,8 +158,7 @@ func (t *TCP) hear(raw net.Conn) (greeting, error) {
 			err = fmt.Errorf("from %s, incarnation %x, for %s: %w", hello.sender, hello.incarnation, hello.kind, err)
 		}
 	}
-	var refused *RefusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		_ = t.answer(raw, refused)
 	}
 	return greeting{}, err
@@ -198,7 +197,7 @@ func (t *TCP) answer(raw net.Conn, verdict *RefusedError) error {
 		refusal: verdict.Reason, incarnation: t.config.Incarnation, cluster: t.config.ClusterID(),
 		receiver: t.config.Self, message: verdict.Message,
 	}
-	_, err := raw.Write(reply.append(nil))
+	_, err := raw.Write(reply.encode())
 	return err
 }
 

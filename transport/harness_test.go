@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 )
 
+// TestMain also checks that no goroutine outlives its transport.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // deadline bounds every wait of the tests that run in real time.
@@ -38,8 +39,8 @@ func networks() map[string]func() network {
 
 func overNetworks(t *testing.T, test func(t *testing.T, n network)) {
 	t.Helper()
-	for name, make := range networks() {
-		t.Run(name, func(t *testing.T) { test(t, make()) })
+	for name, newNetwork := range networks() {
+		t.Run(name, func(t *testing.T) { test(t, newNetwork()) })
 	}
 }
 
@@ -81,10 +82,17 @@ func newTCPNetwork() *tcpNetwork {
 	return n
 }
 
-func (n *tcpNetwork) join(t testing.TB, config Config) Transport {
-	t.Helper()
+func (n *tcpNetwork) PeerAddress(id NodeID) (string, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	a, ok := n.mu.addresses[id]
+	return a, ok
+}
+
+func (n *tcpNetwork) join(tb testing.TB, config Config) Transport {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	must(tb, err)
 	n.mu.Lock()
 	n.mu.addresses[config.Self] = listener.Addr().String()
 	n.mu.Unlock()
@@ -97,15 +105,8 @@ func (n *tcpNetwork) join(t testing.TB, config Config) Transport {
 		config.ClusterID = func() string { return "test" }
 	}
 	tcp, err := New(config)
-	must(t, err)
+	must(tb, err)
 	return tcp
-}
-
-func (n *tcpNetwork) PeerAddress(id NodeID) (string, bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	a, ok := n.mu.addresses[id]
-	return a, ok
 }
 
 func (n *tcpNetwork) address(id NodeID) string {
@@ -133,25 +134,25 @@ func (n *tcpNetwork) breakAll() {
 	n.mu.dialed = nil
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // start joins, starts, and closes at the end of the test.
-func start(t testing.TB, n network, config Config) Transport {
-	t.Helper()
-	node := n.join(t, config)
+func start(tb testing.TB, n network, config Config) Transport {
+	tb.Helper()
+	node := n.join(tb, config)
 	node.Start()
-	t.Cleanup(func() { must(t, node.Close()) })
+	tb.Cleanup(func() { must(tb, node.Close()) })
 	return node
 }
 
 // eventually polls on a short ticker; it never decides by a fixed sleep.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
 	end := time.NewTimer(deadline)
@@ -160,20 +161,20 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		select {
 		case <-ticker.C:
 		case <-end.C:
-			t.Fatalf("never: %s", what)
+			tb.Fatalf("never: %s", what)
 		}
 	}
 }
 
-func receive[T any](t testing.TB, what string, from <-chan T) T {
-	t.Helper()
+func receive[T any](tb testing.TB, what string, from <-chan T) T {
+	tb.Helper()
 	select {
 	case v := <-from:
 		return v
 	case <-time.After(deadline):
-		t.Fatalf("nothing came: %s", what)
-		panic("unreachable")
+		tb.Fatalf("nothing came: %s", what)
 	}
+	return *new(T)
 }
 
 // machine is a replicated list.
@@ -246,8 +247,8 @@ func raftConfig(id NodeID) *raft.Config {
 	return c
 }
 
-func startReplica(t testing.TB, node Transport, id NodeID, group uint32, voters []NodeID) *replica {
-	t.Helper()
+func startReplica(tb testing.TB, node Transport, id NodeID, group uint32, voters []NodeID) *replica {
+	tb.Helper()
 	r := &replica{id: id, machine: &machine{}}
 	store := raft.NewInmemStore()
 	snapshots := raft.NewInmemSnapshotStore()
@@ -259,11 +260,11 @@ func startReplica(t testing.TB, node Transport, id NodeID, group uint32, voters 
 			servers.Servers = append(servers.Servers,
 				raft.Server{ID: raft.ServerID(voter), Address: raft.ServerAddress(voter)})
 		}
-		must(t, raft.BootstrapCluster(config, store, store, snapshots, trans, servers))
+		must(tb, raft.BootstrapCluster(config, store, store, snapshots, trans, servers))
 	}
 	var err error
 	r.raft, err = raft.NewRaft(config, r.machine, store, store, snapshots, trans)
-	must(t, err)
+	must(tb, err)
 	return r
 }
 
@@ -273,26 +274,26 @@ type cluster struct {
 	groups map[uint32][]*replica
 }
 
-func startCluster(t testing.TB, n network, groups int) *cluster {
-	t.Helper()
+func startCluster(tb testing.TB, n network, groups int) *cluster {
+	tb.Helper()
 	c := &cluster{nodes: make(map[NodeID]Transport), groups: make(map[uint32][]*replica)}
 	ids := []NodeID{"a.1", "b.1", "c.1"}
 	for _, id := range ids {
-		c.nodes[id] = n.join(t, Config{Self: id, Logger: slog.New(slog.DiscardHandler)})
+		c.nodes[id] = n.join(tb, Config{Self: id, Logger: slog.New(slog.DiscardHandler)})
 		c.nodes[id].Start()
 	}
 	for g := range uint32(groups) {
 		for _, id := range ids {
-			c.groups[g] = append(c.groups[g], startReplica(t, c.nodes[id], id, g, ids))
+			c.groups[g] = append(c.groups[g], startReplica(tb, c.nodes[id], id, g, ids))
 		}
 	}
 	return c
 }
 
-func (c *cluster) stop(t testing.TB) {
-	t.Helper()
+func (c *cluster) stop(tb testing.TB) {
+	tb.Helper()
 	for _, node := range c.nodes { // First: nobody waits for a peer that is gone.
-		must(t, node.Close())
+		must(tb, node.Close())
 	}
 	var wait sync.WaitGroup
 	for _, group := range c.groups {
@@ -303,10 +304,10 @@ func (c *cluster) stop(t testing.TB) {
 	wait.Wait()
 }
 
-func (c *cluster) leader(t testing.TB, group uint32) *replica {
-	t.Helper()
+func (c *cluster) leader(tb testing.TB, group uint32) *replica {
+	tb.Helper()
 	var leader *replica
-	eventually(t, fmt.Sprintf("group %d has a leader", group), func() bool {
+	eventually(tb, fmt.Sprintf("group %d has a leader", group), func() bool {
 		for _, r := range c.groups[group] {
 			if r.raft.State() == raft.Leader {
 				leader = r
@@ -319,16 +320,16 @@ func (c *cluster) leader(t testing.TB, group uint32) *replica {
 }
 
 // commit applies one entry, at whoever leads, until one is committed.
-func (c *cluster) commit(t testing.TB, group uint32, data string) {
-	t.Helper()
-	eventually(t, "an entry is committed", func() bool {
-		return c.leader(t, group).raft.Apply([]byte(data), time.Second).Error() == nil
+func (c *cluster) commit(tb testing.TB, group uint32, data string) {
+	tb.Helper()
+	eventually(tb, "an entry is committed", func() bool {
+		return c.leader(tb, group).raft.Apply([]byte(data), time.Second).Error() == nil
 	})
 }
 
-func (c *cluster) converge(t testing.TB, group uint32, entries int) {
-	t.Helper()
-	eventually(t, fmt.Sprintf("group %d has %d entries everywhere", group, entries), func() bool {
+func (c *cluster) converge(tb testing.TB, group uint32, entries int) {
+	tb.Helper()
+	eventually(tb, fmt.Sprintf("group %d has %d entries everywhere", group, entries), func() bool {
 		for _, r := range c.groups[group] {
 			if r.machine.len() < entries {
 				return false

@@ -19,6 +19,8 @@ const (
 	MaxGroupQueue = 256
 	// MaxHeartbeatQueue bounds the heartbeats that wait for one group here.
 	MaxHeartbeatQueue = 64
+	// MaxRaftBuffer bounds what waits to be written to one `raft` connection.
+	MaxRaftBuffer = 128 << 20
 	// MaxLinkFrame bounds one frame given to Send.
 	MaxLinkFrame = 16 << 20
 	// MaxLinkBuffer bounds what waits to be written to one link.
@@ -37,8 +39,9 @@ const (
 	maxSnapshotHeader = 1 << 20
 	maxErrorText      = 1 << 10
 	maxEntries        = 1 << 16
-	maxSpareBuffer    = 1 << 20
-	readBufferBytes   = 64 << 10
+	maxSpareBuffer    = 8 << 20
+	readBufferBytes   = 256 << 10
+	rareBufferBytes   = 4 << 10 // where few frames come
 	snapshotChunk     = 256 << 10
 )
 

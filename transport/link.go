@@ -91,11 +91,13 @@ func (t *TCP) Send(to NodeID, frame []byte) error {
 	if c == nil {
 		return ErrLinkDown
 	}
-	err := c.send(frameData, frame)
-	if err != nil && !errors.Is(err, ErrLinkFull) {
-		return ErrLinkDown
+	switch err := c.send(frameData, frame); {
+	case err == nil:
+		return nil
+	case errors.Is(err, errFull):
+		return ErrLinkFull
 	}
-	return err
+	return ErrLinkDown
 }
 
 // link takes no lock: it is on the way of every frame.

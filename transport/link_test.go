@@ -30,25 +30,11 @@ type recorded struct {
 	last uint64
 }
 
-func newRecorder(t testing.TB) *recorder {
-	r := &recorder{t: t, ups: make(chan NodeID, 1000), downs: make(chan NodeID, 1000)}
+func newRecorder(tb testing.TB) *recorder {
+	tb.Helper()
+	r := &recorder{t: tb, ups: make(chan NodeID, 1000), downs: make(chan NodeID, 1000)}
 	r.mu.peers = make(map[NodeID]*recorded)
 	return r
-}
-
-func (r *recorder) event(peer NodeID, f func(*recorded)) {
-	r.mu.Lock()
-	p := r.mu.peers[peer]
-	if p == nil {
-		p = &recorded{}
-		r.mu.peers[peer] = p
-	}
-	r.mu.Unlock()
-	if !p.busy.CompareAndSwap(false, true) {
-		r.t.Errorf("two events of %s at once", peer)
-	}
-	f(p)
-	p.busy.Store(false)
 }
 
 func (r *recorder) LinkUp(peer NodeID) {
@@ -85,6 +71,21 @@ func (r *recorder) Receive(peer NodeID, frame []byte) {
 	r.received.Add(1)
 }
 
+func (r *recorder) event(peer NodeID, f func(*recorded)) {
+	r.mu.Lock()
+	p := r.mu.peers[peer]
+	if p == nil {
+		p = &recorded{}
+		r.mu.peers[peer] = p
+	}
+	r.mu.Unlock()
+	if !p.busy.CompareAndSwap(false, true) {
+		r.t.Errorf("two events of %s at once", peer)
+	}
+	f(p)
+	p.busy.Store(false)
+}
+
 func frameOf(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 // pair is two nodes with a link between them.
@@ -93,25 +94,27 @@ type pair struct {
 	ra, rb *recorder
 }
 
-func startPair(t testing.TB, n network) *pair {
-	t.Helper()
-	p := &pair{ra: newRecorder(t), rb: newRecorder(t)}
-	p.a = start(t, n, Config{Self: "a.1", Handler: p.ra})
-	p.b = start(t, n, Config{Self: "b.1", Handler: p.rb})
+func startPair(tb testing.TB, n network) *pair {
+	tb.Helper()
+	p := &pair{ra: newRecorder(tb), rb: newRecorder(tb)}
+	p.a = start(tb, n, Config{Self: "a.1", Handler: p.ra})
+	p.b = start(tb, n, Config{Self: "b.1", Handler: p.rb})
 	p.a.SetPeers([]NodeID{"a.1", "b.1"})
 	p.b.SetPeers([]NodeID{"a.1", "b.1"})
-	p.awaitUp(t)
+	p.awaitUp(tb)
 	return p
 }
 
-func (p *pair) awaitUp(t testing.TB) {
-	t.Helper()
-	receive(t, "b up at a", p.ra.ups)
-	receive(t, "a up at b", p.rb.ups)
+func (p *pair) awaitUp(tb testing.TB) {
+	tb.Helper()
+	receive(tb, "b up at a", p.ra.ups)
+	receive(tb, "a up at b", p.rb.ups)
 }
 
+// TestLinkCarriesFramesInOrder sends both ways at once.
 func TestLinkCarriesFramesInOrder(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		p := startPair(t, n)
 		const frames = 5000
 		var wait sync.WaitGroup
@@ -138,8 +141,10 @@ func TestLinkCarriesFramesInOrder(t *testing.T) {
 	})
 }
 
+// TestLargeFramesArrive sends frames around the sizes of the buffers, and one too large.
 func TestLargeFramesArrive(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		p := startPair(t, n)
 		for i, size := range []int{readBufferBytes - 5, readBufferBytes, maxSpareBuffer, MaxLinkFrame} {
 			frame := make([]byte, size)
@@ -153,8 +158,10 @@ func TestLargeFramesArrive(t *testing.T) {
 	})
 }
 
+// TestBrokenLinkComesBack breaks connections under a sender.
 func TestBrokenLinkComesBack(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		p := startPair(t, n)
 		stop := make(chan struct{})
 		var wait sync.WaitGroup
@@ -181,8 +188,10 @@ func TestBrokenLinkComesBack(t *testing.T) {
 	})
 }
 
+// TestClosedNodeIsDown closes one of two.
 func TestClosedNodeIsDown(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		p := startPair(t, n)
 		must(t, p.b.Close())
 		receive(t, "b down at a", p.ra.downs)
@@ -193,8 +202,10 @@ func TestClosedNodeIsDown(t *testing.T) {
 	})
 }
 
+// TestRemovedPeerIsDownAndMayComeBack takes a peer out and in again.
 func TestRemovedPeerIsDownAndMayComeBack(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		p := startPair(t, n)
 		for range 3 {
 			p.b.SetPeers(nil)
@@ -209,8 +220,10 @@ func TestRemovedPeerIsDownAndMayComeBack(t *testing.T) {
 	})
 }
 
+// TestQuicklyRemovedAndAddedPeerStaysInOrder does so without waiting: LinkDown still comes before LinkUp.
 func TestQuicklyRemovedAndAddedPeerStaysInOrder(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		p := startPair(t, n)
 		for i := range uint64(50) {
 			p.a.SetPeers(nil)
@@ -223,6 +236,7 @@ func TestQuicklyRemovedAndAddedPeerStaysInOrder(t *testing.T) {
 	})
 }
 
+// TestFullLinkRefuses fills the buffer of a link that does not move.
 func TestFullLinkRefuses(t *testing.T) {
 	n := &memoryNetwork{Network: NewNetwork(1)}
 	p := startPair(t, n)
@@ -239,6 +253,7 @@ func TestFullLinkRefuses(t *testing.T) {
 	}
 }
 
+// TestSilentPeerIsNoticed cuts an idle link and takes the time.
 func TestSilentPeerIsNoticed(t *testing.T) {
 	for _, both := range []bool{true, false} {
 		t.Run(fmt.Sprint("both ways ", both), func(t *testing.T) {
@@ -268,6 +283,7 @@ func TestSilentPeerIsNoticed(t *testing.T) {
 	}
 }
 
+// TestSlowHandlerIsNotSilence blocks a handler for longer than the silence limit.
 func TestSlowHandlerIsNotSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &memoryNetwork{Network: NewNetwork(1)}
@@ -300,6 +316,7 @@ func (s *slowHandler) Receive(peer NodeID, frame []byte) {
 	s.recorder.Receive(peer, frame)
 }
 
+// TestFramesCostNoAllocation counts allocations of both sides of a link.
 func TestFramesCostNoAllocation(t *testing.T) {
 	n := newTCPNetwork()
 	handler := &counter{wake: make(chan struct{}, 1)}

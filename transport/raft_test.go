@@ -7,8 +7,10 @@ import (
 	"github.com/hashicorp/raft"
 )
 
+// TestGroupsElectReplicateAndSurviveACut runs real Rafts over one connection per direction.
 func TestGroupsElectReplicateAndSurviveACut(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		const groups = 4
 		c := startCluster(t, n, groups)
 		defer c.stop(t)
@@ -25,8 +27,10 @@ func TestGroupsElectReplicateAndSurviveACut(t *testing.T) {
 	})
 }
 
+// TestLeadershipTransfer moves a leader by TimeoutNow.
 func TestLeadershipTransfer(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		c := startCluster(t, n, 1)
 		defer c.stop(t)
 		c.commit(t, 0, "x")
@@ -41,8 +45,10 @@ func TestLeadershipTransfer(t *testing.T) {
 	})
 }
 
+// TestSnapshotBringsANewNodeUp adds a node whose entries are no longer in the log.
 func TestSnapshotBringsANewNodeUp(t *testing.T) {
 	overNetworks(t, func(t *testing.T, n network) {
+		t.Helper()
 		c := startCluster(t, n, 1)
 		defer c.stop(t)
 		for i := range 200 {

@@ -31,6 +31,7 @@ type pendingRequest struct {
 
 func newRaftConn(c *conn) *raftConn {
 	r := &raftConn{conn: c}
+	c.limit = MaxRaftBuffer // Requests that timed out may still be waiting in it.
 	r.mu.pending = make(map[uint64]*pendingRequest)
 	r.mu.used = time.Now()
 	c.onTick = r.closeIdle

@@ -85,7 +85,6 @@ func appendInstall(b []byte, group uint32, r *raft.InstallSnapshotRequest, diale
 	b = appendHeader(b, &r.RPCHeader, dialer)
 	b = append(b, byte(r.SnapshotVersion)) //nolint:gosec // 0 or 1.
 	b = binary.AppendUvarint(b, r.Term)
-	b = appendName(b, r.Leader, dialer)
 	b = binary.AppendUvarint(b, r.LastLogIndex)
 	b = binary.AppendUvarint(b, r.LastLogTerm)
 	b = appendBytes(b, r.Peers)
@@ -100,7 +99,7 @@ func decodeInstall(body, dialer []byte) (uint32, *raft.InstallSnapshotRequest, e
 	group := d.uint32()
 	r := &raft.InstallSnapshotRequest{
 		RPCHeader: d.header(dialer), SnapshotVersion: raft.SnapshotVersion(d.byte()),
-		Term: d.uvarint(), Leader: d.name(dialer),
+		Term:         d.uvarint(),
 		LastLogIndex: d.uvarint(), LastLogTerm: d.uvarint(),
 		Peers: d.bytes(), Configuration: d.bytes(), ConfigurationIndex: d.uvarint(),
 	}

@@ -17,15 +17,15 @@ import (
 //	header    1 protocol version | name ID | name Addr
 //	name      0: empty | 1: the id of the connection's dialer | 2, bytes: other
 //
-//	append    v term | name leader | v previous index | v previous term
+//	append    v term | v previous index | v previous term
 //	          v commit index | v count | entries
 //	entry     v index | v term | 1 type | 8 appended at, Unix ns, 0: unknown
 //	          bytes data | bytes extensions
-//	heartbeat v term | name leader
-//	vote      v term | name candidate | v last index | v last term | 1 transfer
+//	heartbeat v term
+//	vote      v term | v last index | v last term | 1 transfer
 //	pre-vote  v term | v last index | v last term
 //	timeout   v term of the leader, 0: unknown
-//	install   1 snapshot version | v term | name leader | v last index
+//	install   1 snapshot version | v term | v last index
 //	          v last term | bytes peers | bytes configuration
 //	          v configuration index | v size
 //	          (as a frame of its own, without a request id: 4 group first)
@@ -36,7 +36,8 @@ import (
 //	timeout reply   (nothing)
 //	install reply   1 ok: 0, then a failure without id; 1, then v term | 1 success
 //
-// Replies carry no header: hashicorp/raft reads none.
+// Replies carry no header: hashicorp/raft reads none. Leader and Candidate, which
+// the library still fills and reads when a header is empty, do not travel.
 const requestHead = 12
 
 const (
@@ -55,6 +56,7 @@ func appendBytes(b, value []byte) []byte {
 	return append(b, value...)
 }
 
+//nolint:revive // The flag is the value that is written.
 func appendBool(b []byte, value bool) []byte {
 	if value {
 		return append(b, 1)
@@ -101,7 +103,6 @@ func (d *decoder) header(dialer []byte) raft.RPCHeader {
 func appendAppend(b []byte, r *raft.AppendEntriesRequest, dialer NodeID) []byte {
 	b = appendHeader(b, &r.RPCHeader, dialer)
 	b = binary.AppendUvarint(b, r.Term)
-	b = appendName(b, r.Leader, dialer)
 	b = binary.AppendUvarint(b, r.PrevLogEntry)
 	b = binary.AppendUvarint(b, r.PrevLogTerm)
 	b = binary.AppendUvarint(b, r.LeaderCommitIndex)
@@ -119,7 +120,7 @@ func appendAppend(b []byte, r *raft.AppendEntriesRequest, dialer NodeID) []byte 
 
 // appendSize is an upper bound of an append's body, entries included.
 func appendSize(r *raft.AppendEntriesRequest) int {
-	size := requestHead + 64 + len(r.ID) + len(r.Addr) + len(r.Leader)
+	size := requestHead + 64 + len(r.ID) + len(r.Addr)
 	for _, entry := range r.Entries {
 		size += entrySize(entry)
 	}
@@ -133,7 +134,6 @@ func entrySize(entry *raft.Log) int { return 40 + len(entry.Data) + len(entry.Ex
 func (d *decoder) appendEntries(dialer []byte) *raft.AppendEntriesRequest {
 	r := &raft.AppendEntriesRequest{RPCHeader: d.header(dialer)}
 	r.Term = d.uvarint()
-	r.Leader = d.name(dialer)
 	r.PrevLogEntry = d.uvarint()
 	r.PrevLogTerm = d.uvarint()
 	r.LeaderCommitIndex = d.uvarint()
@@ -165,7 +165,7 @@ func unixNanos(t time.Time) uint64 {
 	if t.IsZero() {
 		return 0
 	}
-	return uint64(t.UnixNano()) //nolint:gosec // The bits, not the value.
+	return uint64(t.UnixNano())
 }
 
 func timeOf(nanos uint64) time.Time {
@@ -175,26 +175,25 @@ func timeOf(nanos uint64) time.Time {
 	return time.Unix(0, int64(nanos)) //nolint:gosec // The bits, not the value.
 }
 
-// isHeartbeat is the library's own rule (its network transport's handleCommand).
+// isHeartbeat is the library's own rule (its network transport's handleCommand),
+// for requests with a header, which are all that are sent since protocol version 3.
 func isHeartbeat(r *raft.AppendEntriesRequest) bool {
-	return r.Term != 0 && (len(r.Addr) != 0 || len(r.Leader) != 0) &&
+	return r.Term != 0 && len(r.Addr) != 0 &&
 		r.PrevLogEntry == 0 && r.PrevLogTerm == 0 && len(r.Entries) == 0 && r.LeaderCommitIndex == 0
 }
 
 func appendHeartbeat(b []byte, r *raft.AppendEntriesRequest, dialer NodeID) []byte {
 	b = appendHeader(b, &r.RPCHeader, dialer)
-	b = binary.AppendUvarint(b, r.Term)
-	return appendName(b, r.Leader, dialer)
+	return binary.AppendUvarint(b, r.Term)
 }
 
 func (d *decoder) heartbeat(dialer []byte) *raft.AppendEntriesRequest {
-	return &raft.AppendEntriesRequest{RPCHeader: d.header(dialer), Term: d.uvarint(), Leader: d.name(dialer)}
+	return &raft.AppendEntriesRequest{RPCHeader: d.header(dialer), Term: d.uvarint()}
 }
 
 func appendVote(b []byte, r *raft.RequestVoteRequest, dialer NodeID) []byte {
 	b = appendHeader(b, &r.RPCHeader, dialer)
 	b = binary.AppendUvarint(b, r.Term)
-	b = appendName(b, r.Candidate, dialer)
 	b = binary.AppendUvarint(b, r.LastLogIndex)
 	b = binary.AppendUvarint(b, r.LastLogTerm)
 	return appendBool(b, r.LeadershipTransfer)
@@ -202,7 +201,7 @@ func appendVote(b []byte, r *raft.RequestVoteRequest, dialer NodeID) []byte {
 
 func (d *decoder) vote(dialer []byte) *raft.RequestVoteRequest {
 	return &raft.RequestVoteRequest{
-		RPCHeader: d.header(dialer), Term: d.uvarint(), Candidate: d.name(dialer),
+		RPCHeader: d.header(dialer), Term: d.uvarint(),
 		LastLogIndex: d.uvarint(), LastLogTerm: d.uvarint(), LeadershipTransfer: d.boolean(),
 	}
 }

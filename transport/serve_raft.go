@@ -27,6 +27,7 @@ type pendingReply struct {
 // a group: what a group cannot take is refused.
 func (t *TCP) serveRaft(raw net.Conn, peer NodeID) {
 	c := newConn(raw, peer, &t.counters.kinds[kindRaft], MaxRaftFrame)
+	c.limit = MaxRaftBuffer // A peer that asks and never reads loses its replies.
 	t.injectFaults(c)
 	dialer := []byte(peer)
 	err := c.run(func(kind frameKind, body []byte) error {

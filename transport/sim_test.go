@@ -96,6 +96,7 @@ func (r *replica) check(t *testing.T, answered []string) {
 	}
 }
 
+// TestMemoryDelaysAndHoldsBack checks the network of the other tests.
 func TestMemoryDelaysAndHoldsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &memoryNetwork{Network: NewNetwork(1)}

@@ -12,7 +12,7 @@ import (
 // serveSnapshot serves one InstallSnapshot.
 func (t *TCP) serveSnapshot(raw net.Conn, peer NodeID) {
 	counters := &t.counters.kinds[kindSnapshot]
-	frames := newFrameReader(progressReader{raw: raw}, maxSnapshotHeader)
+	frames := newFrameReader(progressReader{raw: raw}, maxSnapshotHeader, readBufferBytes)
 	kind, body, err := frames.next()
 	if err != nil || kind != frameInstall {
 		t.logger.Debug("snapshot connection without a snapshot", "peer", string(peer), "error", err)
@@ -25,7 +25,7 @@ func (t *TCP) serveSnapshot(raw net.Conn, peer NodeID) {
 		return
 	}
 	if frames.consume > 0 {
-		if _, err := frames.r.Discard(frames.consume); err != nil {
+		if _, err = frames.r.Discard(frames.consume); err != nil {
 			return
 		}
 	}

@@ -90,7 +90,7 @@ func (h *handle) stream(
 // awaitSnapshot reads progress until the end. It ends when the connection does.
 func (h *handle) awaitSnapshot(raw net.Conn) snapshotReply {
 	counters := &h.t.counters.kinds[kindSnapshot]
-	frames := newFrameReader(progressReader{raw: raw}, maxSnapshotHeader)
+	frames := newFrameReader(progressReader{raw: raw}, maxSnapshotHeader, rareBufferBytes)
 	for {
 		kind, body, err := frames.next()
 		if err != nil {
