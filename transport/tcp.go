@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,9 +81,7 @@ func (t *TCP) Close() error {
 		return nil
 	}
 	t.mu.closed = true
-	for raw := range t.mu.raws {
-		_ = raw.Close()
-	}
+	raws := slices.Collect(maps.Keys(t.mu.raws)) // What comes later, track closes.
 	handles := make([]*handle, 0, len(t.mu.groups))
 	for _, g := range t.mu.groups {
 		handles = append(handles, g.current.Load())
@@ -89,6 +89,9 @@ func (t *TCP) Close() error {
 	t.mu.Unlock()
 	t.cancel()
 	err := t.config.Listener.Close()
+	for _, raw := range raws {
+		_ = raw.Close() // Not under the lock: TLS says goodbye.
+	}
 	for _, h := range handles {
 		if h != nil {
 			_ = h.Close()
@@ -161,13 +164,15 @@ func (t *TCP) spawn(f func()) bool {
 // track makes Close close the connection; false: it is closed already.
 func (t *TCP) track(raw net.Conn) bool {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.mu.closed {
-		_ = raw.Close()
-		return false
+	closed := t.mu.closed
+	if !closed {
+		t.mu.raws[raw] = struct{}{}
 	}
-	t.mu.raws[raw] = struct{}{}
-	return true
+	t.mu.Unlock()
+	if closed {
+		_ = raw.Close()
+	}
+	return !closed
 }
 
 func (t *TCP) drop(raw net.Conn) {
