@@ -14,6 +14,8 @@ type Config struct {
 	Nodes  []string
 	Token  string
 	Tenant string
+	// GivenOnly keeps connections to Nodes, whatever else the cluster has.
+	GivenOnly bool
 	// Steps is how many workers an event passes.
 	Steps int
 	// Rate, in events per second, makes it an open loop, InFlight a closed one.

@@ -84,7 +84,7 @@ func (p *pipeline) channel(step int) string { return fmt.Sprintf("bench.%s.%d", 
 func (p *pipeline) options(i int) client.Options {
 	c := p.config
 	return client.Options{
-		Nodes: c.rotated(i), InOrder: true, Token: c.Token, Tenant: c.Tenant, Logger: c.Logger,
+		Nodes: c.rotated(i), InOrder: true, GivenOnly: c.GivenOnly, Token: c.Token, Tenant: c.Tenant, Logger: c.Logger,
 		ConnectAttempts: 4 * len(c.Nodes), MaxPending: 1 << 16, Name: fmt.Sprintf("bench-%s", p.run),
 	}
 }

@@ -138,6 +138,17 @@ func TestByeSendsElsewhere(t *testing.T) {
 	}
 }
 
+// Behind a load balancer the nodes' own addresses are of no use.
+func TestGivenOnly(t *testing.T) {
+	first, second := newFakeNode(t), newFakeNode(t)
+	first.welcome.Nodes = [][]byte{[]byte(second.url())}
+	_, conn := dial(t, first, Options{GivenOnly: true})
+	for range 3 {
+		conn.cut()
+		conn = first.greet()
+	}
+}
+
 // A bye without reconnect ends the client.
 func TestByeForGood(t *testing.T) {
 	n := newFakeNode(t)

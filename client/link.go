@@ -25,7 +25,9 @@ func (l *link) connect(ctx context.Context, attempts int) (*session, error) {
 		s, err := openSession(ctx, url, o, l.client.hello())
 		if err == nil {
 			l.backoff.succeeded()
-			l.nodes.learn(s.nodes)
+			if !o.GivenOnly {
+				l.nodes.learn(s.nodes)
+			}
 			o.Logger.Debug("connected", "node", s.node, "url", url, "session", s.id)
 			return s, nil
 		}

@@ -28,6 +28,9 @@ type Options struct {
 	// InOrder tries Nodes in the order given; else the first one is random, so
 	// that clients spread over the cluster.
 	InOrder bool
+	// GivenOnly ignores the nodes that the cluster tells of: for a cluster behind
+	// a load balancer, whose own addresses cannot be reached.
+	GivenOnly bool
 	// Token is the credential, where the cluster asks for one.
 	Token string
 	// Tenant, where no token says it; empty means "default".
