@@ -69,8 +69,8 @@ func (a *attemptRow) append(dst []byte) []byte {
 	dst = command.AppendUint(dst, uint64(a.group))
 	dst = command.AppendString(dst, a.worker)
 	dst = command.AppendString(dst, a.node)
-	dst = command.AppendUint(dst, uint64(a.grantedMS))
-	dst = command.AppendUint(dst, uint64(a.endedMS))
+	dst = command.AppendInt(dst, a.grantedMS)
+	dst = command.AppendInt(dst, a.endedMS)
 	dst = command.AppendString(dst, a.code)
 	dst = command.AppendString(dst, a.message)
 	dst = command.AppendString(dst, a.detail)
@@ -94,8 +94,8 @@ func (a *attemptRow) append(dst []byte) []byte {
 func readAttempt(value []byte) attemptRow {
 	r := openRow(value)
 	a := attemptRow{
-		how: ending(r.Byte()), attempt: uint32(r.Uint()), group: uint32(r.Uint()),
-		worker: r.String(), node: r.String(), grantedMS: int64(r.Uint()), endedMS: int64(r.Uint()),
+		how: ending(r.Byte()), attempt: r.Uint32(), group: r.Uint32(),
+		worker: r.String(), node: r.String(), grantedMS: r.Int(), endedMS: r.Int(),
 		code: r.String(), message: r.String(), detail: r.Bytes(),
 	}
 	for range r.Count(command.MaxEmits) {

@@ -32,7 +32,7 @@ type dedupeRow struct {
 func (d *dedupeRow) append(dst []byte) []byte {
 	dst = append(dst, rowVersion)
 	dst = command.AppendEventID(dst, d.event)
-	dst = command.AppendUint(dst, uint64(d.storedMS))
+	dst = command.AppendInt(dst, d.storedMS)
 	dst = command.AppendUint(dst, d.content)
 	return command.AppendString(dst, d.correlationID)
 }
@@ -40,7 +40,7 @@ func (d *dedupeRow) append(dst []byte) []byte {
 func (d *dedupeRow) read(value []byte) {
 	r := openRow(value)
 	d.event = r.EventID()
-	d.storedMS = int64(r.Uint())
+	d.storedMS = r.Int()
 	d.content = r.Uint()
 	d.correlationID = r.String()
 	closeRow(&r)

@@ -52,8 +52,8 @@ func (e *event) bare() *event {
 // tenant are left out.
 func (e *event) append(dst []byte) []byte {
 	dst = append(dst, rowVersion)
-	dst = command.AppendUint(dst, uint64(e.storedMS))
-	dst = command.AppendUint(dst, uint64(e.deliverMS))
+	dst = command.AppendInt(dst, e.storedMS)
+	dst = command.AppendInt(dst, e.deliverMS)
 	dst = command.AppendEventID(dst, e.parent)
 	fields := e.Event
 	fields.Channel, fields.Tenant = "", ""
@@ -64,8 +64,8 @@ func (e *event) append(dst []byte) []byte {
 func readEvent(value []byte, id command.EventID, channel, tenant string) *event {
 	r := openRow(slices.Clone(value))
 	e := &event{id: id}
-	e.storedMS = int64(r.Uint())
-	e.deliverMS = int64(r.Uint())
+	e.storedMS = r.Int()
+	e.deliverMS = r.Int()
 	e.parent = r.EventID()
 	e.Event = r.Event()
 	e.Channel, e.Tenant = channel, tenant

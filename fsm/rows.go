@@ -42,13 +42,13 @@ func (c *counters) append(dst []byte) []byte {
 func (c *counters) read(value []byte) {
 	r := openRow(value)
 	for _, v := range []*uint32{&c.epoch, &c.partition, &c.partitions, &c.nextTenant, &c.nextChannel, &c.nextGroup, &c.nextQueue} {
-		*v = uint32(r.Uint())
+		*v = r.Uint32()
 	}
 	for _, v := range []*uint64{&c.nextPosition, &c.nextFence, &c.nextStream, &c.generation} {
 		*v = r.Uint()
 	}
-	c.timeMS = int64(r.Uint())
-	c.dedupeFloor = uint32(r.Uint())
+	c.timeMS = r.Int()
+	c.dedupeFloor = r.Uint32()
 	closeRow(&r)
 }
 
@@ -70,7 +70,7 @@ func (q *queueRow) append(dst []byte) []byte {
 
 func (q *queueRow) read(value []byte) {
 	r := openRow(value)
-	q.channel, q.tenant, q.class = uint32(r.Uint()), uint32(r.Uint()), uint32(r.Uint())
+	q.channel, q.tenant, q.class = r.Uint32(), r.Uint32(), r.Uint32()
 	q.enqueued = r.Uint()
 	closeRow(&r)
 }
@@ -170,10 +170,10 @@ func (j *jobRow) append(dst []byte) []byte {
 	dst = command.AppendUint(dst, uint64(j.losses))
 	dst = command.AppendUint(dst, j.fence)
 	dst = appendHolder(dst, &j.holder)
-	dst = command.AppendUint(dst, uint64(j.grantedMS))
+	dst = command.AppendInt(dst, j.grantedMS)
 	dst = command.AppendUint(dst, uint64(j.leaseMS))
 	dst = command.AppendBool(dst, j.canceling)
-	dst = command.AppendUint(dst, uint64(j.dueMS))
+	dst = command.AppendInt(dst, j.dueMS)
 	dst = command.AppendString(dst, j.reason)
 	return command.AppendString(dst, j.checkpoint)
 }
@@ -182,13 +182,13 @@ func (j *jobRow) append(dst []byte) []byte {
 func (j *jobRow) read(value []byte) {
 	r := openRow(value)
 	j.state = jobState(r.Byte())
-	j.attempt, j.failures, j.losses = uint32(r.Uint()), uint32(r.Uint()), uint32(r.Uint())
+	j.attempt, j.failures, j.losses = r.Uint32(), r.Uint32(), r.Uint32()
 	j.fence = r.Uint()
 	j.holder = readHolder(&r)
-	j.grantedMS = int64(r.Uint())
-	j.leaseMS = uint32(r.Uint())
+	j.grantedMS = r.Int()
+	j.leaseMS = r.Uint32()
 	j.canceling = r.Bool()
-	j.dueMS = int64(r.Uint())
+	j.dueMS = r.Int()
 	j.reason = r.String()
 	j.checkpoint = append([]byte(nil), r.Bytes()...)
 	closeRow(&r)
@@ -202,5 +202,5 @@ func appendHolder(dst []byte, h *Holder) []byte {
 }
 
 func readHolder(r *command.Reader) Holder {
-	return Holder{Node: r.String(), Session: r.Uint(), Subscription: uint32(r.Uint()), Worker: r.String()}
+	return Holder{Node: r.String(), Session: r.Uint(), Subscription: r.Uint32(), Worker: r.String()}
 }

@@ -43,7 +43,7 @@ func (s *streamRow) append(dst []byte) []byte {
 		d := &s.devices[i]
 		dst = command.AppendString(dst, d.name)
 		dst = command.AppendUint(dst, d.acked)
-		dst = command.AppendUint(dst, uint64(d.seenMS))
+		dst = command.AppendInt(dst, d.seenMS)
 	}
 	return dst
 }
@@ -52,7 +52,7 @@ func (s *streamRow) read(value []byte) {
 	r := openRow(value)
 	s.id, s.head, s.oldest = r.Uint(), r.Uint(), r.Uint()
 	for range r.Count(MaxDevices) {
-		s.devices = append(s.devices, deviceCursor{name: r.String(), acked: r.Uint(), seenMS: int64(r.Uint())})
+		s.devices = append(s.devices, deviceCursor{name: r.String(), acked: r.Uint(), seenMS: r.Int()})
 	}
 	closeRow(&r)
 }
@@ -142,14 +142,14 @@ func (a *ackRow) append(dst []byte) []byte {
 	dst = command.AppendString(dst, a.client)
 	dst = command.AppendString(dst, a.device)
 	dst = command.AppendString(dst, a.name)
-	dst = command.AppendUint(dst, uint64(a.deliveredMS))
-	return command.AppendUint(dst, uint64(a.timeMS))
+	dst = command.AppendInt(dst, a.deliveredMS)
+	return command.AppendInt(dst, a.timeMS)
 }
 
 func (a *ackRow) read(value []byte) {
 	r := openRow(value)
 	a.client, a.device, a.name = r.String(), r.String(), r.String()
-	a.deliveredMS, a.timeMS = int64(r.Uint()), int64(r.Uint())
+	a.deliveredMS, a.timeMS = r.Int(), r.Int()
 	closeRow(&r)
 }
 

@@ -38,3 +38,16 @@ func (r *Reader) skipEvent() []byte {
 	r.Payload()
 	return channel
 }
+
+// PeekCheck reads the earlier index and chain hash from an entry's header.
+func PeekCheck(data []byte) (index, chain uint64, err error) {
+	r := NewReader(data)
+	if version := r.Byte(); version != EntryVersion {
+		return 0, 0, ErrVersion
+	}
+	r.Uint()
+	r.Uint()
+	r.Uint()
+	r.Uint()
+	return r.Uint(), r.Uint64(), r.Err()
+}

@@ -4,6 +4,7 @@ package command
 // (the gateway makes one up), so that a retry is recognised.
 type Publish struct {
 	Route
+
 	Event Event
 }
 
@@ -18,6 +19,7 @@ func (c *Publish) Decode(r *Reader) { c.Event = r.Event() }
 // Ack moves a device's cursor in its client's stream forward to Seq.
 type Ack struct {
 	Route
+
 	Tenant   string
 	ClientID string
 	DeviceID string
@@ -46,7 +48,7 @@ func (c *Ack) Append(dst []byte) []byte {
 	dst = AppendUint(dst, uint64(len(c.Delivered)))
 	for _, d := range c.Delivered {
 		dst = AppendUint(dst, d.Seq)
-		dst = AppendUint(dst, uint64(d.TimeMS))
+		dst = AppendInt(dst, d.TimeMS)
 	}
 	return dst
 }
@@ -59,7 +61,7 @@ func (c *Ack) Decode(r *Reader) {
 	c.Seq = r.Uint()
 	c.Delivered = c.Delivered[:0]
 	for range r.Count(MaxDeliveries) {
-		c.Delivered = append(c.Delivered, Delivery{Seq: r.Uint(), TimeMS: int64(r.Uint())})
+		c.Delivered = append(c.Delivered, Delivery{Seq: r.Uint(), TimeMS: r.Int()})
 	}
 }
 
@@ -67,6 +69,7 @@ func (c *Ack) Decode(r *Reader) {
 // worker is told and fenced after GraceMS.
 type Cancel struct {
 	Route
+
 	Tenant string
 	// ClientID, when set, must be the client of the event.
 	ClientID string

@@ -65,7 +65,7 @@ func AppendHeader(dst []byte, h *Header) []byte {
 	dst = append(dst, EntryVersion)
 	dst = AppendUint(dst, uint64(h.Epoch))
 	dst = AppendUint(dst, h.Generation)
-	dst = AppendUint(dst, uint64(h.TimeMS))
+	dst = AppendInt(dst, h.TimeMS)
 	dst = AppendUint(dst, uint64(h.SlotMap))
 	dst = AppendUint(dst, h.CheckIndex)
 	dst = binary.LittleEndian.AppendUint64(dst, h.CheckChain)
@@ -112,10 +112,10 @@ func (e *Entry) Decode(data []byte) error {
 	if version := r.Byte(); version != EntryVersion {
 		return fmt.Errorf("%w: %d", ErrVersion, version)
 	}
-	e.Epoch = uint32(r.Uint())
+	e.Epoch = r.Uint32()
 	e.Generation = r.Uint()
-	e.TimeMS = int64(r.Uint())
-	e.SlotMap = uint32(r.Uint())
+	e.TimeMS = r.Int()
+	e.SlotMap = r.Uint32()
 	e.CheckIndex = r.Uint()
 	e.CheckChain = r.Uint64()
 	e.Offers = e.Offers[:0]
@@ -136,15 +136,9 @@ func (e *Entry) Decode(data []byte) error {
 }
 
 func (r *Reader) offer() Offer {
-	return Offer{
-		Channel:      r.String(),
-		Group:        r.String(),
-		Tenant:       r.String(),
-		Node:         r.String(),
-		Worker:       r.String(),
-		Session:      r.Uint(),
-		Subscription: uint32(r.Uint()),
-		LeaseMS:      uint32(r.Uint()),
-		Credit:       uint32(r.Uint()),
-	}
+	var o Offer
+	r.texts(&o.Channel, &o.Group, &o.Tenant, &o.Node, &o.Worker)
+	o.Session = r.Uint()
+	o.Subscription, o.LeaseMS, o.Credit = r.Uint32(), r.Uint32(), r.Uint32()
+	return o
 }

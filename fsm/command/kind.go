@@ -76,7 +76,7 @@ func appendPrefix(dst []byte, kind Kind, route Route) []byte {
 func ReadPrefix(encoded []byte) (Prefix, Reader) {
 	r := NewReader(encoded)
 	prefix := Prefix{Kind: Kind(r.Byte())}
-	prefix.Slot = uint32(r.Uint())
-	prefix.SlotMap = uint32(r.Uint())
+	prefix.Slot = r.Uint32()
+	prefix.SlotMap = r.Uint32()
 	return prefix, r
 }

@@ -4,6 +4,7 @@ package command
 // duties begin when it is applied on the leader itself.
 type LeaderStart struct {
 	Route
+
 	// Node is the new leader.
 	Node string
 	// Partition, Partitions and Epoch are this group's place in the cluster;
@@ -24,15 +25,16 @@ func (c *LeaderStart) Append(dst []byte) []byte {
 // Decode reads the body behind a prefix.
 func (c *LeaderStart) Decode(r *Reader) {
 	c.Node = r.String()
-	c.Partition = uint32(r.Uint())
-	c.Partitions = uint32(r.Uint())
-	c.Epoch = uint32(r.Uint())
+	c.Partition = r.Uint32()
+	c.Partitions = r.Uint32()
+	c.Epoch = r.Uint32()
 }
 
 // Expire takes leases away whose time is over, as the leader of Generation saw
 // it. Each is checked again in apply: same fence, or nothing happens.
 type Expire struct {
 	Route
+
 	Generation uint64
 	Leases     []LeaseID
 }

@@ -36,8 +36,8 @@ func AppendLeaseID(dst []byte, id LeaseID) []byte {
 func (r *Reader) LeaseID() LeaseID {
 	return LeaseID{
 		Event:   r.EventID(),
-		Group:   uint32(r.Uint()),
-		Attempt: uint32(r.Uint()),
+		Group:   r.Uint32(),
+		Attempt: r.Uint32(),
 		Fence:   r.Uint(),
 	}
 }

@@ -25,7 +25,7 @@ func appendMember(dst []byte, m *Member) []byte {
 	dst = AppendString(dst, m.GossipAddress)
 	dst = AppendString(dst, m.ClientURL)
 	dst = AppendString(dst, m.Version)
-	return AppendUint(dst, uint64(m.AdmittedMS))
+	return AppendInt(dst, m.AdmittedMS)
 }
 
 // AppendMember appends the member's fields in their order.
@@ -40,13 +40,14 @@ func (r *Reader) Member() Member {
 		GossipAddress: r.String(),
 		ClientURL:     r.String(),
 		Version:       r.String(),
-		AdmittedMS:    int64(r.Uint()),
+		AdmittedMS:    r.Int(),
 	}
 }
 
 // FormCluster is the first command of the meta group: what a cluster is made of.
 type FormCluster struct {
 	Route
+
 	ClusterID  string
 	Partitions uint32
 	Replicas   uint32
@@ -71,8 +72,8 @@ func (c *FormCluster) Append(dst []byte) []byte {
 // Decode reads the body behind a prefix.
 func (c *FormCluster) Decode(r *Reader) {
 	c.ClusterID = r.String()
-	c.Partitions = uint32(r.Uint())
-	c.Replicas = uint32(r.Uint())
+	c.Partitions = r.Uint32()
+	c.Replicas = r.Uint32()
 	c.LeaseKey = r.Bytes()
 	c.Members = c.Members[:0]
 	for range r.Count(MaxMembers) {
@@ -83,6 +84,7 @@ func (c *FormCluster) Decode(r *Reader) {
 // AdmitMember adds a member, or brings its addresses up to date.
 type AdmitMember struct {
 	Route
+
 	Member Member
 }
 
@@ -97,6 +99,7 @@ func (c *AdmitMember) Decode(r *Reader) { c.Member = r.Member() }
 // SetReplicas says which members are to hold a group's replicas.
 type SetReplicas struct {
 	Route
+
 	Group   uint32
 	Members []string
 }
@@ -113,7 +116,7 @@ func (c *SetReplicas) Append(dst []byte) []byte {
 
 // Decode reads the body behind a prefix.
 func (c *SetReplicas) Decode(r *Reader) {
-	c.Group = uint32(r.Uint())
+	c.Group = r.Uint32()
 	c.Members = c.Members[:0]
 	for range r.Count(MaxMembers) {
 		c.Members = append(c.Members, r.String())

@@ -73,21 +73,11 @@ func AppendEvent(dst []byte, e *Event) []byte {
 
 // Event reads what AppendEvent wrote; byte slices alias the record.
 func (r *Reader) Event() Event {
-	return Event{
-		Channel:        r.String(),
-		Tenant:         r.String(),
-		ClientID:       r.String(),
-		Key:            r.String(),
-		IdempotencyKey: r.String(),
-		CorrelationID:  r.String(),
-		CausationID:    r.String(),
-		DeviceID:       r.String(),
-		ContentType:    r.String(),
-		Traceparent:    r.String(),
-		Headers:        r.Bytes(),
-		ClientSeq:      r.Uint(),
-		DelayMS:        r.Uint(),
-		DeliverAtMS:    r.Uint(),
-		Payload:        r.Payload(),
-	}
+	var e Event
+	r.texts(&e.Channel, &e.Tenant, &e.ClientID, &e.Key, &e.IdempotencyKey,
+		&e.CorrelationID, &e.CausationID, &e.DeviceID, &e.ContentType, &e.Traceparent)
+	e.Headers = r.Bytes()
+	e.ClientSeq, e.DelayMS, e.DeliverAtMS = r.Uint(), r.Uint(), r.Uint()
+	e.Payload = r.Payload()
+	return e
 }

@@ -29,7 +29,7 @@ func AppendJob(dst []byte, j *Job) []byte {
 func (r *Reader) Job() Job {
 	return Job{
 		Lease:         r.LeaseID(),
-		LeaseMS:       uint32(r.Uint()),
+		LeaseMS:       r.Uint32(),
 		Group:         r.String(),
 		CorrelationID: r.String(),
 		CausationID:   r.String(),
@@ -58,7 +58,7 @@ func AppendNotification(dst []byte, n *Notification) []byte {
 	dst = appendEventID(dst, n.Event)
 	dst = AppendString(dst, n.CorrelationID)
 	dst = AppendString(dst, n.CausationID)
-	dst = AppendUint(dst, uint64(n.TimeMS))
+	dst = AppendInt(dst, n.TimeMS)
 	return AppendPayload(dst, n.Payload)
 }
 
@@ -71,7 +71,7 @@ func (r *Reader) Notification() Notification {
 		Event:         r.EventID(),
 		CorrelationID: r.String(),
 		CausationID:   r.String(),
-		TimeMS:        int64(r.Uint()),
+		TimeMS:        r.Int(),
 		Payload:       r.Payload(),
 	}
 }

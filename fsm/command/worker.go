@@ -20,6 +20,7 @@ type Notify struct {
 // emits and notifies.
 type Complete struct {
 	Route
+
 	Lease    LeaseID
 	Result   Payload
 	Usage    []byte
@@ -64,6 +65,7 @@ func (c *Complete) Decode(r *Reader) {
 // Fail ends a lease with an error.
 type Fail struct {
 	Route
+
 	Lease LeaseID
 	// Code, Message and Detail (one JSON value) are the worker's own words.
 	Code    string
@@ -102,6 +104,7 @@ func (c *Fail) Decode(r *Reader) {
 // Release hands jobs back that were not started; it counts no attempt.
 type Release struct {
 	Route
+
 	Leases []LeaseID
 }
 
@@ -116,6 +119,7 @@ func (c *Release) Decode(r *Reader) { c.Leases = r.leases(c.Leases[:0]) }
 // Checkpoint keeps a worker's progress with its lease, for the next attempt.
 type Checkpoint struct {
 	Route
+
 	Lease LeaseID
 	// Data is one JSON value.
 	Data []byte
