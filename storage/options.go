@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// DefaultCacheBytes is the size of the block cache when Options names none.
+	// DefaultCacheBytes is what the block cache has beside the memtables when Options names nothing.
 	DefaultCacheBytes = 64 << 20
 	// DefaultMemTableBytes is the size of one memtable when Options names none.
 	DefaultMemTableBytes = 32 << 20
@@ -28,7 +28,8 @@ type FS = vfs.FS
 type Options struct {
 	// FS is where the files live; nil means the disk.
 	FS FS
-	// CacheBytes is the size of the block cache; 0 means DefaultCacheBytes.
+	// CacheBytes is what the block cache may take beside the memtables, of which
+	// there are up to four; 0 means DefaultCacheBytes.
 	CacheBytes int64
 	// MemTableBytes is the size of one memtable; 0 means DefaultMemTableBytes.
 	MemTableBytes int64

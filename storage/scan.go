@@ -57,7 +57,7 @@ func (tx *Tx) scanAt(depth int, from, to []byte) (*scan, error) {
 }
 
 func (sc *scan) options(prefix, from, to []byte) *pebble.IterOptions {
-	buffer := slices.Grow(sc.bounds[sc.turn][:0], 2*(epochKeyBytes)+len(from)+len(to))
+	buffer := slices.Grow(sc.bounds[sc.turn][:0], 2*epochKeyBytes+len(from)+len(to))
 	lower, upper := appendBounds(buffer, prefix, from, to)
 	sc.bounds[sc.turn] = buffer
 	sc.turn = 1 - sc.turn
