@@ -79,3 +79,10 @@ func logRows(from, to uint64, tag string) []LogRow {
 	}
 	return rows
 }
+
+// violation runs f and returns the invariant it broke.
+func violation(f func()) (err error) {
+	defer invariants.Recover(&err)
+	f()
+	return nil
+}

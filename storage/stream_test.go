@@ -47,7 +47,7 @@ func TestStreamSurvivesAnySplit(t *testing.T) {
 	s := openTest(t, NewCrashFS())
 	defer closeTest(t, s)
 	st := must(s.OpenState(4))
-	check(t, st.Install(iotest.OneByteReader(bytes.NewReader(stream[:]))))
+	check(t, st.Install(iotest.OneByteReader(bytes.NewReader(stream))))
 	v := st.View()
 	defer closeTest(t, v)
 	r := must(v.Stream())
