@@ -49,6 +49,8 @@ type connection struct {
 	identity      identity
 	abuse         abuse
 	subscriptions map[string]*subscription
+	garbled       bool   // frames cannot be told apart any more
+	answered      bool   // the other side's close frame has come
 	made          uint64 // counts subscriptions and idempotency keys
 	stream        Stream
 
@@ -110,14 +112,19 @@ func (c *connection) consume(bench *workbench, data []byte) {
 	now := time.Now().UnixNano()
 	c.lastRead.Store(now)
 	c.bench = bench
-	for len(data) > 0 && !c.closing() {
+	for len(data) > 0 && !c.garbled {
 		event, rest, err := c.parser.next(data)
-		if err != nil {
-			c.closeWith(err.code, wire.CloseCode(err.code).String()+": "+err.reason)
-			break
-		}
 		data = rest
-		c.handle(event)
+		switch {
+		case err != nil:
+			c.garbled = true
+			c.closeWith(err.code, wire.CloseCode(err.code).String()+": "+err.reason)
+		case event.opcode == ws.OpClose:
+			c.answered = true
+			c.peerClose(event.payload)
+		case !c.closing():
+			c.handle(event)
+		}
 	}
 	c.bench = nil
 	c.parser.park()
@@ -144,9 +151,7 @@ func (c *connection) handle(event frameEvent) {
 	case ws.OpPing:
 		c.awaitRoom()
 		c.out.control(ws.OpPong, event.payload)
-	case ws.OpClose:
-		c.peerClose(event.payload)
-	case ws.OpPong, ws.OpBinary, ws.OpContinuation, noEvent:
+	case ws.OpClose, ws.OpPong, ws.OpBinary, ws.OpContinuation, noEvent:
 	}
 }
 
@@ -162,20 +167,23 @@ func (c *connection) awaitRoom() {
 	c.held.Store(false)
 }
 
-// linger takes what the other side still sends, until it ends too or the
-// flusher's deadline passes.
+// linger takes what the other side still sends, until its close frame has come
+// and ours is written, until it ends without one, or until the flusher's
+// deadline passes.
 func (c *connection) linger() {
 	if !c.closing() {
 		c.markClosing(ws.StatusAbnormalClosure)
 		return
 	}
-	for {
-		bench, _, err := c.in.receive()
+	for !c.answered {
+		bench, n, err := c.in.receive()
 		if err != nil {
 			return
 		}
+		c.consume(bench, bench.input[:n])
 		c.in.release(bench)
 	}
+	c.out.awaitSealed()
 }
 
 // teardown ends everything that knows the connection.

@@ -115,6 +115,16 @@ func (o *outbox) abandon() {
 	o.drop()
 }
 
+// awaitSealed waits until the close frame, if there is one, is written or
+// cannot be.
+func (o *outbox) awaitSealed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.sealed && (!o.broken || o.flushing) {
+		o.room.Wait()
+	}
+}
+
 // waitRoom holds the reader back while more than the soft bound is waiting.
 func (o *outbox) waitRoom() {
 	o.mu.Lock()

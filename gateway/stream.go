@@ -133,11 +133,14 @@ func (l *deliveryLog) take(seq uint64, times []command.Delivery) ([]command.Deli
 		return times, false
 	}
 	n := 0
-	for n < len(l.out) && l.out[n].seq <= seq {
-		if n < l.stamped && len(times) < command.MaxDeliveries {
+	for ; n < len(l.out) && l.out[n].seq <= seq; n++ {
+		if n >= l.stamped {
+			// The acknowledgement overtook the flusher's own note.
+			l.out[n].timeMS = time.Now().UnixMilli()
+		}
+		if len(times) < command.MaxDeliveries {
 			times = append(times, command.Delivery{Seq: l.out[n].seq, TimeMS: l.out[n].timeMS})
 		}
-		n++
 	}
 	l.out = append(l.out[:0], l.out[n:]...)
 	l.stamped = max(l.stamped-n, 0)

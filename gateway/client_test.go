@@ -1,0 +1,289 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gobwas/ws"
+)
+
+// edge is a gateway over a fake cluster, on a listener.
+type edge struct {
+	t       *testing.T
+	gateway *Gateway
+	broker  *fakeBroker
+	dial    func() (net.Conn, error)
+	url     string
+}
+
+// newEdge starts a gateway on 127.0.0.1; it is shut down with the test.
+func newEdge(t *testing.T, change ...func(*Config)) *edge {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := serveEdge(t, listener, change)
+	e.dial = func() (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) }
+	e.url = "http://" + listener.Addr().String()
+	return e
+}
+
+// newBubbleEdge starts a gateway on pipes, for synctest.
+func newBubbleEdge(t *testing.T, change ...func(*Config)) *edge {
+	t.Helper()
+	listener := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	e := serveEdge(t, listener, change)
+	e.dial = listener.dial
+	return e
+}
+
+func serveEdge(t *testing.T, listener net.Listener, change []func(*Config)) *edge {
+	t.Helper()
+	e := &edge{t: t, broker: newFakeBroker()}
+	config := Config{Broker: e.broker, Node: "n1"}
+	for _, c := range change {
+		c(&config)
+	}
+	g, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.gateway = g
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(listener) }()
+	t.Cleanup(func() {
+		if err := g.Shutdown(context.Background()); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-served; !errors.Is(err, ErrClosed) {
+			t.Errorf("serve: %v", err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+	})
+	return e
+}
+
+// pipeListener is a network of pipes.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+func (l *pipeListener) dial() (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case l.conns <- theirs:
+		return ours, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
+
+// client is a WebSocket client that hides nothing.
+type client struct {
+	t        *testing.T
+	conn     net.Conn
+	in       *bufio.Reader
+	messages chan string // closed with the connection
+	pings    chan struct{}
+	mute     bool // leave pings unanswered
+
+	write sync.Mutex
+	code  int // of the close frame; 0 for none. Read it once messages is closed.
+	text  string
+}
+
+// connect makes the handshake and reads from then on.
+func (e *edge) connect(header ...string) *client {
+	e.t.Helper()
+	c := e.connectDeaf(header...)
+	go c.read()
+	return c
+}
+
+// connectDeaf makes the handshake and reads nothing.
+func (e *edge) connectDeaf(header ...string) *client {
+	e.t.Helper()
+	conn, err := e.dial()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	c := &client{t: e.t, conn: conn, in: bufio.NewReader(conn), messages: make(chan string, 100000), pings: make(chan struct{}, 1000)}
+	e.t.Cleanup(func() { _ = conn.Close() })
+	request := "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+	for _, line := range header {
+		request += line + "\r\n"
+	}
+	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+		e.t.Fatal(err)
+	}
+	response, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		e.t.Fatalf("upgrade: %s", response.Status)
+	}
+	return c
+}
+
+// open connects and says hello.
+func (e *edge) open(hello string) *client {
+	e.t.Helper()
+	c := e.connect()
+	c.send(hello)
+	c.expect("welcome")
+	return c
+}
+
+func (c *client) read() {
+	defer close(c.messages)
+	for {
+		header, err := ws.ReadHeader(c.in)
+		if err != nil {
+			return
+		}
+		payload := make([]byte, header.Length)
+		if _, err := io.ReadFull(c.in, payload); err != nil {
+			return
+		}
+		switch header.OpCode {
+		case ws.OpText:
+			c.messages <- string(payload)
+		case ws.OpPing:
+			c.pings <- struct{}{}
+			if !c.mute {
+				c.frame(ws.NewPongFrame(payload))
+			}
+		case ws.OpPong:
+			c.messages <- `{"type":"PONG","payload":"` + string(payload) + `"}`
+		case ws.OpClose:
+			if len(payload) >= 2 {
+				c.code, c.text = int(binary.BigEndian.Uint16(payload)), string(payload[2:])
+			} else {
+				c.code = -1
+			}
+			c.frame(ws.NewCloseFrame(payload))
+		}
+	}
+}
+
+// send sends one text frame.
+func (c *client) send(message string) { c.frame(ws.NewTextFrame([]byte(message))) }
+
+func (c *client) frame(f ws.Frame) { c.raw(ws.MustCompileFrame(ws.MaskFrame(f))) }
+
+// raw writes bytes; a connection that is closed already is no matter here.
+func (c *client) raw(data []byte) {
+	c.write.Lock()
+	defer c.write.Unlock()
+	_, _ = c.conn.Write(data)
+}
+
+// next is the next message.
+func (c *client) next() map[string]any {
+	c.t.Helper()
+	text, ok := <-c.messages
+	if !ok {
+		c.t.Fatalf("closed with %d %s", c.code, c.text)
+	}
+	var m map[string]any
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		c.t.Fatalf("%v in %s", err, text)
+	}
+	return m
+}
+
+// expect is the next message, which must be of this type.
+func (c *client) expect(kind string) map[string]any {
+	c.t.Helper()
+	m := c.next()
+	if m["type"] != kind {
+		c.t.Fatalf("got %v, want a message of type %s", m, kind)
+	}
+	return m
+}
+
+// expectError is expect for an error with this code and reason.
+func (c *client) expectError(code int, reason string) map[string]any {
+	c.t.Helper()
+	m := c.expect("error")
+	if m["code"] != float64(code) || m["reason"] != reason || m["message"] == "" {
+		c.t.Fatalf("got %v, want %d %s", m, code, reason)
+	}
+	return m
+}
+
+// expectClose reads to the end, which must be a close frame with this code.
+func (c *client) expectClose(code int) {
+	c.t.Helper()
+	for range c.messages { //nolint:revive // to the end
+	}
+	if c.code != code {
+		c.t.Fatalf("closed with %d %q, want %d", c.code, c.text, code)
+	}
+	_ = c.conn.Close()
+}
+
+// alive shows that the connection is open and its messages are answered.
+func (c *client) alive() {
+	c.t.Helper()
+	c.send(`{"type":"ping","time":77}`)
+	for {
+		if m := c.next(); m["type"] == "pong" && m["time"] == 77.0 {
+			return
+		}
+	}
+}
+
+func (e *edge) submission() submission {
+	e.t.Helper()
+	return <-e.broker.submissions
+}
+
+func has(t *testing.T, m map[string]any, field string, want any) {
+	t.Helper()
+	if m[field] != want {
+		t.Fatalf("%s is %v, want %v, in %v", field, m[field], want, m)
+	}
+}
+
+func contains(t *testing.T, text, part string) {
+	t.Helper()
+	if !strings.Contains(text, part) {
+		t.Fatalf("%q is not in %q", part, text)
+	}
+}

@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+func TestPublish(t *testing.T) {
+	e := newEdge(t)
+	c := e.open(`{"type":"hello","client_id":"ann","tenant":"acme","device_id":"phone"}`)
+	c.send(`{"type":"publish","id":9,"channel":"q","idempotency_key":"k1","correlation_id":"co\"r","causation_id":"ca",` +
+		`"client_seq":4,"delay_ms":10,"deliver_at":20,"headers":{"a":"b","c":"d\n"},"content_type":"text/x","data": {"x" : 1} }`)
+	m := c.expect("ok")
+	sub := e.submission()
+	got := sub.publish().Event
+	want := command.Event{
+		Channel: "q", Tenant: "acme", ClientID: "ann", Key: "ann", IdempotencyKey: "k1", CorrelationID: `co"r`, CausationID: "ca",
+		DeviceID: "phone", ContentType: "text/x", Headers: []byte(`{"a":"b","c":"d\n"}`), ClientSeq: 4, DelayMS: 10, DeliverAtMS: 20,
+		Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(`{"x" : 1}`)},
+	}
+	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+		t.Fatalf("got  %+v\nwant %+v", got, want)
+	}
+	slot := command.SlotOf("acme", "ann")
+	if sub.prefix.Slot != slot || sub.prefix.SlotMap != command.SlotMapVersion || sub.partition != command.PartitionOf(slot, fakePartitions) {
+		t.Fatalf("routed %+v to %d", sub.prefix, sub.partition)
+	}
+	has(t, m, "id", 9.0)
+	has(t, m, "offset", 1.0)
+	has(t, m, "correlation_id", m["event_id"])
+	if _, ok := m["duplicate"]; ok {
+		t.Fatal("no duplicate")
+	}
+}
+
+func TestPublishKeys(t *testing.T) {
+	e := newEdge(t)
+	for _, test := range []struct{ name, hello, fields, key, idempotency string }{
+		{"named", `"client_id":"ann"`, `"key":"k","idempotency_key":"i"`, "k", "i"},
+		{"client", `"client_id":"ann"`, `"idempotency_key":"i"`, "ann", "i"},
+		{"idempotency", `"name":"x"`, `"idempotency_key":"i"`, "i", "i"},
+		{"client, made", `"client_id":"ann"`, `"content_type":"x"`, "ann", "~"},
+		{"made", `"name":"x"`, `"content_type":"x"`, "~", "~"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := e.open(`{"type":"hello",` + test.hello + `}`)
+			seen := make(map[string]bool)
+			for range 3 {
+				c.send(`{"type":"publish","id":1,"channel":"q",` + test.fields + `,"data_base64":"/w=="}`)
+				c.expect("ok")
+				event := e.submission().publish().Event
+				if !strings.HasPrefix(event.Key, test.key) || !strings.HasPrefix(event.IdempotencyKey, test.idempotency) {
+					t.Fatalf("key %q, idempotency key %q", event.Key, event.IdempotencyKey)
+				}
+				if event.Payload.Codec != command.CodecBytes || string(event.Payload.Bytes) != "\xff" {
+					t.Fatalf("payload %+v", event.Payload)
+				}
+				seen[event.IdempotencyKey] = true
+			}
+			if want := map[bool]int{true: 3, false: 1}[test.idempotency == "~"]; len(seen) != want {
+				t.Fatalf("keys are %v", seen)
+			}
+		})
+	}
+}
+
+func TestPublishRefusals(t *testing.T) {
+	e := newEdge(t)
+	c := e.open(`{"type":"hello"}`)
+	for _, test := range []struct {
+		result    command.Result
+		code      int
+		retryable bool
+		after     any
+	}{
+		{command.Result{Reason: command.IdempotencyConflict, Message: "other data"}, 409, false, nil},
+		{command.Result{Reason: command.Sequence}, 409, false, nil},
+		{command.Result{Reason: command.NoLeader}, 503, true, 500.0},
+		{command.Result{Reason: command.OutcomeUnknown, RetryAfterMS: 70}, 503, true, 70.0},
+		{command.Result{Reason: command.Overloaded}, 503, true, 500.0},
+		{command.Result{Reason: command.BadRequest}, 400, false, nil},
+	} {
+		e.broker.set(func() { e.broker.result = test.result })
+		c.send(`{"type":"publish","id":1,"channel":"q","data":1}`)
+		m := c.expectError(test.code, test.result.Reason.String())
+		has(t, m, "id", 1.0)
+		has(t, m, "retryable", test.retryable)
+		if m["retry_after_ms"] != test.after {
+			t.Fatalf("%v", m)
+		}
+	}
+	e.broker.set(func() { e.broker.result = command.Result{Duplicate: true, CorrelationID: "cc"} })
+	c.send(`{"type":"publish","id":1,"channel":"q","data":1}`)
+	m := c.expect("ok")
+	has(t, m, "duplicate", true)
+	has(t, m, "correlation_id", "cc")
+	e.broker.set(func() { e.broker.partitions = 0 })
+	c.send(`{"type":"publish","id":1,"channel":"q","data":1}`)
+	c.expectError(503, "no_leader")
+}
+
+// Above the limit a request is refused at once, without the cluster.
+func TestTooManyInFlight(t *testing.T) {
+	e := newEdge(t)
+	e.broker.set(func() { e.broker.hold = true })
+	c := e.open(`{"type":"hello"}`)
+	var held []submission
+	for id := range 64 {
+		c.send(fmt.Sprintf(`{"type":"publish","id":%d,"channel":"q","data":1}`, id))
+		held = append(held, e.submission())
+	}
+	c.send(`{"type":"publish","id":64,"channel":"q","data":1}`)
+	m := c.expectError(429, "too_many_in_flight")
+	has(t, m, "id", 64.0)
+	has(t, m, "retryable", true)
+	has(t, m, "retry_after_ms", 50.0)
+	if len(e.broker.submissions) != 0 {
+		t.Fatal("it reached the cluster")
+	}
+	// Answers in any order find their requests, once.
+	event := command.EventID{Epoch: 1, Queue: 1, Position: 1}
+	for i := 63; i >= 0; i-- {
+		held[i].reply(command.Result{Event: event})
+		held[i].reply(command.Result{Event: event})
+		has(t, c.expect("ok"), "id", float64(i))
+	}
+	c.send(`{"type":"publish","id":65,"channel":"q","data":1}`)
+	late := e.submission()
+	_ = c.conn.Close()
+	late.reply(command.Result{Event: event})
+}
