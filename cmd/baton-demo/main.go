@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run returns the exit code: 0 done, 1 failed, 2 usage.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if len(args) > 0 && args[0] == "worker" {
+		err = workerCommand(ctx, args[1:])
+	} else {
+		err = demoCommand(ctx, args)
+	}
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		_, _ = fmt.Fprintln(os.Stderr, "baton-demo:", err)
+		return 2
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return 0 // Ctrl-C while something was being waited for
+	default:
+		_, _ = fmt.Fprintln(os.Stderr, "baton-demo:", err)
+		return 1
+	}
+}
+
+// errUsage marks errors of the command line.
+var errUsage = errors.New("see baton-demo --help")
