@@ -6,7 +6,7 @@ import "github.com/batonmq/baton/fsm/command"
 // leased job's worker is told, and fenced when the grace is over.
 func (m *Machine) cancel(c *command.Cancel) command.Result {
 	e := m.loadEvent(c.Event.Queue, c.Event.Position)
-	if e == nil || c.Event.Epoch != m.counters.epoch || e.Tenant != c.Tenant ||
+	if e == nil || e.id != c.Event || e.Tenant != c.Tenant ||
 		(c.ClientID != "" && e.ClientID != c.ClientID) {
 		return refuse(command.NotFound, "no such event")
 	}
@@ -20,27 +20,25 @@ func (m *Machine) cancel(c *command.Cancel) command.Result {
 func (m *Machine) cancelIn(cursor *cursor, e *event, c *command.Cancel) {
 	key := jobKey{cursor.turns.group, e.id.Queue, e.id.Position}
 	if e.id.Position >= cursor.frontier {
-		m.void(key, cursor, e, c.Reason)
+		m.void(key, c.Reason)
 		return
 	}
 	if j := m.active[key]; j != nil {
 		m.cancelActive(j, c)
 		return
 	}
-	m.cancelDelayed(key, cursor, e, c.Reason)
+	m.cancelDelayed(key, c.Reason)
 }
 
 // void marks an event that no grant has reached: the frontier will skip it.
-func (m *Machine) void(key jobKey, cursor *cursor, e *event, reason string) {
+func (m *Machine) void(key jobKey, reason string) {
 	if _, done := m.voids[key]; done {
 		return
 	}
 	m.voids[key] = struct{}{}
 	m.set(keyJob(m.scratch.key[:0], kindVoid, key), append(m.scratch.value[:0], rowVersion))
-	j := &job{key: key, cursor: cursor, event: e, jobRow: jobRow{
-		state: jobCanceled, reason: reason, dueMS: m.counters.timeMS,
-	}}
-	m.set(keyJob(m.scratch.key[:0], kindParked, key), j.append(m.scratch.value[:0]))
+	row := jobRow{state: jobCanceled, reason: reason, dueMS: m.counters.timeMS}
+	m.set(keyJob(m.scratch.key[:0], kindParked, key), row.append(m.scratch.value[:0]))
 }
 
 func (m *Machine) cancelActive(j *job, c *command.Cancel) {
@@ -53,7 +51,7 @@ func (m *Machine) cancelActive(j *job, c *command.Cancel) {
 		return
 	}
 	j.canceling, j.reason = true, c.Reason
-	j.dueMS = m.counters.timeMS + int64(min(c.GraceMS, maxDelayMS))
+	j.dueMS = m.counters.timeMS + delayMS(c.GraceMS)
 	m.saveActive(j)
 	m.setTimer(j.dueMS, j.key, j.fence)
 	if m.out.effects {
@@ -63,12 +61,12 @@ func (m *Machine) cancelActive(j *job, c *command.Cancel) {
 	}
 }
 
-func (m *Machine) cancelDelayed(key jobKey, cursor *cursor, e *event, reason string) {
+func (m *Machine) cancelDelayed(key jobKey, reason string) {
 	value, found := m.get(keyJob(m.scratch.key[:0], kindParked, key))
 	if !found {
 		return
 	}
-	j := &job{key: key, cursor: cursor, event: e}
+	var j jobRow
 	j.read(value)
 	if j.state != jobDelayed {
 		return

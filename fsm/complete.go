@@ -33,22 +33,33 @@ func (m *Machine) complete(c *command.Complete) command.Result {
 // not have.
 func (m *Machine) checkComplete(j *job, c *command.Complete) (command.Result, bool) {
 	for i := range c.Emits {
-		inherit(&c.Emits[i], j.event)
 		e := &c.Emits[i]
+		inherit(e, j.event)
+		if wrong := wrongNames(e); wrong != "" {
+			return refuse(command.BadRequest, fmt.Sprintf("emit %d: %s", i, wrong)), false
+		}
 		if !m.owns(command.SlotOf(e.Tenant, e.Key)) {
 			return refuse(command.NotAvailable, fmt.Sprintf(
-				"emit %d names key %q, which another partition holds: leave key and client_id out to stay with the job's", i, e.Key)), false
+				"emit %d names key %q, which another partition holds: leave key and client_id out to stay with the job's",
+				i, e.Key,
+			)), false
 		}
 	}
 	for i := range c.Notifies {
 		client := clientOf(&c.Notifies[i], j.event)
 		if client == "" {
 			return refuse(command.BadRequest, fmt.Sprintf(
-				"notify %d names no client_id, and the job's event has none", i)), false
+				"notify %d names no client_id, and the job's event has none", i,
+			)), false
+		}
+		if len(client) > MaxNameBytes {
+			return refuse(command.BadRequest, fmt.Sprintf("notify %d: %s", i, tooLong("client", client))), false
 		}
 		if !m.owns(command.SlotOf(j.event.Tenant, client)) {
 			return refuse(command.NotAvailable, fmt.Sprintf(
-				"notify %d is for client %q, whose stream another partition holds: publish the event with the client's own key", i, client)), false
+				"notify %d is for client %q, whose stream another partition holds: publish the event with the client's own key",
+				i, client,
+			)), false
 		}
 	}
 	return command.Result{}, true
@@ -78,20 +89,19 @@ func clientOf(n *command.Notify, parent *event) string {
 	return parent.ClientID
 }
 
-// emit stores an event of a job. An idempotency key that was used before
-// leads to the first event, whatever the data: the emit has happened.
+// emit stores an event of a job. An idempotency key that was used before in
+// the channel leads to the first event, whatever the data: the emit has happened.
 func (m *Machine) emit(parent *event, fields *command.Event) command.EventID {
-	e := &event{storedMS: m.counters.timeMS, parent: parent.id, Event: *fields}
-	if e.IdempotencyKey == "" {
-		m.store(e)
-		return e.id
-	}
-	tenant := m.intern(nameTenant, e.Tenant, &m.counters.nextTenant)
-	mark := m.dedupeMark(tenant, e)
-	if earlier, found := m.recall(mark); found && !earlier.Event.IsZero() {
-		return earlier.Event
+	e := &event{storedMS: m.counters.timeMS, whole: true, parent: parent.id, Event: *fields}
+	mark := emitMark(e)
+	var earlier dedupeRow
+	if m.lookUp(m.names.find(nameTenant, e.Tenant), &mark, &earlier) {
+		return earlier.event
 	}
 	m.store(e)
-	m.remember(mark, e)
+	if e.CorrelationID != parent.correlationID() {
+		m.indexLineage(e)
+	}
+	m.remember(&mark, e)
 	return e.id
 }

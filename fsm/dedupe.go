@@ -1,8 +1,6 @@
 package fsm
 
 import (
-	"fmt"
-
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -14,10 +12,12 @@ const DedupeWindowMS = 10 * 60 * 1000
 
 // dedupeMark is where an idempotency key's first outcome stands. Keys live in
 // buckets of one window each: a look-up reads this bucket and the one before,
-// and a bucket is forgotten whole, by one range, when it is two windows old.
+// and a whole bucket is forgotten at once.
 type dedupeMark struct {
-	tenant  uint32
+	// of is the key's digest; without a key there is nothing to recognise.
 	of      digest
+	keyless bool
+	// content is a hash of what the event says.
 	content uint64
 }
 
@@ -46,48 +46,79 @@ func (d *dedupeRow) read(value []byte) {
 	closeRow(&r)
 }
 
-func (m *Machine) dedupeBucket() uint32 { return uint32(m.counters.timeMS / DedupeWindowMS) }
+func (m *Machine) dedupeBucket() uint32 {
+	return uint32(m.counters.timeMS / DedupeWindowMS) //nolint:gosec // Good for 80,000 years.
+}
 
-// dedupeMark is the mark of an event's idempotency key in the scope of its
-// partition key, with a digest of what the event says.
-func (m *Machine) dedupeMark(tenant uint32, e *event) dedupeMark {
-	content := xxhash.New()
+// publishMark is the mark of a publish: the idempotency key in the scope of the
+// partition key.
+func publishMark(e *event) dedupeMark {
+	if e.IdempotencyKey == "" {
+		return dedupeMark{keyless: true}
+	}
+	var content xxhash.Digest
+	content.Reset()
 	_, _ = content.WriteString(e.Channel)
 	_, _ = content.Write([]byte{0, byte(e.Payload.Codec)})
 	_, _ = content.Write(e.Payload.Bytes)
-	return dedupeMark{tenant: tenant, of: digestOf(e.Key, e.IdempotencyKey), content: content.Sum64()}
+	return dedupeMark{of: digestOf(e.Key, e.IdempotencyKey), content: content.Sum64()}
 }
 
-// recall is the answer that the key's first event got, if it was within the
-// window.
-func (m *Machine) recall(mark dedupeMark) (command.Result, bool) {
+// emitMark is the mark of a job's emit. Its scope is the channel too, and apart
+// from that of publishes: a worker that hands its job's idempotency key on to
+// the next step means the next step's event, not the one it has just worked on.
+func emitMark(e *event) dedupeMark {
+	if e.IdempotencyKey == "" {
+		return dedupeMark{keyless: true}
+	}
+	return dedupeMark{of: digestOf("emit", e.Channel, e.Key, e.IdempotencyKey)}
+}
+
+// recall is the answer that a publish's idempotency key leads to, if it was used
+// within the window: that of the key's first event, or a refusal when this one
+// says something else.
+func (m *Machine) recall(tenant uint32, mark *dedupeMark) (command.Result, bool) {
+	var row dedupeRow
+	if !m.lookUp(tenant, mark, &row) {
+		return command.Result{}, false
+	}
+	if row.content != mark.content {
+		return refuse(command.IdempotencyConflict,
+			"the idempotency key was used for other data, by event "+row.event.String()), true
+	}
+	return command.Result{
+		Event: row.event, Offset: row.event.Position,
+		CorrelationID: row.correlationID, Duplicate: true,
+	}, true
+}
+
+// lookUp reads the row of a mark, if there is one within the window.
+func (m *Machine) lookUp(tenant uint32, mark *dedupeMark, row *dedupeRow) bool {
+	if mark.keyless || tenant == 0 {
+		return false
+	}
 	bucket := m.dedupeBucket()
 	for _, b := range [2]uint32{bucket, bucket - 1} {
-		value, found := m.get(keyDedupe(m.scratch.key[:0], b, mark.tenant, mark.of))
+		value, found := m.get(keyDedupe(m.scratch.key[:0], b, tenant, mark.of))
 		if !found {
 			continue
 		}
-		var row dedupeRow
 		row.read(value)
-		if m.counters.timeMS-row.storedMS > DedupeWindowMS {
-			continue
+		if m.counters.timeMS-row.storedMS <= DedupeWindowMS {
+			return true
 		}
-		if row.content != mark.content {
-			return refuse(command.IdempotencyConflict,
-				"the idempotency key was used for other data, by event "+row.event.String()), true
-		}
-		return command.Result{
-			Event: row.event, Offset: row.event.Position,
-			CorrelationID: row.correlationID, Duplicate: true,
-		}, true
 	}
-	return command.Result{}, false
+	return false
 }
 
 // remember keeps the outcome of a stored event.
-func (m *Machine) remember(mark dedupeMark, e *event) {
+func (m *Machine) remember(mark *dedupeMark, e *event) {
+	if mark.keyless {
+		return
+	}
+	tenant := m.names.find(nameTenant, e.Tenant)
 	row := dedupeRow{event: e.id, storedMS: m.counters.timeMS, content: mark.content, correlationID: e.CorrelationID}
-	m.set(keyDedupe(m.scratch.key[:0], m.dedupeBucket(), mark.tenant, mark.of), row.append(m.scratch.value[:0]))
+	m.set(keyDedupe(m.scratch.key[:0], m.dedupeBucket(), tenant, mark.of), row.append(m.scratch.value[:0]))
 }
 
 // rotateDedupe forgets buckets that no look-up reads any more.
@@ -99,8 +130,4 @@ func (m *Machine) rotateDedupe() {
 	from := appendU32([]byte{kindDedupe}, m.counters.dedupeFloor)
 	must(m.tx.DeleteRange(from, appendU32([]byte{kindDedupe}, bucket-1)))
 	m.counters.dedupeFloor = bucket - 1
-}
-
-func sequenceMessage(got, want uint64) string {
-	return fmt.Sprintf("client_seq is %d, the next of this client, device and key is %d", got, want)
 }

@@ -9,6 +9,8 @@ import (
 // event is one stored event. Channel and tenant stand in its queue's row, not
 // in its own.
 type event struct {
+	command.Event
+
 	id command.EventID
 	// parent is the event whose job emitted this one; zero for a publish.
 	parent command.EventID
@@ -16,7 +18,10 @@ type event struct {
 	storedMS int64
 	// deliverMS holds the event back until then; 0 for at once.
 	deliverMS int64
-	command.Event
+	// whole means that Payload and Headers are those of the row. They are bytes
+	// of the entry or of a copy, and live in memory for one Apply: see
+	// Machine.strip. A bare event has neither.
+	whole bool
 }
 
 // correlationID is the resolved one: an event that names none starts a lineage
@@ -41,11 +46,14 @@ func (e *event) causationID() string {
 	}
 }
 
-// bare is the event without the bytes that alias an entry: what a lease keeps.
-func (e *event) bare() *event {
-	kept := *e
-	kept.Payload, kept.Headers = command.Payload{}, nil
-	return &kept
+// strip makes the event bare.
+func (e *event) strip() {
+	e.Payload, e.Headers, e.whole = command.Payload{}, nil, false
+}
+
+// own makes the event's bytes its own.
+func (e *event) own() {
+	e.Payload.Bytes, e.Headers = slices.Clone(e.Payload.Bytes), slices.Clone(e.Headers)
 }
 
 // append appends the event's row: version, times, parent, fields. Channel and
@@ -60,10 +68,11 @@ func (e *event) append(dst []byte) []byte {
 	return command.AppendEvent(dst, &fields)
 }
 
-// readEvent reads an event's row; it copies the row once and aliases the copy.
+// readEvent reads an event's row. Its payload and headers alias value: own or
+// strip makes the event one to keep.
 func readEvent(value []byte, id command.EventID, channel, tenant string) *event {
-	r := openRow(slices.Clone(value))
-	e := &event{id: id}
+	r := openRow(value)
+	e := &event{id: id, whole: true}
 	e.storedMS = r.Int()
 	e.deliverMS = r.Int()
 	e.parent = r.EventID()

@@ -35,7 +35,7 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 		m.bury(j, jobCanceled, j.reason)
 	case c.Throttled:
 		j.attempt--
-		m.delay(j, now+int64(min(c.RetryAfterMS, maxDelayMS)))
+		m.delay(j, now+delayMS(c.RetryAfterMS))
 	case c.Final:
 		m.bury(j, jobDead, "failed for good: "+c.Code)
 	default:
@@ -46,7 +46,7 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 		}
 		wait := backoff(j)
 		if c.RetryAfterMS > 0 {
-			wait = int64(min(c.RetryAfterMS, maxDelayMS))
+			wait = delayMS(c.RetryAfterMS)
 		}
 		m.delay(j, now+wait)
 	}
@@ -60,7 +60,7 @@ func backoff(j *job) int64 {
 	doublings := min(j.failures-1, 16)
 	full := min(DefaultBackoff.Milliseconds()<<doublings, DefaultMaxBackoff.Milliseconds())
 	seed := appendU64(appendU64(make([]byte, 0, 16), j.key.position), j.fence)
-	return full/2 + int64(xxhash.Sum64(seed)%uint64(full/2+1))
+	return full/2 + int64(xxhash.Sum64(seed)%uint64(full/2+1)) //nolint:gosec // Both are small and positive.
 }
 
 // release hands jobs back, uncounted. Leases that are over are passed by.
@@ -109,7 +109,7 @@ func (m *Machine) checkpoint(c *command.Checkpoint) command.Result {
 	if j == nil {
 		return answer
 	}
-	j.jobRow.checkpoint = append([]byte(nil), c.Data...)
+	j.checkpoint = append([]byte(nil), c.Data...)
 	m.saveActive(j)
 	return command.Result{}
 }

@@ -14,26 +14,37 @@ type lot struct {
 	// general may take any tenant's work, special only their own tenant's; each
 	// is taken from in turn.
 	general []*command.Offer
-	special []*command.Offer
+	special []specialOffer
+}
+
+// specialOffer is credit for one tenant's sub-queue.
+type specialOffer struct {
+	*command.Offer
+
+	cursor *cursor
 }
 
 // grantOffers gives waiting events to the credit that the entry carries, as
-// the fair turns say. Offers of an older generation are void: their leader can
-// no longer push what they would be granted.
+// the fair turns say; the groups take turns too, one step each. Offers of an
+// older generation are void: their leader can no longer push what they would be
+// granted.
 func (m *Machine) grantOffers() {
 	if len(m.entry.Offers) == 0 || m.entry.Generation != m.counters.generation {
 		return
 	}
-	steps := maxGrantSteps
-	for _, l := range m.lots() {
-		for steps > 0 {
-			c := l.pick(m)
-			if c == nil {
-				break
+	lots := m.lots()
+	for steps, busy := 0, true; busy && steps < maxGrantSteps; {
+		busy = false
+		for _, l := range lots {
+			if c := l.pick(); c != nil {
+				m.serve(l, c)
+				steps++
+				busy = true
 			}
-			steps--
-			m.serve(l, c)
 		}
+	}
+	for _, l := range lots {
+		l.turns.lot = nil
 	}
 }
 
@@ -58,27 +69,17 @@ func (m *Machine) lots() []*lot {
 		if t == nil || offer.Credit == 0 {
 			continue
 		}
-		l := findLot(lots, t)
-		if l == nil {
-			l = &lot{turns: t}
-			lots = append(lots, l)
+		if t.lot == nil {
+			t.lot = &lot{turns: t}
+			lots = append(lots, t.lot)
 		}
 		if offer.Tenant == "" {
-			l.general = append(l.general, offer)
-		} else {
-			l.special = append(l.special, offer)
+			t.lot.general = append(t.lot.general, offer)
+		} else if c := m.tenantCursor(t, offer.Tenant); c != nil {
+			t.lot.special = append(t.lot.special, specialOffer{offer, c})
 		}
 	}
 	return lots
-}
-
-func findLot(lots []*lot, t *turns) *lot {
-	for _, l := range lots {
-		if l.turns == t {
-			return l
-		}
-	}
-	return nil
 }
 
 // turnsOf is a group's turns, or nil for a channel that has no event yet.
@@ -97,7 +98,7 @@ func (m *Machine) turnsOf(channelName, groupName string) *turns {
 }
 
 // pick is the cursor whose turn it is among those somebody offers credit for.
-func (l *lot) pick(m *Machine) *cursor {
+func (l *lot) pick() *cursor {
 	if len(l.turns.waiting) == 0 {
 		return nil
 	}
@@ -106,25 +107,20 @@ func (l *lot) pick(m *Machine) *cursor {
 	}
 	var best *cursor
 	for _, offer := range l.special {
-		c := m.waitingOf(l.turns, offer.Tenant)
-		if c != nil && (best == nil || c.pass < best.pass || (c.pass == best.pass && c.queue.id < best.queue.id)) {
+		if c := offer.cursor; c.heapAt >= 0 && (best == nil || c.before(best)) {
 			best = c
 		}
 	}
 	return best
 }
 
-// waitingOf is a tenant's waiting cursor in a group, or nil.
-func (m *Machine) waitingOf(t *turns, tenant string) *cursor {
+// tenantCursor is a tenant's cursor in a group, or nil.
+func (m *Machine) tenantCursor(t *turns, tenant string) *cursor {
 	q := m.byName[queueName{t.channel, m.names.find(nameTenant, tenant), 0}]
 	if q == nil {
 		return nil
 	}
-	c := m.cursorOf(q.id, t.group)
-	if c == nil || c.heapAt < 0 {
-		return nil
-	}
-	return c
+	return m.cursorOf(q.id, t.group)
 }
 
 // serve grants the cursor's next work, or sets it aside when it cannot be
@@ -132,7 +128,7 @@ func (m *Machine) waitingOf(t *turns, tenant string) *cursor {
 func (m *Machine) serve(l *lot, c *cursor) {
 	if len(c.ready) > 0 {
 		j := m.active[jobKey{c.turns.group, c.queue.id, c.ready[0]}]
-		c.turns.pay(c)
+		c.turns.pay(c, stride)
 		c.ready = c.ready[1:]
 		m.grant(l, c, j)
 		return
@@ -144,15 +140,16 @@ func (m *Machine) serve(l *lot, c *cursor) {
 	j := &job{key: jobKey{c.turns.group, c.queue.id, e.id.Position}, cursor: c, event: e}
 	switch {
 	case m.unvoid(j.key):
+		c.turns.pay(c, skipCost)
 		m.advance(c)
 	case e.deliverMS > m.counters.timeMS:
-		j.event = e.bare()
 		j.state, j.dueMS = jobDelayed, e.deliverMS
 		m.set(keyJob(m.scratch.key[:0], kindParked, j.key), j.append(m.scratch.value[:0]))
 		m.setTimer(j.dueMS, j.key, 0)
+		c.turns.pay(c, skipCost)
 		m.advance(c)
 	default:
-		c.turns.pay(c)
+		c.turns.pay(c, stride)
 		m.advance(c)
 		m.grant(l, c, j)
 	}
@@ -171,7 +168,7 @@ func (m *Machine) unvoid(key jobKey) bool {
 
 // grant leases the job to the next offer that may have it.
 func (m *Machine) grant(l *lot, c *cursor, j *job) {
-	offer := l.take(j.event.Tenant)
+	offer := l.take(c)
 	m.touch(c)
 	j.state = jobLeased
 	j.attempt++
@@ -182,7 +179,6 @@ func (m *Machine) grant(l *lot, c *cursor, j *job) {
 	if m.out.effects {
 		m.out.Grants = append(m.out.Grants, Grant{Holder: j.holder, Job: m.jobOf(j)})
 	}
-	j.event = j.event.bare()
 	m.saveActive(j)
 }
 
@@ -195,42 +191,43 @@ func leaseTerm(askedMS uint32) uint32 {
 
 // take uses one credit: of a special offer first, so that the general ones
 // stay free for everybody; the offers of a kind take turns.
-func (l *lot) take(tenant string) *command.Offer {
-	for i, offer := range l.special {
-		if offer.Tenant == tenant {
-			l.special = useOne(l.special, i)
-			return offer
+func (l *lot) take(c *cursor) *command.Offer {
+	for i, special := range l.special {
+		if special.cursor == c {
+			l.special = useOne(l.special, i, special.Offer)
+			return special.Offer
 		}
 	}
 	offer := l.general[0]
-	l.general = useOne(l.general, 0)
+	l.general = useOne(l.general, 0, offer)
 	return offer
 }
 
 // useOne takes one credit from the offer at i, and moves it to the end while it
 // has more.
-func useOne(offers []*command.Offer, i int) []*command.Offer {
-	offer := offers[i]
+func useOne[T any](offers []T, i int, offer *command.Offer) []T {
+	moved := offers[i]
 	offer.Credit--
 	offers = append(offers[:i], offers[i+1:]...)
 	if offer.Credit > 0 {
-		offers = append(offers, offer)
+		offers = append(offers, moved)
 	}
 	return offers
 }
 
 // jobOf is the job as the worker gets it, with the event's data: from memory
-// for one that was just stored, else from its row.
+// for one that this entry stored or read, else from its row.
 func (m *Machine) jobOf(j *job) command.Job {
 	e := j.event
-	if e.Payload.Codec == command.CodecNone {
-		if stored := m.loadEvent(j.key.queue, j.key.position); stored != nil {
+	if !e.whole {
+		if stored := m.readStored(j.key.queue, j.key.position); stored != nil {
+			stored.own()
 			e = stored
 		}
 	}
 	return command.Job{
 		Lease: j.leaseID(m), LeaseMS: j.leaseMS, Group: m.names.text(nameGroup, j.key.group),
 		CorrelationID: e.correlationID(), CausationID: e.causationID(),
-		Checkpoint: j.jobRow.checkpoint, Event: e.Event,
+		Checkpoint: j.checkpoint, Event: e.Event,
 	}
 }

@@ -22,10 +22,12 @@ const (
 
 // job is an event's work in one group while it is leased or ready, in memory.
 type job struct {
-	key jobKey
 	jobRow
+
+	key    jobKey
 	cursor *cursor
-	// event is bare: what the worker got as data is in the event's row.
+	// event is bare after the entry that granted it: what the worker got as data
+	// is in the event's row.
 	event *event
 }
 
@@ -54,14 +56,18 @@ func (m *Machine) park(j *job) {
 // leased finds the job of a lease that is still in force. Without one, the
 // second result is the answer: the kept one of an equal command, or lease_lost.
 func (m *Machine) leased(id command.LeaseID, how ending) (*job, command.Result) {
+	over := refuse(command.LeaseLost, "the lease is over: it expired, was ended, or was given to another worker")
+	if id.Event.Epoch != m.counters.epoch || uint32(id.Event.Partition) != m.counters.partition {
+		return nil, over
+	}
 	j := m.active[jobKey{id.Group, id.Event.Queue, id.Event.Position}]
-	if j != nil && j.state == jobLeased && j.fence == id.Fence && id.Event.Epoch == m.counters.epoch {
+	if j != nil && j.state == jobLeased && j.fence == id.Fence {
 		return j, command.Result{}
 	}
 	if row, found := m.attempt(id.Event.Position, id.Fence); found && row.how == how {
 		return nil, command.Result{Duplicate: true, Events: row.emitted}
 	}
-	return nil, refuse(command.LeaseLost, "the lease is over: it expired, was ended, or was given to another worker")
+	return nil, over
 }
 
 // end takes the lease off a job and writes the attempt's history. The caller

@@ -10,6 +10,7 @@ import (
 //
 //	c                                        counters: see counters
 //	n  kind(1) name                          interned name -> id(4)
+//	i  kind(1) id(4)                         interned name -> name
 //	g  channel(4) group(4)                   a group of a channel
 //	q  queue(4)                              sub-queue: see queueRow
 //	o  group(4) queue(4)                     cursor of a group in a sub-queue: see cursorRow
@@ -23,13 +24,14 @@ import (
 //	l  tenant(4) digest(16) position(8)      an event named by its correlation id -> queue(4)
 //	h  position(8) fence(8)                  history of an attempt: see attemptRow
 //	k  position(8) stream(8) seq(8) device   acknowledged notification: see ackRow
-//	s  tenant(4) client                      client stream: see streamRow
+//	s  tenant(4) client                      a client's stream: see streamRow
 //	m  stream(8) seq(8)                      notification: see command.AppendNotification
 //
 // Every row begins with a version byte (rowVersion); a reader refuses another.
 const (
 	kindCounters     = 'c'
 	kindName         = 'n'
+	kindNameOf       = 'i'
 	kindGroup        = 'g'
 	kindQueue        = 'q'
 	kindCursor       = 'o'
@@ -69,15 +71,14 @@ type jobKey struct {
 type digest [16]byte
 
 func digestOf(parts ...string) digest {
-	hash := sha256.New()
-	var length [4]byte
+	var room [256]byte
+	text := room[:0]
 	for _, part := range parts {
-		binary.BigEndian.PutUint32(length[:], uint32(len(part)))
-		_, _ = hash.Write(length[:])
-		_, _ = hash.Write([]byte(part))
+		text = appendU32(text, uint32(len(part))) //nolint:gosec // Bounded by MaxCommandBytes.
+		text = append(text, part...)
 	}
-	var sum [sha256.Size]byte
-	return digest(hash.Sum(sum[:0])[:16])
+	sum := sha256.Sum256(text)
+	return digest(sum[:16])
 }
 
 func appendU32(dst []byte, v uint32) []byte { return binary.BigEndian.AppendUint32(dst, v) }
@@ -87,6 +88,10 @@ func keyCounters(dst []byte) []byte { return append(dst, kindCounters) }
 
 func keyName(dst []byte, kind byte, name string) []byte {
 	return append(append(dst, kindName, kind), name...)
+}
+
+func keyNameOf(dst []byte, kind byte, id uint32) []byte {
+	return appendU32(append(dst, kindNameOf, kind), id)
 }
 
 func keyGroup(dst []byte, channel, group uint32) []byte {
@@ -110,7 +115,7 @@ func keyJob(dst []byte, kind byte, key jobKey) []byte {
 }
 
 func keyTimer(dst []byte, dueMS int64, key jobKey) []byte {
-	dst = appendU64(append(dst, kindTimer), uint64(dueMS))
+	dst = appendU64(append(dst, kindTimer), uint64(dueMS)) //nolint:gosec // Due times are not negative.
 	return appendU64(appendU32(appendU32(dst, key.group), key.queue), key.position)
 }
 

@@ -5,17 +5,23 @@ import (
 	"encoding/json"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/internal/invariants"
 	"github.com/batonmq/baton/storage"
 )
 
-// MaxLineageEvents is how many events one look-up of a lineage returns.
-const MaxLineageEvents = 10_000
+// Bounds of what one look-up of a lineage returns. A job that comes back for
+// ever leaves two marks each time.
+const (
+	MaxLineageEvents = 10_000
+	MaxLineageMarks  = 100_000
+)
 
 // Lineage is what one partition knows of a correlation id.
 type Lineage struct {
 	Events []LineageEvent
 	Marks  []Mark
-	// Truncated means that there were more than MaxLineageEvents.
+	// Truncated means that there were more than MaxLineageEvents events or
+	// MaxLineageMarks marks.
 	Truncated bool
 }
 
@@ -64,7 +70,7 @@ type lineageReader struct {
 	tenant   string
 	correl   string
 	counters counters
-	names    names
+	names    nameReader
 	queues   map[uint32]queueRow
 	groups   map[uint32][]uint32
 	seen     map[uint64]bool
@@ -74,9 +80,10 @@ type lineageReader struct {
 // ReadLineage reads what a partition knows of a tenant's correlation id: the
 // events under it, what they emitted, and every mark. Nothing found is an empty
 // Lineage.
-func ReadLineage(view *storage.View, tenant, correlationID string) (*Lineage, error) {
+func ReadLineage(view *storage.View, tenant, correlationID string) (lineage *Lineage, err error) {
+	defer invariants.Recover(&err)
 	l := &lineageReader{
-		view: view, tenant: tenant, correl: correlationID, names: newNames(),
+		view: view, tenant: tenant, correl: correlationID, names: newNameReader(view),
 		queues: make(map[uint32]queueRow), groups: make(map[uint32][]uint32),
 		seen: make(map[uint64]bool), out: &Lineage{},
 	}
@@ -85,45 +92,59 @@ func ReadLineage(view *storage.View, tenant, correlationID string) (*Lineage, er
 		return l.out, err
 	}
 	l.counters.read(value)
-	if err := l.names.load(view); err != nil {
+	if err := l.walk(); err != nil {
 		return nil, err
 	}
-	return l.out, l.walk()
+	return l.out, l.names.err
 }
 
 // walk begins at the event of that id and at those that name it, and follows
 // what they emitted.
 func (l *lineageReader) walk() error {
-	var open []command.EventID
-	if id, err := command.ParseEventID(l.correl); err == nil {
-		open = append(open, id)
-	}
-	tenant := l.names.find(nameTenant, l.tenant)
-	prefix := keyLineage(nil, tenant, digestOf(l.correl), 0)
-	prefix = prefix[:len(prefix)-8]
-	err := l.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
-		open = append(open, command.EventID{
-			Epoch: l.counters.epoch, Partition: uint16(l.counters.partition),
-			Queue: binary.BigEndian.Uint32(value[1:]), Position: binary.BigEndian.Uint64(key[len(key)-8:]),
-		})
-		return len(open) < MaxLineageEvents, nil
-	})
+	open, err := l.roots()
 	if err != nil {
 		return err
 	}
 	for len(open) > 0 {
-		if len(l.out.Events) == MaxLineageEvents {
+		if len(l.out.Events) >= MaxLineageEvents || len(l.out.Marks) >= MaxLineageMarks {
 			l.out.Truncated = true
 			return nil
 		}
-		id := open[0]
-		emitted, err := l.visit(id)
+		emitted, err := l.visit(open[0])
 		if err != nil {
 			return err
 		}
 		open = append(open[1:], emitted...)
+		if len(open) > MaxLineageEvents {
+			open, l.out.Truncated = open[:MaxLineageEvents], true
+		}
 	}
 	return nil
+}
+
+// roots are the event of that id and those that name it.
+func (l *lineageReader) roots() (open []command.EventID, err error) {
+	if id, bad := command.ParseEventID(l.correl); bad == nil {
+		open = append(open, id)
+	}
+	tenant, err := lookUpName(l.view, nameTenant, l.tenant)
+	if err != nil || tenant == 0 {
+		return open, err
+	}
+	prefix := keyLineage(nil, tenant, digestOf(l.correl), 0)
+	prefix = prefix[:len(prefix)-8]
+	err = l.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
+		if len(open) == MaxLineageEvents {
+			l.out.Truncated = true
+			return false, nil
+		}
+		open = append(open, command.EventID{
+			Epoch: l.counters.epoch, Partition: l.counters.number(),
+			Queue: binary.BigEndian.Uint32(openRest(value)), Position: binary.BigEndian.Uint64(key[len(key)-8:]),
+		})
+		return true, nil
+	})
+	return open, err
 }
 
 // visit adds one event with its marks and returns what it emitted here.

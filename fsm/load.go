@@ -1,7 +1,10 @@
 package fsm
 
 import (
+	"cmp"
 	"encoding/binary"
+	"maps"
+	"slices"
 
 	"github.com/batonmq/baton/fsm/command"
 )
@@ -97,7 +100,8 @@ func (m *Machine) loadJob(from reader, j *job) error {
 	}
 	q := j.cursor.queue
 	j.event = readEvent(value, m.eventID(j.key.queue, j.key.position),
-		m.names.text(nameChannel, q.channel), m.names.text(nameTenant, q.tenant)).bare()
+		m.names.text(nameChannel, q.channel), m.names.text(nameTenant, q.tenant))
+	j.event.strip()
 	if j.state == jobReady {
 		j.cursor.ready = append(j.cursor.ready, j.key.position)
 	}
@@ -107,27 +111,50 @@ func (m *Machine) loadJob(from reader, j *job) error {
 func (m *Machine) loadTimers(from reader) error {
 	prefix := []byte{kindTimer}
 	return from.Scan(prefix, after(prefix), func(key, _ []byte) (bool, error) {
-		m.nextDueMS = int64(binary.BigEndian.Uint64(key[1:]))
+		m.nextDueMS = timerDue(key)
 		return false, nil
 	})
 }
 
-// started is the state a new leader begins with.
+// started is the state a new leader begins with, leases in the order of their
+// grants.
 func (m *Machine) started(node string) *Started {
 	s := &Started{Node: node, Generation: m.counters.generation}
-	for _, j := range m.active {
-		if j.state == jobLeased {
-			s.Leases = append(s.Leases, Lease{ID: j.leaseID(m), Holder: j.holder, LeaseMS: j.leaseMS})
-		}
+	for _, j := range m.leasesByFence() {
+		s.Leases = append(s.Leases, Lease{ID: j.leaseID(m), Holder: j.holder, LeaseMS: j.leaseMS})
 	}
-	for _, ch := range m.channels {
-		for _, t := range ch.turns {
-			if backlog := m.backlogOf(t); len(backlog.Tenants) > 0 {
-				s.Backlogs = append(s.Backlogs, backlog)
+	for _, id := range slices.Sorted(maps.Keys(m.channels)) {
+		for _, t := range m.channels[id].turns {
+			if t.total > 0 {
+				s.Backlogs = append(s.Backlogs, m.fullBacklog(t))
 			}
 		}
 	}
 	return s
+}
+
+// announceCanceling tells the workers again whose leases were being canceled:
+// the former leader may not have come to it.
+func (m *Machine) announceCanceling() {
+	for _, j := range m.leasesByFence() {
+		if j.canceling {
+			m.out.Canceling = append(m.out.Canceling, Canceling{
+				Lease: j.leaseID(m), Holder: j.holder, Reason: j.reason,
+				GraceMS: uint64(max(j.dueMS-m.counters.timeMS, 0)),
+			})
+		}
+	}
+}
+
+func (m *Machine) leasesByFence() []*job {
+	var leased []*job
+	for _, j := range m.active {
+		if j.state == jobLeased {
+			leased = append(leased, j)
+		}
+	}
+	slices.SortFunc(leased, func(a, b *job) int { return cmp.Compare(a.fence, b.fence) })
+	return leased
 }
 
 func (j *job) leaseID(m *Machine) command.LeaseID {

@@ -24,13 +24,19 @@ type Machine struct {
 	nextDueMS int64
 
 	// What follows is valid during one Apply.
-	tx      *storage.Tx
-	out     *Outcome
-	dirty   []*cursor
-	noted   []*turns
+	tx    *storage.Tx
+	out   *Outcome
+	dirty []*cursor
+	noted []*turns
+	// fresh are the events whose bytes are in memory, until the entry's end.
+	fresh   []*event
 	entry   command.Entry
 	scratch scratch
 }
+
+// MaxCommandBytes bounds one command, so that no row made of it is larger than
+// storage takes. A larger one is refused.
+const MaxCommandBytes = 16 << 20
 
 // scratch is the decoded commands and the buffers that Apply uses again.
 type scratch struct {
@@ -78,9 +84,11 @@ func Open(view *storage.View) (machine *Machine, err error) {
 func (m *Machine) Generation() uint64 { return m.counters.generation }
 
 // Apply applies one committed entry inside tx and returns its outcome, which
-// is valid until the next Apply. effects asks for what a leader has to act on;
-// a follower leaves it out and gets the results only. An entry that cannot be
-// read is an invariant: the replica stops.
+// shares no memory with the Machine but aliases data, so data must not change
+// while the outcome is in use. effects asks for what a leader has to act on; a
+// follower leaves it out and gets the results only. An entry that cannot be read
+// is an invariant: the replica stops. After an error the transaction must be
+// discarded, and the Machine is void: Open another one.
 func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Outcome, err error) {
 	defer invariants.Recover(&err)
 	if err := m.entry.Decode(data); err != nil {
@@ -97,6 +105,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	m.grantOffers()
 	m.keepLeftover()
 	m.writeBack()
+	m.strip()
 	m.out.NextDueMS = m.nextDueMS
 	m.tx = nil
 	return m.out, nil
@@ -105,6 +114,9 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 // execute runs one command. The switch is exhaustive: a kind that this build
 // does not know stops the replica.
 func (m *Machine) execute(encoded []byte) command.Result {
+	if len(encoded) > MaxCommandBytes {
+		return refuse(command.TooLarge, "the command is larger than the state can keep")
+	}
 	prefix, r := command.ReadPrefix(encoded)
 	s := &m.scratch
 	switch prefix.Kind {
@@ -160,6 +172,8 @@ func refuse(reason command.Reason, message string) command.Result {
 // leaderStart begins a generation: offers of the one before are void.
 func (m *Machine) leaderStart(c *command.LeaderStart) command.Result {
 	counters := &m.counters
+	invariants.Check(c.Partition < c.Partitions && c.Partitions <= command.Slots,
+		"there is no partition %d of %d", c.Partition, c.Partitions)
 	if counters.partitions == 0 {
 		counters.partition, counters.partitions, counters.epoch = c.Partition, c.Partitions, c.Epoch
 	}
@@ -169,6 +183,7 @@ func (m *Machine) leaderStart(c *command.LeaderStart) command.Result {
 	counters.generation++
 	if m.out.effects {
 		m.out.Started = m.started(c.Node)
+		m.announceCanceling()
 	}
 	return command.Result{Generation: counters.generation}
 }
@@ -179,6 +194,16 @@ func (m *Machine) owns(slot uint32) bool {
 		command.PartitionOf(slot, m.counters.partitions) == m.counters.partition
 }
 
+// strip lets go of the events' bytes: what waits or is leased stays in memory
+// without them, or a backlog would pin every entry that it came with.
+func (m *Machine) strip() {
+	for _, e := range m.fresh {
+		e.strip()
+	}
+	clear(m.fresh)
+	m.fresh = m.fresh[:0]
+}
+
 // writeBack writes the rows that an entry changes at most once.
 func (m *Machine) writeBack() {
 	for _, c := range m.dirty {
@@ -187,7 +212,6 @@ func (m *Machine) writeBack() {
 	}
 	m.dirty = m.dirty[:0]
 	for _, t := range m.noted {
-		t.noted = false
 		m.out.Backlogs = append(m.out.Backlogs, m.backlogOf(t))
 	}
 	m.noted = m.noted[:0]

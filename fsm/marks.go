@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"encoding/binary"
+	"encoding/json"
 
 	"github.com/batonmq/baton/fsm/command"
 )
@@ -15,11 +16,11 @@ func (l *lineageReader) describe(e *event) ([]command.EventID, error) {
 		IdempotencyKey: e.IdempotencyKey, CausationID: e.causationID(), Time: e.storedMS, Bytes: len(e.Payload.Bytes),
 	})
 	l.mark(e, Mark{Time: e.storedMS, Mark: "published", ClientID: e.ClientID})
-	emitted, completed, err := l.attempts(e)
+	emitted, err := l.attempts(e)
 	if err != nil {
 		return nil, err
 	}
-	state, err := l.state(e, completed)
+	state, err := l.state(e)
 	if err != nil {
 		return nil, err
 	}
@@ -33,16 +34,15 @@ func (l *lineageReader) mark(e *event, m Mark) {
 }
 
 // attempts adds the marks of the event's ended attempts.
-func (l *lineageReader) attempts(e *event) (emitted []command.EventID, completed bool, err error) {
+func (l *lineageReader) attempts(e *event) (emitted []command.EventID, err error) {
 	prefix := appendU64([]byte{kindAttempt}, e.id.Position)
 	err = l.view.Scan(prefix, after(prefix), func(_, value []byte) (bool, error) {
 		row := readAttempt(append([]byte(nil), value...))
 		emitted = append(emitted, row.emitted...)
-		completed = completed || row.how == endCompleted
 		l.attempt(e, &row)
-		return true, nil
+		return len(l.out.Marks) < MaxLineageMarks, nil
 	})
-	return emitted, completed, err
+	return emitted, err
 }
 
 func (l *lineageReader) attempt(e *event, row *attemptRow) {
@@ -55,7 +55,7 @@ func (l *lineageReader) attempt(e *event, row *attemptRow) {
 	l.mark(e, leased)
 	ended := common
 	ended.Time, ended.Mark, ended.DurationMS = row.endedMS, row.how.word(), &duration
-	ended.Code, ended.Message, ended.Detail, ended.Usage = row.code, row.message, row.detail, row.usage
+	ended.Code, ended.Message, ended.Detail, ended.Usage = row.code, row.message, valid(row.detail), valid(row.usage)
 	l.mark(e, ended)
 	for _, id := range row.emitted {
 		l.mark(e, Mark{Time: row.endedMS, Mark: "emitted", Emitted: id.String()})
@@ -65,9 +65,18 @@ func (l *lineageReader) attempt(e *event, row *attemptRow) {
 	}
 }
 
+// valid is one JSON value, or nil where the bytes are none: a reader's encoder
+// would refuse the whole lineage for it.
+func valid(value []byte) json.RawMessage {
+	if !json.Valid(value) {
+		return nil
+	}
+	return value
+}
+
 // state is where the event stands now: the first of its groups that is not
 // through decides.
-func (l *lineageReader) state(e *event, completed bool) (string, error) {
+func (l *lineageReader) state(e *event) (string, error) {
 	for _, group := range l.groups[l.queues[e.id.Queue].channel] {
 		key := jobKey{group, e.id.Queue, e.id.Position}
 		for _, kind := range []byte{kindActive, kindParked} {
@@ -90,14 +99,15 @@ func (l *lineageReader) state(e *event, completed bool) (string, error) {
 		if found {
 			c.read(value)
 		}
-		if e.id.Position >= c.frontier {
-			return "waiting", nil
+		switch {
+		case e.id.Position < c.frontier:
+		case e.deliverMS > l.counters.timeMS:
+			return jobDelayed.String(), nil
+		default:
+			return jobReady.String(), nil
 		}
 	}
-	if completed {
-		return "completed", nil
-	}
-	return "waiting", nil
+	return "completed", nil
 }
 
 // standing adds the mark of a job that is leased, dead or canceled now.

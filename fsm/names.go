@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/batonmq/baton/storage"
 )
@@ -53,9 +54,45 @@ func (m *Machine) intern(kind byte, text string, next *uint32) uint32 {
 	}
 	id := *next
 	*next++
-	m.names.put(kind, text, id)
+	// text is a piece of a whole event's: see command.Reader.Event.
+	m.names.put(kind, strings.Clone(text), id)
 	m.set(keyName(m.scratch.key[:0], kind, text), appendU32(append(m.scratch.value[:0], rowVersion), id))
+	m.set(keyNameOf(m.scratch.key[:0], kind, id), append(append(m.scratch.value[:0], rowVersion), text...))
 	return id
+}
+
+// nameReader looks up the names that a reader of rows meets, each once. The
+// first failure sticks in err.
+type nameReader struct {
+	view  *storage.View
+	texts map[internedID]string
+	err   error
+}
+
+func newNameReader(view *storage.View) nameReader {
+	return nameReader{view: view, texts: make(map[internedID]string)}
+}
+
+// text is the name behind an id, empty when there is none.
+func (n *nameReader) text(kind byte, id uint32) string {
+	of := internedID{kind, id}
+	if text, known := n.texts[of]; known || n.err != nil {
+		return text
+	}
+	value, found, err := n.view.Get(keyNameOf(nil, kind, id))
+	if err != nil || !found {
+		n.err = err
+		return ""
+	}
+	text := string(openRest(value))
+	n.texts[of] = text
+	return text
+}
+
+// openRest is what follows a row's version byte.
+func openRest(value []byte) []byte {
+	r := openRow(value)
+	return r.Rest()
 }
 
 // lookUpName reads an interned name's id from rows; 0 when it was never seen.

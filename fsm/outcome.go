@@ -25,6 +25,8 @@ type Outcome struct {
 	Backlogs []Backlog
 	// Started is set by a LeaderStart.
 	Started *Started
+	// Members are the admitted members, when a meta command changed them.
+	Members []command.Member
 	// NextDueMS is when the next timer is due, in Unix milliseconds, or far in
 	// the future.
 	NextDueMS int64
@@ -69,8 +71,14 @@ type Acked struct {
 // Backlog is how much of a group's work waits for credit.
 type Backlog struct {
 	Channel, Group string
-	// Tenants are the waiting tenants, with their counts.
+	// Total is the waiting work of all tenants.
+	Total uint64
+	// Tenants are the waiting tenants, with their counts, by name.
 	Tenants []TenantBacklog
+	// Partial means that more than maxBacklogTenants wait: then Tenants are those
+	// whose count this entry changed, 0 included, and the others stand as they
+	// were told before. A Started's backlogs are never partial.
+	Partial bool
 }
 
 // TenantBacklog is one tenant's share of a Backlog.

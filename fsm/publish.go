@@ -1,26 +1,61 @@
 package fsm
 
 import (
+	"fmt"
+
 	"github.com/batonmq/baton/fsm/command"
 )
+
+// MaxNameBytes bounds what ends up in a row's key: the names of channels,
+// tenants, clients and devices. The client protocol allows less.
+const MaxNameBytes = 1024
 
 // publish stores an event and puts it in line.
 func (m *Machine) publish(c *command.Publish) command.Result {
 	if !m.owns(c.Slot) {
 		return refuse(command.NoLeader, "the slot is not in this partition; ask again with a newer map")
 	}
-	e := &event{storedMS: m.counters.timeMS, Event: c.Event}
-	tenant := m.intern(nameTenant, e.Tenant, &m.counters.nextTenant)
-	mark := m.dedupeMark(tenant, e)
-	if earlier, found := m.recall(mark); found {
-		return earlier
+	if wrong := wrongNames(&c.Event); wrong != "" {
+		return refuse(command.BadRequest, wrong)
 	}
-	if refusal, ok := m.checkSequence(tenant, e); !ok {
+	e := &event{storedMS: m.counters.timeMS, whole: true, Event: c.Event}
+	// A tenant without an id has no rows yet: it is given one below, when
+	// nothing can be refused any more.
+	tenant := m.names.find(nameTenant, e.Tenant)
+	mark := publishMark(e)
+	if answer, found := m.recall(tenant, &mark); found {
+		return answer
+	}
+	sequence, refusal, ok := m.checkSequence(tenant, e)
+	if !ok {
 		return refusal
 	}
 	m.store(e)
-	m.remember(mark, e)
+	if e.CorrelationID != "" {
+		m.indexLineage(e)
+	}
+	m.keepSequence(sequence, e)
+	m.remember(&mark, e)
 	return command.Result{Event: e.id, Offset: e.id.Position, CorrelationID: e.CorrelationID}
+}
+
+// wrongNames says what is wrong with the names that an event would put into
+// keys, empty when nothing is.
+func wrongNames(e *command.Event) string {
+	switch {
+	case e.Channel == "":
+		return "the event names no channel"
+	case len(e.Channel) > MaxNameBytes:
+		return tooLong("channel", e.Channel)
+	case len(e.Tenant) > MaxNameBytes:
+		return tooLong("tenant", e.Tenant)
+	default:
+		return ""
+	}
+}
+
+func tooLong(what, name string) string {
+	return fmt.Sprintf("the %s's name has %d bytes, %d are allowed", what, len(name), MaxNameBytes)
 }
 
 // store gives the event its id, writes it, and puts it in line.
@@ -30,7 +65,7 @@ func (m *Machine) store(e *event) {
 	m.counters.nextPosition++
 	e.deliverMS = dueOf(e, m.counters.timeMS)
 	m.set(keyEvent(m.scratch.key[:0], q.id, e.id.Position), e.append(m.scratch.value[:0]))
-	m.indexLineage(q.tenant, e)
+	m.fresh = append(m.fresh, e)
 	m.enqueue(q, e)
 }
 
@@ -38,7 +73,7 @@ func (m *Machine) store(e *event) {
 func dueOf(e *event, nowMS int64) int64 {
 	due := int64(min(e.DeliverAtMS, maxTime))
 	if e.DelayMS > 0 {
-		due = max(due, nowMS+int64(min(e.DelayMS, maxDelayMS)))
+		due = max(due, nowMS+delayMS(e.DelayMS))
 	}
 	if due <= nowMS {
 		return 0
@@ -46,24 +81,25 @@ func dueOf(e *event, nowMS int64) int64 {
 	return due
 }
 
-// indexLineage makes an event findable by a correlation id that a client
-// chose. An event under its own id, or emitted in its parent's lineage, needs no
-// row: the id leads to the first, the parent's history to the second.
-func (m *Machine) indexLineage(tenant uint32, e *event) {
-	if e.CorrelationID == "" || !e.parent.IsZero() {
-		return
-	}
+// delayMS is a delay that somebody asked for, bounded.
+func delayMS(asked uint64) int64 { return int64(min(asked, maxDelayMS)) }
+
+// indexLineage makes an event findable by a correlation id that is neither its
+// own nor its parent's: those lead to it without a row, the first by itself, the
+// second through the parent's history.
+func (m *Machine) indexLineage(e *event) {
+	tenant := m.names.find(nameTenant, e.Tenant)
 	key := keyLineage(m.scratch.key[:0], tenant, digestOf(e.CorrelationID), e.id.Position)
 	m.set(key, appendU32(append(m.scratch.value[:0], rowVersion), e.id.Queue))
 }
 
 // checkSequence holds a client to its own count: each event of a (client,
-// device, key) is the one after the last.
-func (m *Machine) checkSequence(tenant uint32, e *event) (command.Result, bool) {
+// device, key) is the one after the last. It returns what keepSequence needs.
+func (m *Machine) checkSequence(tenant uint32, e *event) (of digest, refusal command.Result, ok bool) {
 	if e.ClientSeq == 0 {
-		return command.Result{}, true
+		return of, command.Result{}, true
 	}
-	of := digestOf(e.ClientID, e.DeviceID, e.Key)
+	of = digestOf(e.ClientID, e.DeviceID, e.Key)
 	last := uint64(0)
 	if value, found := m.get(keySequence(m.scratch.key[:0], tenant, of)); found {
 		r := openRow(value)
@@ -71,9 +107,18 @@ func (m *Machine) checkSequence(tenant uint32, e *event) (command.Result, bool) 
 		closeRow(&r)
 	}
 	if e.ClientSeq != last+1 {
-		return refuse(command.Sequence, sequenceMessage(e.ClientSeq, last+1)), false
+		return of, refuse(command.Sequence, fmt.Sprintf(
+			"client_seq is %d, the next of this client, device and key is %d", e.ClientSeq, last+1,
+		)), false
 	}
+	return of, command.Result{}, true
+}
+
+func (m *Machine) keepSequence(of digest, e *event) {
+	if e.ClientSeq == 0 {
+		return
+	}
+	tenant := m.names.find(nameTenant, e.Tenant)
 	m.set(keySequence(m.scratch.key[:0], tenant, of),
 		command.AppendUint(append(m.scratch.value[:0], rowVersion), e.ClientSeq))
-	return command.Result{}, true
 }

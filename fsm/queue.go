@@ -10,10 +10,12 @@ import (
 // DefaultGroup is the group that every channel has from its first event.
 const DefaultGroup = "default"
 
-// Bounds of the window of upcoming events that a cursor keeps in memory.
+// Bounds of the window of upcoming events that a cursor keeps in memory, and of
+// the bytes that one refill reads.
 const (
-	upcomingLimit  = 256
-	upcomingRefill = 128
+	upcomingLimit       = 256
+	upcomingRefill      = 128
+	upcomingRefillBytes = 256 << 10
 )
 
 // queueName is what makes a sub-queue.
@@ -21,8 +23,9 @@ type queueName struct{ channel, tenant, class uint32 }
 
 // queue is a sub-queue in memory.
 type queue struct {
-	id uint32
 	queueRow
+
+	id      uint32
 	cursors []*cursor
 	// dirty is whether enqueued changed in this entry: the first cursor's
 	// write-back saves the row.
@@ -38,6 +41,7 @@ type channel struct {
 // cursor is a group's place in a sub-queue, and the work it has waiting there.
 type cursor struct {
 	cursorRow
+
 	turns *turns
 	queue *queue
 	// ready are the positions below the frontier that wait again, ascending.
@@ -47,6 +51,10 @@ type cursor struct {
 	upcoming []*event
 	complete bool
 	dirty    bool
+	// counted is the waiting work that the turns have counted, changed whether
+	// the cursor is among those of this entry's backlog.
+	counted uint64
+	changed bool
 	// heapAt is the cursor's index among its turns, -1 while nothing waits.
 	heapAt int
 }
@@ -70,8 +78,8 @@ func (m *Machine) saveCursor(c *cursor) {
 		c.queue.dirty = false
 		m.set(keyQueue(m.scratch.key[:0], c.queue.id), c.queue.append(m.scratch.value[:0]))
 	}
-	m.set(keyCursor(m.scratch.key[:0], c.turns.group, c.queue.id), c.cursorRow.append(m.scratch.value[:0]))
-	m.noteBacklog(c.turns)
+	m.set(keyCursor(m.scratch.key[:0], c.turns.group, c.queue.id), c.append(m.scratch.value[:0]))
+	m.noteBacklog(c)
 }
 
 // queueOf is the sub-queue of a channel, tenant and class, made when new.
@@ -150,13 +158,21 @@ func (m *Machine) refill(c *cursor) {
 	channelName := m.names.text(nameChannel, q.channel)
 	tenant := m.names.text(nameTenant, q.tenant)
 	from := keyEvent(nil, q.id, c.frontier)
+	size := 0
 	must(m.tx.Scan(from, after(keyQueueEvents(q.id)), func(key, value []byte) (bool, error) {
-		if len(c.upcoming) == upcomingRefill {
+		if len(c.upcoming) == upcomingRefill || size > upcomingRefillBytes {
 			c.complete = false
 			return false, nil
 		}
-		position := binary.BigEndian.Uint64(key[5:])
-		c.upcoming = append(c.upcoming, readEvent(value, m.eventID(q.id, position), channelName, tenant))
+		size += len(value)
+		e := readEvent(value, m.eventID(q.id, binary.BigEndian.Uint64(key[5:])), channelName, tenant)
+		if m.out.effects {
+			e.own()
+			m.fresh = append(m.fresh, e)
+		} else {
+			e.strip()
+		}
+		c.upcoming = append(c.upcoming, e)
 		return true, nil
 	}))
 }
@@ -200,8 +216,9 @@ func (m *Machine) cursorOf(queueID, group uint32) *cursor {
 	return nil
 }
 
-// loadEvent reads an event's row, or returns nil.
-func (m *Machine) loadEvent(queueID uint32, position uint64) *event {
+// readStored reads an event's row, or returns nil. The event's bytes are valid
+// until the next look-up: see readEvent.
+func (m *Machine) readStored(queueID uint32, position uint64) *event {
 	q := m.queues[queueID]
 	if q == nil {
 		return nil
@@ -214,9 +231,18 @@ func (m *Machine) loadEvent(queueID uint32, position uint64) *event {
 		m.names.text(nameChannel, q.channel), m.names.text(nameTenant, q.tenant))
 }
 
+// loadEvent reads an event to keep: bare.
+func (m *Machine) loadEvent(queueID uint32, position uint64) *event {
+	e := m.readStored(queueID, position)
+	if e != nil {
+		e.strip()
+	}
+	return e
+}
+
 func (m *Machine) eventID(queueID uint32, position uint64) command.EventID {
 	return command.EventID{
-		Epoch: m.counters.epoch, Partition: uint16(m.counters.partition),
+		Epoch: m.counters.epoch, Partition: m.counters.number(),
 		Queue: queueID, Position: position,
 	}
 }

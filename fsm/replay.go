@@ -1,9 +1,8 @@
 package fsm
 
 import (
-	"slices"
-
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/internal/invariants"
 	"github.com/batonmq/baton/storage"
 )
 
@@ -19,7 +18,8 @@ type StreamInfo struct {
 }
 
 // ReadStream reads a client's stream as one of its devices sees it.
-func ReadStream(view *storage.View, tenant, client, device string) (StreamInfo, error) {
+func ReadStream(view *storage.View, tenant, client, device string) (info StreamInfo, err error) {
+	defer invariants.Recover(&err)
 	id, err := lookUpName(view, nameTenant, tenant)
 	if err != nil || id == 0 {
 		return StreamInfo{Oldest: 1}, err
@@ -30,7 +30,7 @@ func ReadStream(view *storage.View, tenant, client, device string) (StreamInfo, 
 	}
 	var row streamRow
 	row.read(value)
-	info := StreamInfo{ID: row.id, Head: row.head, Oldest: row.oldest, Acked: row.oldest - 1}
+	info = StreamInfo{ID: row.id, Head: row.head, Oldest: row.oldest, Acked: row.oldest - 1}
 	if device == "" {
 		device = DefaultDevice
 	}
@@ -42,7 +42,8 @@ func ReadStream(view *storage.View, tenant, client, device string) (StreamInfo, 
 
 // ReadNotifications calls fn for the notifications from seq from on, ascending,
 // until it returns false. The notification is valid during the call.
-func ReadNotifications(view *storage.View, stream, from uint64, fn func(*command.Notification) bool) error {
+func ReadNotifications(view *storage.View, stream, from uint64, fn func(*command.Notification) bool) (err error) {
+	defer invariants.Recover(&err)
 	end := after(appendU64([]byte{kindNotification}, stream))
 	return view.Scan(keyNotification(nil, stream, from), end, func(_, value []byte) (bool, error) {
 		r := openRow(value)
@@ -54,9 +55,9 @@ func ReadNotifications(view *storage.View, stream, from uint64, fn func(*command
 
 // ReadJob reads the job of a lease that is in force, to push it again after a
 // leader change; the second result is false when it is over.
-func ReadJob(view *storage.View, id command.LeaseID) (command.Job, bool, error) {
-	key := jobKey{id.Group, id.Event.Queue, id.Event.Position}
-	value, found, err := view.Get(keyJob(nil, kindActive, key))
+func ReadJob(view *storage.View, id command.LeaseID) (job command.Job, found bool, err error) {
+	defer invariants.Recover(&err)
+	value, found, err := view.Get(keyJob(nil, kindActive, jobKey{id.Group, id.Event.Queue, id.Event.Position}))
 	if err != nil || !found {
 		return command.Job{}, false, err
 	}
@@ -65,40 +66,47 @@ func ReadJob(view *storage.View, id command.LeaseID) (command.Job, bool, error) 
 	if j.state != jobLeased || j.fence != id.Fence {
 		return command.Job{}, false, nil
 	}
-	value, found, err = view.Get(keyQueue(nil, id.Event.Queue))
-	if err != nil || !found {
+	e, err := readEventOf(view, id.Event)
+	if err != nil || e == nil {
 		return command.Job{}, false, err
 	}
-	var q queueRow
-	q.read(value)
-	names := newNames()
-	if err := names.load(view); err != nil {
-		return command.Job{}, false, err
-	}
-	value, found, err = view.Get(keyEvent(nil, id.Event.Queue, id.Event.Position))
-	if err != nil || !found {
-		return command.Job{}, false, err
-	}
-	e := readEvent(value, id.Event, names.text(nameChannel, q.channel), names.text(nameTenant, q.tenant))
+	names := newNameReader(view)
 	return command.Job{
 		Lease: id, LeaseMS: j.leaseMS, Group: names.text(nameGroup, id.Group),
 		CorrelationID: e.correlationID(), CausationID: e.causationID(),
-		Checkpoint: slices.Clone(j.checkpoint), Event: e.Event,
-	}, true, nil
+		Checkpoint: j.checkpoint, Event: e.Event,
+	}, names.err == nil, names.err
 }
 
-// HasEvent tells whether an event of the tenant is stored here.
-func HasEvent(view *storage.View, tenant string, id command.EventID) (bool, error) {
-	value, found, err := view.Get(keyQueue(nil, id.Queue))
+// readEventOf reads an event of this partition, or returns nil.
+func readEventOf(view *storage.View, id command.EventID) (*event, error) {
+	value, found, err := view.Get(keyCounters(nil))
 	if err != nil || !found {
-		return false, err
+		return nil, err
+	}
+	var c counters
+	c.read(value)
+	if id.Epoch != c.epoch || uint32(id.Partition) != c.partition {
+		return nil, nil //nolint:nilnil // Nothing found is no error here, and callers ask for nil.
+	}
+	value, found, err = view.Get(keyQueue(nil, id.Queue))
+	if err != nil || !found {
+		return nil, err
 	}
 	var q queueRow
 	q.read(value)
-	of, err := lookUpName(view, nameTenant, tenant)
-	if err != nil || of == 0 || of != q.tenant {
-		return false, err
+	value, found, err = view.Get(keyEvent(nil, id.Queue, id.Position))
+	if err != nil || !found {
+		return nil, err
 	}
-	_, found, err = view.Get(keyEvent(nil, id.Queue, id.Position))
-	return found, err
+	names := newNameReader(view)
+	e := readEvent(value, id, names.text(nameChannel, q.channel), names.text(nameTenant, q.tenant))
+	return e, names.err
+}
+
+// HasEvent tells whether an event of the tenant is stored here.
+func HasEvent(view *storage.View, tenant string, id command.EventID) (found bool, err error) {
+	defer invariants.Recover(&err)
+	e, err := readEventOf(view, id)
+	return e != nil && e.Tenant == tenant, err
 }

@@ -28,14 +28,18 @@ type counters struct {
 	dedupeFloor uint32
 }
 
+// number is the partition as ids carry it; leaderStart saw that it fits.
+func (c *counters) number() uint16 { return uint16(c.partition) } //nolint:gosec // Below command.Slots.
+
 func (c *counters) append(dst []byte) []byte {
 	dst = append(dst, rowVersion)
 	for _, v := range []uint32{c.epoch, c.partition, c.partitions, c.nextTenant, c.nextChannel, c.nextGroup, c.nextQueue} {
 		dst = command.AppendUint(dst, uint64(v))
 	}
-	for _, v := range []uint64{c.nextPosition, c.nextFence, c.nextStream, c.generation, uint64(c.timeMS)} {
+	for _, v := range []uint64{c.nextPosition, c.nextFence, c.nextStream, c.generation} {
 		dst = command.AppendUint(dst, v)
 	}
+	dst = command.AppendInt(dst, c.timeMS)
 	return command.AppendUint(dst, uint64(c.dedupeFloor))
 }
 

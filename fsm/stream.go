@@ -165,6 +165,9 @@ func (m *Machine) ack(c *command.Ack) command.Result {
 	if name == "" {
 		name = DefaultDevice
 	}
+	if len(name) > MaxNameBytes {
+		return refuse(command.BadRequest, tooLong("device", name))
+	}
 	d := s.device(name)
 	if d == nil {
 		d = s.admit(name)

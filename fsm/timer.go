@@ -17,6 +17,11 @@ func (m *Machine) setTimer(dueMS int64, key jobKey, fence uint64) {
 	m.nextDueMS = min(m.nextDueMS, dueMS)
 }
 
+// timerDue reads the time in a timer's key.
+func timerDue(key []byte) int64 {
+	return int64(binary.BigEndian.Uint64(key[1:])) //nolint:gosec // keyTimer wrote the bits of an int64.
+}
+
 type dueTimer struct {
 	dueMS int64
 	key   jobKey
@@ -34,7 +39,7 @@ func (m *Machine) fireTimers() {
 	prefix := []byte{kindTimer}
 	m.nextDueMS = maxTime
 	must(m.tx.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
-		at := int64(binary.BigEndian.Uint64(key[1:]))
+		at := timerDue(key)
 		if at > m.counters.timeMS || len(due) == maxTimersPerEntry {
 			m.nextDueMS = at
 			return false, nil
@@ -65,7 +70,7 @@ func (m *Machine) wake(key jobKey) {
 	if j.state != jobDelayed || j.cursor == nil || e == nil {
 		return
 	}
-	j.event = e.bare()
+	j.event = e
 	m.remove(keyJob(m.scratch.key[:0], kindParked, key))
 	m.requeue(j)
 }

@@ -140,6 +140,19 @@ func (r *Reader) Bytes() []byte {
 // String reads a length and that many bytes as a string of its own.
 func (r *Reader) String() string { return string(r.Bytes()) }
 
+// Count reads how many items follow, at most limit. Each item takes at least
+// one byte, so a count above what is left is refused before anything is made.
+func (r *Reader) Count(limit int) int {
+	count := r.Uint()
+	if r.err == nil && (count > uint64(max(limit, 0)) || count > uint64(len(r.rest))) {
+		r.fail(fmt.Errorf("%w: %d items", ErrOversized, count))
+	}
+	if r.err != nil {
+		return 0
+	}
+	return int(count) //nolint:gosec // Bounded by limit.
+}
+
 // texts reads the strings that stand side by side into the fields, with one
 // allocation for all of them: an event has ten, and most of a publish's cost in
 // the decoder was theirs.
@@ -157,19 +170,6 @@ func (r *Reader) texts(fields ...*string) {
 		end := len(start) - len(again.rest)
 		*field = text[end-length : end]
 	}
-}
-
-// Count reads how many items follow, at most limit. Each item takes at least
-// one byte, so a count above what is left is refused before anything is made.
-func (r *Reader) Count(limit int) int {
-	count := r.Uint()
-	if r.err == nil && (count > uint64(limit) || count > uint64(len(r.rest))) {
-		r.fail(fmt.Errorf("%w: %d items", ErrOversized, count))
-	}
-	if r.err != nil {
-		return 0
-	}
-	return int(count)
 }
 
 func (r *Reader) fail(err error) {

@@ -102,6 +102,7 @@ func AppendEntry(dst []byte, h *Header, commands [][]byte) []byte {
 // Entry is a decoded entry. Commands alias the log's bytes.
 type Entry struct {
 	Header
+
 	Commands [][]byte
 }
 

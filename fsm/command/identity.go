@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/base32"
 	"encoding/binary"
 	"errors"
 
@@ -19,10 +18,11 @@ const SlotMapVersion = 1
 // ErrBadID is returned for a string that is no event id of this cluster's form.
 var ErrBadID = errors.New("not an event id")
 
-var idEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
-
-// eventIDBytes is the binary size of an event id; 18 bytes are 29 characters.
-const eventIDBytes = 18
+// The sizes of an event id, binary and as text: 144 bits are 29 digits of 5.
+const (
+	eventIDBytes  = 18
+	eventIDLength = 29
+)
 
 // EventID names an event for ever: it carries partition and epoch, so that any
 // node can route a look-up, and numbers that never go back, so that a restored
@@ -41,8 +41,12 @@ type EventID struct {
 // IsZero tells whether the id names nothing.
 func (id EventID) IsZero() bool { return id == EventID{} }
 
+// idDigits are the digits of base32hex (RFC 4648), in lower case: texts sort as
+// the ids do.
+const idDigits = "0123456789abcdefghijklmnopqrstuv"
+
 // String is the id as clients see it: 29 characters of base32hex, lower case,
-// in the order of epoch, partition, queue, position.
+// in the order of epoch, partition, queue, position; empty for the zero id.
 func (id EventID) String() string {
 	if id.IsZero() {
 		return ""
@@ -52,33 +56,39 @@ func (id EventID) String() string {
 	binary.BigEndian.PutUint16(raw[4:], id.Partition)
 	binary.BigEndian.PutUint32(raw[6:], id.Queue)
 	binary.BigEndian.PutUint64(raw[10:], id.Position)
-	var text [29]byte
-	idEncoding.Encode(text[:], raw[:])
-	for i, c := range text {
-		if c >= 'A' && c <= 'Z' {
-			text[i] = c + 'a' - 'A'
+	var text [eventIDLength]byte
+	pending, bits, at := uint32(0), 0, 0
+	for i := range text {
+		if bits < 5 && at < len(raw) {
+			pending, bits, at = pending<<8|uint32(raw[at]), bits+8, at+1
 		}
+		if bits < 5 { // The last digit holds four bits of the id, and a zero.
+			pending, bits = pending<<1, bits+1
+		}
+		bits -= 5
+		text[i] = idDigits[pending>>bits&31]
 	}
 	return string(text[:])
 }
 
-// ParseEventID reads what String wrote, or returns ErrBadID.
+// ParseEventID reads what String wrote, or returns ErrBadID. No two texts are
+// one id, because the text is a correlation id too.
 func ParseEventID(text string) (EventID, error) {
-	if len(text) != 29 {
+	if len(text) != eventIDLength {
 		return EventID{}, ErrBadID
 	}
-	var upper [29]byte
-	for i := range text {
-		c := text[i]
-		if c >= 'a' && c <= 'z' {
-			c -= 'a' - 'A'
+	var raw [eventIDBytes]byte
+	pending, bits, at := uint32(0), 0, 0
+	for i := range eventIDLength {
+		digit, ok := digitOf(text[i])
+		if !ok {
+			return EventID{}, ErrBadID
 		}
-		upper[i] = c
-	}
-	var raw [eventIDBytes + 1]byte
-	n, err := idEncoding.Decode(raw[:], upper[:])
-	if err != nil || n != eventIDBytes {
-		return EventID{}, ErrBadID
+		pending, bits = pending<<5|digit, bits+5
+		if bits >= 8 {
+			bits -= 8
+			raw[at], at = byte(pending>>bits&0xff), at+1
+		}
 	}
 	id := EventID{
 		Epoch:     binary.BigEndian.Uint32(raw[0:]),
@@ -86,12 +96,21 @@ func ParseEventID(text string) (EventID, error) {
 		Queue:     binary.BigEndian.Uint32(raw[6:]),
 		Position:  binary.BigEndian.Uint64(raw[10:]),
 	}
-	// 29 characters hold one bit more than an id, and two texts must not name one
-	// event: the text is a correlation id too.
-	if id.IsZero() || id.String()[28]|0x20 != upper[28]|0x20 {
+	if id.IsZero() || pending&1 != 0 {
 		return EventID{}, ErrBadID
 	}
 	return id, nil
+}
+
+func digitOf(c byte) (digit uint32, ok bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return uint32(c - '0'), true
+	case c >= 'a' && c <= 'v':
+		return uint32(c-'a') + 10, true
+	default:
+		return 0, false
+	}
 }
 
 func appendEventID(dst []byte, id EventID) []byte {

@@ -62,8 +62,9 @@ type Route struct {
 
 // Prefix is what stands before every command's body.
 type Prefix struct {
-	Kind Kind
 	Route
+
+	Kind Kind
 }
 
 func appendPrefix(dst []byte, kind Kind, route Route) []byte {
