@@ -24,9 +24,10 @@ type Attachment struct {
 	// may be out beyond that.
 	Acked  uint64
 	Window uint32
-	// Again means that this replaces an attachment at an earlier leader: nothing
-	// is declared or synced twice.
-	Again bool
+	// Again means that this replaces an attachment at an earlier leader, and
+	// Synced that the replay was over there: nothing is said twice.
+	Again  bool
+	Synced bool
 	// Hold keeps deliveries back until Ready.
 	Hold bool
 }
@@ -41,10 +42,11 @@ const (
 	FromLive
 )
 
-// StreamState answers an Attach. Resumed is 0 none, 1 full, 2 partial.
+// StreamState answers an Attach: the stream, the seq that comes next for this
+// socket, and Resumed: 0 none, 1 full, 2 partial.
 type StreamState struct {
-	Head, Oldest uint64
-	Resumed      uint8
+	Head, Oldest, Next uint64
+	Resumed            uint8
 }
 
 type streamKey struct{ tenant, client string }
@@ -145,7 +147,7 @@ func (d *Duty) Attach(wish *Attachment) bool {
 	gap := a.begin(&info, d.config.Epoch())
 	d.mu.pump.add(a)
 	if !wish.Again {
-		state := StreamState{Head: info.Head, Oldest: info.Oldest, Resumed: gap.resumed}
+		state := StreamState{Head: info.Head, Oldest: info.Oldest, Next: a.next, Resumed: gap.resumed}
 		_ = d.config.Pusher.PushAttached(a.Node, a.Stream, state)
 	}
 	if gap.reason != "" {
@@ -164,7 +166,7 @@ type declared struct {
 
 // begin decides where the stream starts for this socket.
 func (a *attached) begin(info *fsm.StreamInfo, epoch string) declared {
-	a.synced = a.Again
+	a.synced = a.Synced
 	switch {
 	case a.From == FromLive:
 		a.next = info.Head + 1

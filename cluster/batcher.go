@@ -1,0 +1,271 @@
+package cluster
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/batonmq/baton/fsm"
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// Bounds of a group's queue of commands that wait for an entry.
+const (
+	// MaxQueuedCommands is how many there may be; more are refused as overloaded.
+	MaxQueuedCommands = 32_768
+	// MaxQueuedBytes is how large they may be together.
+	MaxQueuedBytes = 64 << 20
+	// maxEntriesInFlight is how many proposed entries may be unanswered.
+	maxEntriesInFlight = 128
+)
+
+// proposal is one command on its way into the log.
+type proposal struct {
+	// encoded is empty for a marker, which rides along and writes nothing.
+	encoded []byte
+	// done is called once, with a result that is valid during the call; nil for
+	// nobody waits.
+	done func(status, *command.Result)
+}
+
+// batcher packs a group's commands into entries. It proposes one entry while
+// the commands of the next one gather: Raft takes an entry when it has written
+// the one before, so the load itself sets the size, and no timer is needed.
+type batcher struct {
+	group    *Group
+	wake     chan struct{}
+	inFlight chan *proposed
+	stop     chan struct{}
+	running  sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		queue []proposal
+		bytes int
+		// pressing means that somebody waits: lazy commands alone do not press.
+		pressing bool
+	}
+
+	// What follows belongs to the packing goroutine.
+	batch    []proposal
+	commands [][]byte
+	clock    entryClock
+}
+
+// proposed is an entry in flight.
+type proposed struct {
+	future    raft.ApplyFuture
+	proposals []proposal
+	packed    packedEntry
+}
+
+func newBatcher(g *Group) *batcher {
+	b := &batcher{
+		group: g, wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		inFlight: make(chan *proposed, maxEntriesInFlight),
+	}
+	b.running.Add(2)
+	go b.pack()
+	go b.answer()
+	return b
+}
+
+func (b *batcher) close() {
+	close(b.stop)
+	b.running.Wait()
+	b.flush(statusNotLeader)
+}
+
+// add queues a proposal, or returns false when the queue is full.
+func (b *batcher) add(p proposal, lazy bool) bool {
+	b.mu.Lock()
+	full := len(b.mu.queue) >= MaxQueuedCommands || b.mu.bytes >= MaxQueuedBytes
+	if !full {
+		b.mu.queue = append(b.mu.queue, p)
+		b.mu.bytes += len(p.encoded)
+		b.mu.pressing = b.mu.pressing || !lazy
+	}
+	b.mu.Unlock()
+	if !full && !lazy {
+		b.nudge()
+	}
+	return !full
+}
+
+// press has an entry made even if nobody waits for one: for lazy commands,
+// credit and timers.
+func (b *batcher) press() {
+	b.mu.Lock()
+	b.mu.pressing = true
+	b.mu.Unlock()
+	b.nudge()
+}
+
+// pressLazy is press when there are lazy commands.
+func (b *batcher) pressLazy() {
+	b.mu.Lock()
+	waits := len(b.mu.queue) > 0 && !b.mu.pressing
+	b.mu.pressing = b.mu.pressing || waits
+	b.mu.Unlock()
+	if waits {
+		b.nudge()
+	}
+}
+
+func (b *batcher) nudge() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// flush answers everything that waits: this node does not lead any more.
+func (b *batcher) flush(how status) {
+	b.mu.Lock()
+	queue := b.mu.queue
+	b.mu.queue, b.mu.bytes, b.mu.pressing = nil, 0, false
+	b.mu.Unlock()
+	for i := range queue {
+		queue[i].finish(how, nil)
+	}
+}
+
+func (p *proposal) finish(how status, result *command.Result) {
+	if p.done != nil {
+		p.done(how, result)
+	}
+}
+
+// pack is the packing goroutine.
+func (b *batcher) pack() {
+	defer b.running.Done()
+	defer close(b.inFlight)
+	for {
+		select {
+		case <-b.stop:
+			return
+		case <-b.wake:
+		}
+		for b.take() {
+			b.propose()
+		}
+	}
+}
+
+// take moves what fits an entry from the queue into the batch; false when
+// nothing presses.
+func (b *batcher) take() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.mu.pressing {
+		return false
+	}
+	b.batch = nil
+	size := 0
+	for len(b.batch) < len(b.mu.queue) && len(b.batch) < command.MaxEntryCommands {
+		next := len(b.mu.queue[len(b.batch)].encoded)
+		if len(b.batch) > 0 && size+next > command.MaxEntryBytes {
+			break
+		}
+		size += next
+		b.batch = b.mu.queue[:len(b.batch)+1]
+	}
+	b.mu.queue = b.mu.queue[len(b.batch):]
+	b.mu.bytes -= size
+	if len(b.mu.queue) == 0 {
+		b.mu.queue, b.mu.pressing = nil, false
+	}
+	return true
+}
+
+// propose gives an entry to Raft, which takes it when it has written the one
+// before.
+func (b *batcher) propose() {
+	b.commands = b.commands[:0]
+	for i := range b.batch {
+		if len(b.batch[i].encoded) > 0 {
+			b.commands = append(b.commands, b.batch[i].encoded)
+		}
+	}
+	packed, header := b.group.packEntry(b.commands)
+	header.TimeMS = b.clock.now()
+	data := command.AppendEntry(make([]byte, 0, b.sizeOf()), &header, b.commands)
+	p := &proposed{proposals: b.batch, packed: packed}
+	p.future = b.group.raft.Apply(data, 0)
+	b.inFlight <- p
+}
+
+func (b *batcher) sizeOf() int {
+	size := 512
+	for _, encoded := range b.commands {
+		size += len(encoded) + 4
+	}
+	return size
+}
+
+// answer is the goroutine that waits for entries, in order, and answers their
+// proposals.
+func (b *batcher) answer() {
+	defer b.running.Done()
+	for p := range b.inFlight {
+		err := p.future.Error()
+		var outcome *fsm.Outcome
+		if err == nil {
+			switch response := p.future.Response().(type) {
+			case *fsm.Outcome:
+				outcome = response
+			case error:
+				err = response
+			}
+		}
+		how := statusOf(err)
+		b.group.entryDone(&p.packed, how != statusNotLeader)
+		at := 0
+		for i := range p.proposals {
+			if how != statusDone || outcome == nil || len(p.proposals[i].encoded) == 0 {
+				p.proposals[i].finish(how, nil)
+				continue
+			}
+			p.proposals[i].finish(how, &outcome.Results[at])
+			at++
+		}
+	}
+}
+
+// statusOf is the outcome table: what an error of Raft says about whether the
+// entry was applied.
+func statusOf(err error) status {
+	switch {
+	case err == nil:
+		return statusDone
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout),
+		errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return statusNotLeader
+	default: // Leadership lost, shutdown, quarantine: it may be in the log.
+		return statusUnknown
+	}
+}
+
+// maxClockStep is how far the wall clock may run ahead of the monotonic one
+// between two entries, beyond what passed.
+const maxClockStep = time.Second
+
+// entryClock stamps entries: the wall clock, never going back, and never
+// jumping ahead by more than what passed and maxClockStep.
+type entryClock struct {
+	last   int64
+	lastAt time.Time
+}
+
+func (c *entryClock) now() int64 {
+	at := time.Now()
+	now := at.UnixMilli()
+	if c.last != 0 {
+		ceiling := c.last + at.Sub(c.lastAt).Milliseconds() + maxClockStep.Milliseconds()
+		now = max(min(now, ceiling), c.last)
+	}
+	c.last, c.lastAt = now, at
+	return now
+}

@@ -1,0 +1,208 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/batonmq/baton/cluster/members"
+	"github.com/batonmq/baton/fsm"
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// Errors of the look-ups.
+var (
+	// ErrNotFound says that a tenant has no such lineage.
+	ErrNotFound = errors.New("no event of this tenant has that correlation id")
+	// ErrNotReady is what Ready wraps.
+	ErrNotReady = errors.New("not ready")
+)
+
+// Submit forwards one encoded command to the leader of a partition.
+func (c *Cluster) Submit(partition uint32, encoded []byte, to Replier, slot uint64) {
+	way := &submission{to: to, slot: slot}
+	if l := c.laneOf(partition); l == nil {
+		way.answered(statusNotLeader, &command.Reader{})
+	} else if !l.ask(opCommand, 0, encoded, way) {
+		way.answered(statusOverloaded, &command.Reader{})
+	}
+}
+
+// SubmitLazy forwards a command nobody waits for. What is lost with a link or
+// a leader is lost: an ack comes again with the next one.
+func (c *Cluster) SubmitLazy(partition uint32, encoded []byte) {
+	l := c.laneOf(partition)
+	if l == nil {
+		return
+	}
+	_, generation, _ := l.current()
+	l.tell(generation, append(appendFrame(nil, frameLazy, partition+1, generation), encoded...))
+}
+
+// Renew extends leases of one partition.
+func (c *Cluster) Renew(partition uint32, leases []command.LeaseID, to Renewer, slot uint64) {
+	way := &renewal{to: to, slot: slot, leases: slices.Clone(leases)}
+	l := c.laneOf(partition)
+	if l == nil || !l.ask(opRenew, 0, appendLeaseIDs(nil, leases), way) {
+		way.answered(statusNotLeader, &command.Reader{})
+	}
+}
+
+// Subscribe starts lending a worker's credit to every partition.
+func (c *Cluster) Subscribe(spec SubscriptionSpec, sink JobSink) Subscription {
+	s := &subscription{id: c.nextID.Add(1), spec: spec, sink: sink, cluster: c}
+	s.mu.credit = spec.Credit
+	s.mu.loans = make([]loanState, c.Partitions())
+	s.mu.jobs = make(map[heldKey]heldJob)
+	c.mu.Lock()
+	c.mu.subscriptions[s.id] = s
+	c.mu.Unlock()
+	c.eachLane(func(l *lane) {
+		if _, generation, up := l.current(); up && l.group != MetaGroup {
+			s.register(l.group-1, generation)
+		}
+	})
+	return s
+}
+
+// Attach connects a socket to its client's stream.
+func (c *Cluster) Attach(spec StreamSpec, sink StreamSink) Stream {
+	slot := command.SlotOf(spec.Tenant, spec.ClientID)
+	courier := &courier{
+		id: c.nextID.Add(1), partition: command.PartitionOf(slot, max(1, c.Partitions())),
+		spec: spec, sink: sink, cluster: c,
+	}
+	courier.mu.hold, courier.mu.began = spec.Hold, time.Now()
+	c.mu.Lock()
+	c.mu.couriers[courier.id] = courier
+	c.mu.Unlock()
+	if l := c.laneOf(courier.partition); l != nil {
+		if _, generation, up := l.current(); up {
+			courier.register(courier.partition, generation)
+		}
+	}
+	return courier
+}
+
+// AppendLease appends the token of a lease.
+func (c *Cluster) AppendLease(dst []byte, lease command.LeaseID) []byte {
+	if f := c.formation.Load(); f != nil {
+		return command.AppendLeaseToken(dst, lease, f.LeaseKey)
+	}
+	return dst
+}
+
+// ParseLease reads a lease token of this cluster, or returns command.ErrBadLease.
+func (c *Cluster) ParseLease(token []byte) (command.LeaseID, error) {
+	f := c.formation.Load()
+	if f == nil {
+		return command.LeaseID{}, command.ErrBadLease
+	}
+	id, err := command.ParseLeaseToken(token, f.LeaseKey)
+	if err == nil && uint32(id.Event.Partition) >= f.Partitions {
+		return command.LeaseID{}, command.ErrBadLease
+	}
+	return id, err
+}
+
+// Epoch is the epoch of a partition's streams, as clients see it: the cluster's
+// id and the epoch of its groups.
+func (c *Cluster) Epoch(uint32) string {
+	id := c.ClusterID()
+	return id[:min(8, len(id))] + "-1"
+}
+
+// ClientURLs are the client URLs of the members that are not known to be gone,
+// this node's first.
+func (c *Cluster) ClientURLs() []string {
+	urls := []string{c.config.Self.ClientURL}
+	for _, peer := range c.members.Table() {
+		if !peer.Self && peer.State == members.Alive && peer.ClientURL != "" && !slices.Contains(urls, peer.ClientURL) {
+			urls = append(urls, peer.ClientURL)
+		}
+	}
+	return urls
+}
+
+// Ready is nil once the node belongs to a formed cluster and reaches the
+// leaders of meta and every partition.
+func (c *Cluster) Ready(context.Context) error {
+	if c.formation.Load() == nil {
+		return fmt.Errorf("%w: %s", ErrNotReady, c.members.Waiting())
+	}
+	var missing []string
+	c.eachLane(func(l *lane) {
+		if _, _, up := l.current(); !up {
+			missing = append(missing, groupName(l.group))
+		}
+	})
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: no leader reached yet for %s", ErrNotReady, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func groupName(group uint32) string {
+	if group == MetaGroup {
+		return "meta"
+	}
+	return fmt.Sprintf("partition %d", group-1)
+}
+
+// trace is the answer to a look-up of a lineage.
+type trace struct {
+	CorrelationID string             `json:"correlation_id"`
+	Tenant        string             `json:"tenant"`
+	Events        []fsm.LineageEvent `json:"events"`
+	Marks         []fsm.Mark         `json:"marks"`
+	Truncated     bool               `json:"truncated,omitempty"`
+}
+
+// Trace is the lineage of a correlation id as JSON, from every partition that
+// knows of it, in the order of time.
+func (c *Cluster) Trace(ctx context.Context, tenant, correlationID string) ([]byte, error) {
+	body := command.AppendString(command.AppendString(nil, tenant), correlationID)
+	ways := make([]*reply, c.Partitions())
+	for i := range ways {
+		ways[i] = newReply()
+		if !c.laneOf(uint32(i)).ask(opTrace, 0, body, ways[i]) {
+			return nil, noAnswerError{statusOverloaded}
+		}
+	}
+	all := trace{CorrelationID: correlationID, Tenant: tenant}
+	for i, way := range ways {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case answer := <-way.done:
+			if answer.how != statusDone {
+				return nil, fmt.Errorf("partition %d: %w", i, noAnswerError{answer.how})
+			}
+			if err := all.add(answer.body); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(all.Events) == 0 {
+		return nil, ErrNotFound
+	}
+	slices.SortStableFunc(all.Events, func(a, b fsm.LineageEvent) int { return cmp.Compare(a.Time, b.Time) })
+	slices.SortStableFunc(all.Marks, func(a, b fsm.Mark) int { return cmp.Compare(a.Time, b.Time) })
+	return json.Marshal(all)
+}
+
+func (t *trace) add(body []byte) error {
+	var part fsm.Lineage
+	if err := json.Unmarshal(body, &part); err != nil {
+		return fmt.Errorf("read a partition's lineage: %w", err)
+	}
+	t.Events = append(t.Events, part.Events...)
+	t.Marks = append(t.Marks, part.Marks...)
+	t.Truncated = t.Truncated || part.Truncated
+	return nil
+}

@@ -1,0 +1,245 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/batonmq/baton/cluster/members"
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/storage"
+	"github.com/batonmq/baton/storage/raftlog"
+	"github.com/batonmq/baton/transport"
+)
+
+// MetaGroup is the group that holds what belongs to the whole cluster;
+// partition p is group p+1.
+const MetaGroup = 0
+
+// sweepInterval is how often lanes and couriers look for what is too old.
+const sweepInterval = 10 * time.Millisecond
+
+// Config is what a node's Cluster works with.
+type Config struct {
+	// Self is this member.
+	Self   command.Member
+	Store  *storage.Store
+	Stable *raftlog.Stable
+	Tuning Tuning
+	Logger *slog.Logger
+}
+
+// Cluster is one node's part in the cluster. It is safe for concurrent use.
+type Cluster struct {
+	config    Config
+	transport transport.Transport
+	members   *members.Members
+	loop      *loop
+
+	nextID atomic.Uint64
+	// formation is set once, when the node belongs to a cluster.
+	formation atomic.Pointer[members.Formation]
+	// lanes are made with the formation: one for each group.
+	lanes atomic.Pointer[[]*lane]
+
+	mu struct {
+		sync.RWMutex
+		groups        map[uint32]*Group
+		linked        map[transport.NodeID]bool
+		subscriptions map[uint64]*subscription
+		couriers      map[uint64]*courier
+		admitted      []command.Member
+		closing       bool
+	}
+	stop    chan struct{}
+	running sync.WaitGroup
+}
+
+// New returns a Cluster that is not started. Give its methods LinkUp, LinkDown
+// and Receive to the transport, then call Start.
+func New(config Config) *Cluster {
+	c := &Cluster{config: config, stop: make(chan struct{})}
+	c.mu.groups = make(map[uint32]*Group)
+	c.mu.linked = make(map[transport.NodeID]bool)
+	c.mu.subscriptions = make(map[uint64]*subscription)
+	c.mu.couriers = make(map[uint64]*courier)
+	return c
+}
+
+// Start begins to work over a transport, with the members of m.
+func (c *Cluster) Start(t transport.Transport, m *members.Members) {
+	c.transport, c.members = t, m
+	c.loop = newLoop(transport.NodeID(c.config.Self.ID), c.Receive)
+	c.running.Add(1)
+	go c.sweep()
+}
+
+// Stop hands leaderships over and closes the groups. The transport must still
+// be up.
+func (c *Cluster) Stop(ctx context.Context) error {
+	c.mu.Lock()
+	c.mu.closing = true
+	groups := make([]*Group, 0, len(c.mu.groups))
+	for _, g := range c.mu.groups {
+		groups = append(groups, g)
+	}
+	c.mu.Unlock()
+	errs := make([]error, len(groups))
+	var closing sync.WaitGroup
+	for i, g := range groups {
+		closing.Go(func() { errs[i] = g.close(ctx) })
+	}
+	closing.Wait()
+	close(c.stop)
+	c.running.Wait()
+	c.loop.close()
+	return errors.Join(errs...)
+}
+
+// Formed is the hook of members: this node belongs to a cluster from now on.
+func (c *Cluster) Formed(f members.Formation, founding bool) error {
+	lanes := make([]*lane, f.Partitions+1)
+	for i := range lanes {
+		lanes[i] = newLane(uint32(i), c.send)
+	}
+	c.formation.Store(&f)
+	c.lanes.Store(&lanes)
+	c.setAdmitted(f.Members)
+	return c.openGroups(&f, founding)
+}
+
+// openGroups opens the groups of which this node holds a replica.
+func (c *Cluster) openGroups(f *members.Formation, founding bool) error {
+	for id := range f.Partitions + 1 {
+		replicas := founders(f, id)
+		here := false
+		for _, member := range replicas {
+			here = here || member == c.config.Self.ID
+		}
+		if !here {
+			continue
+		}
+		g, err := openGroup(c.groupConfig(f, id))
+		if err != nil {
+			return fmt.Errorf("open group %d: %w", id, err)
+		}
+		c.mu.Lock()
+		c.mu.groups[id] = g
+		c.mu.Unlock()
+		if founding {
+			if err := g.bootstrap(replicas); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// founders are the members that a group's replicas begin on: as many as the
+// cluster wants, taken in turn, so that groups spread evenly.
+func founders(f *members.Formation, group uint32) []string {
+	count := min(int(f.Replicas), len(f.Members))
+	if count == 2 {
+		count = 1 // Two copies lose their majority with either of them.
+	}
+	replicas := make([]string, 0, count)
+	for i := range count {
+		replicas = append(replicas, f.Members[(int(group)+i)%len(f.Members)].ID)
+	}
+	return replicas
+}
+
+// ClusterID is the cluster this node belongs to, empty until there is one.
+func (c *Cluster) ClusterID() string {
+	if f := c.formation.Load(); f != nil {
+		return f.ClusterID
+	}
+	return ""
+}
+
+// Partitions is how many partitions the cluster has, 0 until it is formed.
+func (c *Cluster) Partitions() uint32 {
+	if f := c.formation.Load(); f != nil {
+		return f.Partitions
+	}
+	return 0
+}
+
+// PeersChanged is the hook of members: links follow the table.
+func (c *Cluster) PeersChanged() {
+	if c.formation.Load() == nil {
+		return
+	}
+	var peers []transport.NodeID
+	seen := map[string]bool{c.config.Self.ID: true}
+	for _, peer := range c.members.Table() {
+		if !seen[peer.ID] && peer.State != members.Left {
+			seen[peer.ID] = true
+			peers = append(peers, transport.NodeID(peer.ID))
+		}
+	}
+	c.transport.SetPeers(peers)
+}
+
+func (c *Cluster) setAdmitted(admitted []command.Member) {
+	c.mu.Lock()
+	c.mu.admitted = admitted
+	c.mu.Unlock()
+	if c.members != nil {
+		c.members.SetAdmitted(admitted)
+		c.PeersChanged()
+	}
+}
+
+// send carries a frame to a node, this one included.
+func (c *Cluster) send(to transport.NodeID, frame []byte) error {
+	if string(to) == c.config.Self.ID {
+		c.loop.send(frame)
+		return nil
+	}
+	return c.transport.Send(to, frame)
+}
+
+func (c *Cluster) group(id uint32) *Group {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.mu.groups[id]
+}
+
+func (c *Cluster) laneOf(partition uint32) *lane { return c.groupLane(partition + 1) }
+
+// groupLane is the lane to a group's leader, or nil for a group that the cluster
+// does not have.
+func (c *Cluster) groupLane(group uint32) *lane {
+	lanes := c.lanes.Load()
+	if lanes == nil || group >= uint32(len(*lanes)) {
+		return nil
+	}
+	return (*lanes)[group]
+}
+
+// sweep looks for what is too old.
+func (c *Cluster) sweep() {
+	defer c.running.Done()
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case now := <-ticker.C:
+			if lanes := c.lanes.Load(); lanes != nil {
+				for _, l := range *lanes {
+					l.tick(now)
+				}
+			}
+			for _, courier := range c.allCouriers() {
+				courier.tick(now)
+			}
+		}
+	}
+}

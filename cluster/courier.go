@@ -1,0 +1,179 @@
+package cluster
+
+import (
+	"sync"
+	"time"
+
+	"github.com/batonmq/baton/cluster/duty"
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// courier keeps one socket attached to its client's stream, through leader
+// changes: what the socket has got already is never given to it again.
+type courier struct {
+	id        uint64
+	partition uint32
+	spec      StreamSpec
+	sink      StreamSink
+	cluster   *Cluster
+
+	// delivering keeps pushes in order, and out after Close.
+	delivering sync.Mutex
+
+	mu struct {
+		sync.Mutex
+		generation uint64
+		attached   bool
+		hold       bool
+		closed     bool
+		// last is the seq that the socket has, acked what it acknowledged; known
+		// means that last says where to go on.
+		known       bool
+		synced      bool
+		last, acked uint64
+		began       time.Time
+	}
+}
+
+// register attaches at a partition's new leader.
+func (c *courier) register(partition uint32, generation uint64) {
+	if partition != c.partition {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.closed {
+		return
+	}
+	c.mu.generation = generation
+	a := duty.Attachment{
+		Stream: c.id, Tenant: c.spec.Tenant, ClientID: c.spec.ClientID, DeviceID: c.spec.DeviceID,
+		From: duty.From(c.spec.Resume), Epoch: c.spec.Epoch, Seq: c.spec.Seq, Acked: c.spec.Seq,
+		Window: c.spec.Window, Hold: c.mu.hold,
+	}
+	if c.mu.known {
+		a.Again, a.Synced = true, c.mu.synced
+		a.From, a.Epoch, a.Seq, a.Acked = duty.FromSeq, "", c.mu.last, c.mu.acked
+	}
+	frame := appendAttachment(appendFrame(nil, frameAttach, partition+1, generation), &a)
+	c.cluster.laneOf(partition).tell(generation, frame)
+}
+
+// Ready implements Stream.
+func (c *courier) Ready() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.hold = false
+	c.tellLocked(frameStreamReady, 0)
+}
+
+// Ack implements Stream.
+func (c *courier) Ack(seq uint64, delivered []command.Delivery) {
+	slot := command.SlotOf(c.spec.Tenant, c.spec.ClientID)
+	ack := command.Ack{
+		Route:  command.Route{Slot: slot, SlotMap: command.SlotMapVersion},
+		Tenant: c.spec.Tenant, ClientID: c.spec.ClientID, DeviceID: c.spec.DeviceID, Seq: seq, Delivered: delivered,
+	}
+	c.mu.Lock()
+	c.mu.acked = max(c.mu.acked, seq)
+	c.tellLocked(frameAcked, seq)
+	c.mu.Unlock()
+	c.cluster.SubmitLazy(c.partition, ack.Append(nil))
+}
+
+// Close implements Stream.
+func (c *courier) Close() {
+	c.cluster.forgetStream(c.id)
+	c.delivering.Lock()
+	defer c.delivering.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.closed = true
+	c.tellLocked(frameDetach, 0)
+}
+
+func (c *courier) tellLocked(kind frameKind, number uint64) {
+	if c.mu.generation == 0 {
+		return
+	}
+	b := appendFrame(nil, kind, c.partition+1, c.mu.generation)
+	b = command.AppendUint(b, c.id)
+	c.cluster.laneOf(c.partition).tell(c.mu.generation, command.AppendUint(b, number))
+}
+
+// receive takes a frame of the leader: only of the one it is attached at.
+func (c *courier) receive(f *frame) {
+	c.delivering.Lock()
+	defer c.delivering.Unlock()
+	c.mu.Lock()
+	current := !c.mu.closed && c.mu.generation == f.generation
+	c.mu.Unlock()
+	if !current {
+		return
+	}
+	switch f.kind {
+	case frameAttached:
+		c.attached(f)
+	case frameNotify:
+		c.notify(f)
+	case frameGap:
+		from, to, reason := f.Uint(), f.Uint(), f.String()
+		c.advance(to)
+		c.sink.Gap(from, to, reason)
+	case frameSynced:
+		c.mu.Lock()
+		c.mu.synced = true
+		c.mu.Unlock()
+		c.sink.Synced(f.Uint())
+	default:
+	}
+}
+
+func (c *courier) attached(f *frame) {
+	state := StreamState{Epoch: c.cluster.Epoch(c.partition), Head: f.Uint(), Oldest: f.Uint()}
+	next := f.Uint()
+	state.Resumed = Resumed(f.Byte())
+	c.mu.Lock()
+	first := !c.mu.attached
+	c.mu.attached = true
+	if !c.mu.known && next > 0 {
+		c.mu.known, c.mu.last, c.mu.acked = true, next-1, next-1
+	}
+	c.mu.Unlock()
+	if first {
+		c.sink.Attached(state)
+	}
+}
+
+func (c *courier) notify(f *frame) {
+	redelivered := f.Bool()
+	n := f.Notification()
+	if f.Err() != nil || !c.advance(n.Seq) {
+		return
+	}
+	c.sink.Notification(&n, redelivered)
+}
+
+// advance notes what the socket has; false when it had it already.
+func (c *courier) advance(seq uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.known && seq <= c.mu.last {
+		return false
+	}
+	c.mu.known, c.mu.last = true, seq
+	return true
+}
+
+// tick gives up an attach that no leader answered.
+func (c *courier) tick(now time.Time) {
+	c.mu.Lock()
+	late := !c.mu.attached && !c.mu.closed && now.Sub(c.mu.began) > AnswerTimeout
+	if late {
+		c.mu.attached = true
+	}
+	c.mu.Unlock()
+	if late {
+		c.sink.Attached(StreamState{Epoch: c.cluster.Epoch(c.partition), Reason: command.NoLeader})
+	}
+}

@@ -1,0 +1,210 @@
+package cluster
+
+import (
+	"sync"
+
+	"github.com/batonmq/baton/cluster/duty"
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// subscription lends one worker's credit to the partitions, and moves it to
+// where work waits.
+//
+// Invariant: what is lent and what is held never exceed the credit that the
+// worker gave, but for a moment after it gave less.
+type subscription struct {
+	id      uint64
+	spec    SubscriptionSpec
+	sink    JobSink
+	cluster *Cluster
+
+	// delivering keeps pushes in order, and out after Close.
+	delivering sync.Mutex
+
+	mu struct {
+		sync.Mutex
+		credit uint32
+		lent   uint32
+		held   uint32
+		loans  []loanState
+		// jobs are the leases that this subscription has, by partition and fence;
+		// true while an end is on its way.
+		jobs   map[heldKey]heldJob
+		turn   int
+		closed bool
+		buffer []byte
+	}
+}
+
+// loanState is the credit lent to one partition.
+type loanState struct {
+	generation uint64
+	lent       uint32
+	wants      bool
+	recalling  bool
+}
+
+type heldKey struct {
+	partition uint32
+	fence     uint64
+}
+
+type heldJob struct {
+	lease  command.LeaseID
+	ending bool
+}
+
+// SetCredit implements Subscription.
+func (s *subscription) SetCredit(credit uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.credit = credit
+	s.spreadLocked()
+	if over := int64(s.mu.lent) + int64(s.mu.held) - int64(credit); over > 0 {
+		s.recallLocked(uint32(over))
+	}
+}
+
+// End implements Subscription.
+func (s *subscription) End(lease command.LeaseID, encoded []byte, to Replier, slot uint64) {
+	partition := uint32(lease.Event.Partition)
+	key := heldKey{partition, lease.Fence}
+	s.mu.Lock()
+	// Asking under the lock keeps a new registration from counting a credit that
+	// this request is about to carry.
+	relend := uint64(0)
+	job, held := s.mu.jobs[key]
+	if held && !job.ending {
+		s.mu.jobs[key] = heldJob{lease: lease, ending: true}
+		s.mu.held--
+		if s.relendHereLocked(partition) {
+			relend = s.id
+		} else {
+			s.spreadLocked()
+		}
+	}
+	way := &ending{subscription: s, key: key, to: to, slot: slot}
+	accepted := s.cluster.laneOf(partition).ask(opCommand, relend, encoded, way)
+	s.mu.Unlock()
+	if !accepted {
+		way.answered(statusOverloaded, &command.Reader{})
+	}
+}
+
+// relendHereLocked lends the place that an ended job opens to the job's own
+// partition, unless another one waits for credit.
+func (s *subscription) relendHereLocked(partition uint32) bool {
+	loan := &s.mu.loans[partition]
+	if s.mu.closed || loan.generation == 0 || s.mu.lent+s.mu.held >= s.mu.credit {
+		return false
+	}
+	for i := range s.mu.loans {
+		if s.mu.loans[i].wants && uint32(i) != partition {
+			return false
+		}
+	}
+	loan.lent++
+	loan.wants = false
+	s.mu.lent++
+	return true
+}
+
+// ending is the way back of a command that ends a lease.
+type ending struct {
+	subscription *subscription
+	key          heldKey
+	to           Replier
+	slot         uint64
+}
+
+func (e *ending) answered(how status, body *command.Reader) {
+	result := resultOf(how, body)
+	e.subscription.ended(e.key, result.Reason)
+	e.to.Reply(e.slot, &result)
+}
+
+// ended settles a job whose end was answered: gone, or still held because the
+// end was refused.
+func (s *subscription) ended(key heldKey, reason command.Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	job, known := s.mu.jobs[key]
+	if !known || !job.ending {
+		return
+	}
+	if reason == command.Done || reason == command.LeaseLost {
+		delete(s.mu.jobs, key)
+		return
+	}
+	s.mu.jobs[key] = heldJob{lease: job.lease}
+	s.mu.held++
+}
+
+// Lost implements Subscription.
+func (s *subscription) Lost(lease command.LeaseID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropLocked(heldKey{uint32(lease.Event.Partition), lease.Fence})
+	s.spreadLocked()
+}
+
+func (s *subscription) dropLocked(key heldKey) {
+	if job, known := s.mu.jobs[key]; known {
+		delete(s.mu.jobs, key)
+		if !job.ending {
+			s.mu.held--
+		}
+	}
+}
+
+// Close implements Subscription.
+func (s *subscription) Close() {
+	s.cluster.forgetSubscription(s.id)
+	s.delivering.Lock()
+	defer s.delivering.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.closed = true
+	for i := range s.mu.loans {
+		s.tellLocked(uint32(i), frameUnregister, 0)
+	}
+}
+
+// tellLocked sends a small frame about this subscription to the leader that it
+// is registered with.
+func (s *subscription) tellLocked(partition uint32, kind frameKind, number uint64) {
+	generation := s.mu.loans[partition].generation
+	if generation == 0 {
+		return
+	}
+	b := appendFrame(s.mu.buffer[:0], kind, partition+1, generation)
+	b = command.AppendUint(b, s.id)
+	s.mu.buffer = command.AppendUint(b, number)
+	s.cluster.laneOf(partition).tell(generation, s.mu.buffer)
+}
+
+// register begins to lend to a partition's new leader, with the list of the
+// jobs that are held from it.
+func (s *subscription) register(partition uint32, generation uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.closed {
+		return
+	}
+	loan := &s.mu.loans[partition]
+	s.cluster.laneOf(partition).keepCredit(s.id)
+	s.mu.lent -= loan.lent
+	*loan = loanState{generation: generation}
+	r := duty.Registration{
+		Subscription: s.id, Channel: s.spec.Channel, Group: s.spec.Group, Tenant: s.spec.Tenant,
+		Worker: s.spec.Worker, LeaseMS: s.spec.LeaseMS,
+	}
+	for key, job := range s.mu.jobs {
+		if key.partition == partition {
+			r.Held = append(r.Held, job.lease)
+		}
+	}
+	frame := appendRegistration(appendFrame(nil, frameRegister, partition+1, generation), &r)
+	s.cluster.laneOf(partition).tell(generation, frame)
+	s.spreadLocked()
+}

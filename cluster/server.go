@@ -1,0 +1,281 @@
+package cluster
+
+import (
+	"encoding/json"
+
+	"github.com/batonmq/baton/fsm"
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport"
+)
+
+// LinkUp implements transport.Handler: both sides say what they lead, and what
+// was asked of the peer is asked again.
+func (c *Cluster) LinkUp(peer transport.NodeID) {
+	c.mu.Lock()
+	c.mu.linked[peer] = true
+	c.mu.Unlock()
+	c.mu.RLock()
+	for id, g := range c.mu.groups {
+		if generation := g.serving.Load(); generation != 0 {
+			_ = c.send(peer, leadFrame(id, generation, c.config.Self.ID))
+		}
+	}
+	c.mu.RUnlock()
+	c.eachLane(func(l *lane) {
+		if leader, generation, _ := l.current(); leader == peer {
+			c.follow(l, generation)
+		}
+	})
+}
+
+// LinkDown implements transport.Handler.
+func (c *Cluster) LinkDown(peer transport.NodeID) {
+	c.mu.Lock()
+	delete(c.mu.linked, peer)
+	groups := make([]*Group, 0, len(c.mu.groups))
+	for _, g := range c.mu.groups {
+		groups = append(groups, g)
+	}
+	c.mu.Unlock()
+	c.eachLane(func(l *lane) { l.linkDown(peer) })
+	for _, g := range groups {
+		if g.duty != nil {
+			g.duty.Forget(string(peer))
+		}
+	}
+}
+
+func (c *Cluster) eachLane(do func(*lane)) {
+	if lanes := c.lanes.Load(); lanes != nil {
+		for _, l := range *lanes {
+			do(l)
+		}
+	}
+}
+
+func leadFrame(group uint32, generation uint64, leader string) []byte {
+	return command.AppendString(appendFrame(nil, frameLead, group, generation), leader)
+}
+
+// leads tells everybody, this node too, that it serves a generation.
+func (c *Cluster) leads(group uint32, generation uint64) {
+	frame := leadFrame(group, generation, c.config.Self.ID)
+	_ = c.send(transport.NodeID(c.config.Self.ID), frame)
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for peer := range c.mu.linked {
+		_ = c.send(peer, frame) // One that is not linked is told at LinkUp.
+	}
+}
+
+// follow registers everything of a lane's group with its leader, then lets the
+// requests flow.
+func (c *Cluster) follow(l *lane, generation uint64) {
+	if l.group != MetaGroup {
+		for _, s := range c.allSubscriptions() {
+			s.register(l.group-1, generation)
+		}
+		for _, courier := range c.allCouriers() {
+			courier.register(l.group-1, generation)
+		}
+	}
+	l.resume()
+}
+
+// Receive implements transport.Handler: one exhaustive switch over the frames.
+func (c *Cluster) Receive(peer transport.NodeID, data []byte) {
+	f := readFrame(data)
+	switch f.kind {
+	case frameLead:
+		c.learnLeader(&f)
+	case frameAnswer:
+		if l := c.groupLane(f.group); l != nil {
+			l.answer(&f)
+		}
+	case frameAsk:
+		c.serveAsk(peer, &f)
+	case frameLazy:
+		if g := c.group(f.group); g != nil && g.serves(f.generation) {
+			g.submit(append([]byte(nil), f.Rest()...), true, nil)
+		}
+	case frameRegister, frameLend, frameRecall, frameUnregister, frameAttach, frameStreamReady, frameAcked, frameDetach:
+		c.serveEdge(peer, &f)
+	case frameWant, frameReturned, frameJob, frameCancelJob:
+		c.receivePush(&f)
+	case frameAttached, frameNotify, frameGap, frameSynced:
+		if courier := c.courier(f.Uint()); courier != nil {
+			courier.receive(&f)
+		}
+	default:
+		// A newer node's frame: what it wants has a deadline of its own.
+	}
+}
+
+func (c *Cluster) learnLeader(f *frame) {
+	leader := transport.NodeID(f.String())
+	if l := c.groupLane(f.group); l != nil && f.Err() == nil && l.lead(leader, f.generation) {
+		c.follow(l, f.generation)
+	}
+}
+
+// receivePush hands a leader's word to the subscription it is for. A job for
+// one that is gone goes back.
+func (c *Cluster) receivePush(f *frame) {
+	partition := f.group - 1
+	s := c.subscription(f.Uint())
+	switch f.kind {
+	case frameWant:
+		if s != nil {
+			s.want(partition, f.generation)
+		}
+	case frameReturned:
+		if s != nil {
+			s.returned(partition, f.generation, uint32(f.Uint()))
+		}
+	case frameJob:
+		job := f.Job()
+		if f.Err() != nil {
+			return
+		}
+		if s == nil {
+			c.giveBack(job.Lease)
+			return
+		}
+		s.job(partition, f.generation, &job)
+	case frameCancelJob:
+		lease, reason, grace := f.LeaseID(), f.String(), f.Uint()
+		if s != nil {
+			s.cancelJob(lease, reason, grace)
+		}
+	default:
+	}
+}
+
+// giveBack releases a job that no worker here will do.
+func (c *Cluster) giveBack(lease command.LeaseID) {
+	release := command.Release{Leases: []command.LeaseID{lease}}
+	c.SubmitLazy(uint32(lease.Event.Partition), release.Append(nil))
+}
+
+// serveEdge hands an edge's word to the duties of the group's leader.
+func (c *Cluster) serveEdge(peer transport.NodeID, f *frame) {
+	g := c.group(f.group)
+	if g == nil || g.duty == nil || !g.serves(f.generation) {
+		return
+	}
+	node := string(peer)
+	switch f.kind {
+	case frameRegister:
+		if r := readRegistration(f, node); f.Err() == nil {
+			g.duty.Register(&r)
+		}
+	case frameAttach:
+		if a := readAttachment(f, node); f.Err() == nil {
+			g.duty.Attach(&a)
+		}
+	case frameLend:
+		g.duty.Lend(node, f.Uint(), uint32(f.Uint()))
+	case frameRecall:
+		g.duty.Recall(node, f.Uint(), uint32(f.Uint()))
+	case frameUnregister:
+		g.duty.Unregister(node, f.Uint())
+	case frameStreamReady:
+		g.duty.Ready(node, f.Uint())
+	case frameAcked:
+		g.duty.Acked(node, f.Uint(), f.Uint())
+	case frameDetach:
+		g.duty.Detach(node, f.Uint())
+	default:
+	}
+}
+
+// serveAsk answers a request to a group that this node may lead.
+func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
+	seq, what, relend := f.Uint(), op(f.Byte()), f.Uint()
+	way := answerTo{cluster: c, peer: peer, group: f.group, generation: f.generation, seq: seq}
+	g := c.group(f.group)
+	if g == nil || !g.serves(f.generation) {
+		way.status(statusNotLeader)
+		return
+	}
+	switch what {
+	case opCommand:
+		if relend != 0 && g.duty != nil {
+			g.duty.Lend(string(peer), relend, 1)
+		}
+		g.submit(append([]byte(nil), f.Rest()...), false, way.result)
+	case opRenew:
+		way.renewed(g, readLeaseIDs(&f.Reader))
+	case opTrace:
+		tenant, id := f.String(), f.String()
+		g.after(func(how status) { way.lineage(g, how, tenant, id) })
+	default:
+		way.status(statusNotLeader)
+	}
+}
+
+// answerTo is the way back of one ask.
+type answerTo struct {
+	cluster    *Cluster
+	peer       transport.NodeID
+	group      uint32
+	generation uint64
+	seq        uint64
+}
+
+func (a answerTo) begin(how status) []byte {
+	b := appendFrame(nil, frameAnswer, a.group, a.generation)
+	return append(command.AppendUint(b, a.seq), byte(how))
+}
+
+func (a answerTo) send(frame []byte) {
+	_ = a.cluster.send(a.peer, frame) // Without a link the asker asks again.
+}
+
+func (a answerTo) status(how status) { a.send(a.begin(how)) }
+
+func (a answerTo) result(how status, result *command.Result) {
+	frame := a.begin(how)
+	if how == statusDone && result != nil {
+		frame = command.AppendResult(frame, result)
+	}
+	a.send(frame)
+}
+
+func (a answerTo) renewed(g *Group, ids []command.LeaseID) {
+	if g.duty == nil {
+		a.status(statusNotLeader)
+		return
+	}
+	terms, leads := g.duty.Renew(ids)
+	if !leads {
+		a.status(statusNotLeader)
+		return
+	}
+	frame := a.begin(statusDone)
+	for _, term := range terms {
+		frame = command.AppendUint(frame, uint64(term))
+	}
+	a.send(frame)
+}
+
+func (a answerTo) lineage(g *Group, how status, tenant, id string) {
+	if how != statusDone {
+		a.status(how)
+		return
+	}
+	view := g.state.View()
+	lineage, err := fsm.ReadLineage(view, tenant, id)
+	_ = view.Close() // Nothing can fail that matters to a reader.
+	if err != nil {
+		a.cluster.config.Logger.Error("cannot read a lineage", "group", a.group, "error", err)
+		a.status(statusUnknown)
+		return
+	}
+	encoded, err := json.Marshal(lineage)
+	if err != nil {
+		a.status(statusUnknown)
+		return
+	}
+	a.send(append(a.begin(statusDone), encoded...))
+}

@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// submission is a command's way back to its Replier.
+type submission struct {
+	to   Replier
+	slot uint64
+}
+
+func (s *submission) answered(how status, body *command.Reader) {
+	result := resultOf(how, body)
+	s.to.Reply(s.slot, &result)
+}
+
+// resultOf is a command's result, or the refusal that stands for its status.
+func resultOf(how status, body *command.Reader) command.Result {
+	switch how {
+	case statusDone:
+		return body.Result()
+	case statusNotLeader:
+		return command.Result{Reason: command.NoLeader, Message: "no leader could be reached; nothing was changed"}
+	case statusOverloaded:
+		return command.Result{Reason: command.Overloaded, Message: "too much waits for this partition already", RetryAfterMS: 200}
+	case statusUnknown:
+	}
+	return command.Result{Reason: command.OutcomeUnknown,
+		Message: "the answer was lost; send it again with the same idempotency key to learn it"}
+}
+
+// renewal is a renewal's way back to its Renewer.
+type renewal struct {
+	to     Renewer
+	slot   uint64
+	leases []command.LeaseID
+}
+
+func (r *renewal) answered(how status, body *command.Reader) {
+	if how != statusDone {
+		r.to.Renewed(r.slot, r.leases, nil)
+		return
+	}
+	terms := make([]uint32, 0, len(r.leases))
+	for range r.leases {
+		terms = append(terms, uint32(body.Uint()))
+	}
+	r.to.Renewed(r.slot, r.leases, terms)
+}
+
+// reply is the way back of an ask that a goroutine waits for.
+type reply struct {
+	done chan replied
+}
+
+type replied struct {
+	how  status
+	body []byte
+}
+
+func newReply() *reply { return &reply{done: make(chan replied, 1)} }
+
+func (r *reply) answered(how status, body *command.Reader) {
+	r.done <- replied{how: how, body: append([]byte(nil), body.Rest()...)}
+}
