@@ -1,0 +1,145 @@
+package fsm
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/internal/invariants"
+	"github.com/batonmq/baton/storage"
+)
+
+// The rows of the meta group:
+//
+//	c             generation and time
+//	F             the founding facts: an encoded FormCluster
+//	M  member id  an admitted member
+const (
+	kindFacts  = 'F'
+	kindMember = 'M'
+)
+
+// Meta is the state that belongs to the whole cluster: what it was formed as,
+// and who its members are.
+type Meta struct {
+	generation uint64
+	timeMS     int64
+	formed     bool
+	members    []command.Member
+	entry      command.Entry
+}
+
+// OpenMeta reads back the meta group's state.
+func OpenMeta(view *storage.View) (meta *Meta, err error) {
+	defer invariants.Recover(&err)
+	m := &Meta{}
+	value, found, err := view.Get(keyCounters(nil))
+	if err != nil {
+		return nil, fmt.Errorf("read back the meta group's state: %w", err)
+	}
+	if found {
+		r := openRow(value)
+		m.generation, m.timeMS = r.Uint(), int64(r.Uint())
+		closeRow(&r)
+	}
+	if _, m.formed, err = view.Get([]byte{kindFacts}); err != nil {
+		return nil, fmt.Errorf("read back the meta group's state: %w", err)
+	}
+	prefix := []byte{kindMember}
+	err = view.Scan(prefix, after(prefix), func(_, value []byte) (bool, error) {
+		r := openRow(value)
+		m.members = append(m.members, r.Member())
+		closeRow(&r)
+		return true, nil
+	})
+	return m, err
+}
+
+// Members are the admitted members, in the order of their ids.
+func (m *Meta) Members() []command.Member { return slices.Clone(m.members) }
+
+// Apply applies one committed entry of the meta group.
+func (m *Meta) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Outcome, err error) {
+	defer invariants.Recover(&err)
+	if err := m.entry.Decode(data); err != nil {
+		invariants.Failf("a committed entry cannot be read: %v", err)
+	}
+	out := newOutcome(effects, len(m.entry.Commands))
+	m.timeMS = max(m.timeMS, m.entry.TimeMS)
+	out.NextDueMS = maxTime
+	for _, encoded := range m.entry.Commands {
+		out.Results = append(out.Results, m.execute(tx, out, encoded))
+	}
+	row := command.AppendUint(command.AppendUint([]byte{rowVersion}, m.generation), uint64(m.timeMS))
+	must(tx.Set(keyCounters(nil), row))
+	return out, nil
+}
+
+func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Result {
+	prefix, r := command.ReadPrefix(encoded)
+	switch prefix.Kind {
+	case command.KindLeaderStart:
+		var start command.LeaderStart
+		start.Decode(&r)
+		m.generation++
+		out.Started = &Started{Node: start.Node, Generation: m.generation}
+		return command.Result{Generation: m.generation}
+	case command.KindFormCluster:
+		var form command.FormCluster
+		form.Decode(&r)
+		return m.form(tx, out, &form, encoded)
+	case command.KindAdmitMember:
+		var admit command.AdmitMember
+		admit.Decode(&r)
+		return m.admit(tx, out, &admit.Member)
+	case command.KindSetReplicas:
+		return refuse(command.NotAvailable, "replicas cannot be moved yet")
+	case command.KindPublish, command.KindComplete, command.KindFail, command.KindRelease, command.KindExpire,
+		command.KindAck, command.KindCancel, command.KindCheckpoint:
+		return refuse(command.BadRequest, "a partition's command in the meta group's log")
+	default:
+		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)
+		return command.Result{}
+	}
+}
+
+// form keeps the founding facts; a second time changes nothing.
+func (m *Meta) form(tx *storage.Tx, out *Outcome, c *command.FormCluster, encoded []byte) command.Result {
+	if m.formed {
+		return command.Result{Duplicate: true}
+	}
+	m.formed = true
+	must(tx.Set([]byte{kindFacts}, append([]byte{rowVersion}, encoded...)))
+	for i := range c.Members {
+		m.admit(tx, out, &c.Members[i])
+	}
+	return command.Result{}
+}
+
+// admit adds a member, or brings its addresses up to date.
+func (m *Meta) admit(tx *storage.Tx, out *Outcome, member *command.Member) command.Result {
+	at, found := slices.BinarySearchFunc(m.members, member.ID, func(have command.Member, id string) int {
+		switch {
+		case have.ID < id:
+			return -1
+		case have.ID > id:
+			return 1
+		default:
+			return 0
+		}
+	})
+	switch {
+	case found:
+		member.AdmittedMS = m.members[at].AdmittedMS
+		m.members[at] = *member
+	case len(m.members) == command.MaxMembers:
+		return refuse(command.TooLarge, fmt.Sprintf("the cluster has %d members, no more are admitted", command.MaxMembers))
+	default:
+		member.AdmittedMS = m.timeMS
+		m.members = slices.Insert(m.members, at, *member)
+	}
+	row := command.AppendMember([]byte{rowVersion}, member)
+	must(tx.Set(append([]byte{kindMember}, member.ID...), row))
+	out.Members = m.Members()
+	return command.Result{}
+}
