@@ -7,8 +7,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// What a client may send wrongly, and what it gets for it. A code of 0 means
-// that the connection stays open.
+// TestBadInput is what a client may send wrongly, and what it gets for it. A code
+// of 0 means that the connection stays open.
 func TestBadInput(t *testing.T) {
 	e := newEdge(t)
 	big := strings.Repeat("x", 70<<10)
@@ -87,7 +87,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// What is wrong with frames rather than messages.
+// TestBadFrames is what may be wrong with frames rather than messages.
 func TestBadFrames(t *testing.T) {
 	e := newEdge(t)
 	for _, test := range []struct {
@@ -117,6 +117,7 @@ func TestBadFrames(t *testing.T) {
 	}
 }
 
+// TestGoodFrames is what must not be mistaken for an error.
 func TestGoodFrames(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)
@@ -140,6 +141,7 @@ func TestGoodFrames(t *testing.T) {
 	c.expectClose(-1)
 }
 
+// TestBeforeHello: nothing but hello may come first, and nothing else reaches the cluster.
 func TestBeforeHello(t *testing.T) {
 	e := newEdge(t)
 	for _, test := range []struct {

@@ -24,7 +24,7 @@ type workbench struct {
 	release  command.Release
 	leases   []command.LeaseID
 	times    []command.Delivery
-	token    []byte
+	made     []byte // an idempotency key
 }
 
 // tidy lets go of what one large message left behind.

@@ -146,7 +146,7 @@ func (e *edge) connectDeaf(header ...string) *client {
 	for _, line := range header {
 		request += line + "\r\n"
 	}
-	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+	if _, err = io.WriteString(conn, request+"\r\n"); err != nil {
 		e.t.Fatal(err)
 	}
 	response, err := http.ReadResponse(c.in, nil)
@@ -197,6 +197,8 @@ func (c *client) read() {
 				c.code = -1
 			}
 			c.frame(ws.NewCloseFrame(payload))
+		case ws.OpBinary, ws.OpContinuation:
+			c.messages <- `{"type":"a frame that no gateway sends"}`
 		}
 	}
 }
@@ -250,7 +252,7 @@ func (c *client) expectError(code int, reason string) map[string]any {
 // expectClose reads to the end, which must be a close frame with this code.
 func (c *client) expectClose(code int) {
 	c.t.Helper()
-	for range c.messages { //nolint:revive // to the end
+	for range c.messages {
 	}
 	if c.code != code {
 		c.t.Fatalf("closed with %d %q, want %d", c.code, c.text, code)

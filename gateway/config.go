@@ -40,7 +40,7 @@ func (c Config) complete() (Config, error) {
 	case c.Node == "":
 		return c, errNoNode
 	}
-	c.Limits = c.Limits.withDefaults()
+	c.Limits = withDefaults(c.Limits)
 	if err := c.Limits.check(); err != nil {
 		return c, err
 	}

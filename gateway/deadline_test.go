@@ -22,6 +22,7 @@ func took(t *testing.T, want, late time.Duration, fn func()) {
 	}
 }
 
+// TestHelloTimeout: silence instead of hello.
 func TestHelloTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
@@ -30,6 +31,7 @@ func TestHelloTimeout(t *testing.T) {
 	})
 }
 
+// TestAttachTimeout: a stream that never comes.
 func TestAttachTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
@@ -41,6 +43,7 @@ func TestAttachTimeout(t *testing.T) {
 	})
 }
 
+// TestPingThenSilence: the silent are probed, then closed.
 func TestPingThenSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
@@ -57,6 +60,7 @@ func TestPingThenSilence(t *testing.T) {
 	})
 }
 
+// TestPongIsLife: who answers probes stays.
 func TestPongIsLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
@@ -70,7 +74,7 @@ func TestPongIsLife(t *testing.T) {
 	})
 }
 
-// One byte per second: it ends, and holds nobody up.
+// TestSlowFrame: one byte per second ends, and holds nobody up.
 func TestSlowFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
@@ -92,8 +96,8 @@ func TestSlowFrame(t *testing.T) {
 	})
 }
 
-// A client that reads nothing is cut once a write stands for too long, and
-// until then is not read beyond what its answers leave room for.
+// TestWriteStall: a client that reads nothing is cut once a write stands for too
+// long, and until then is not read beyond what its answers leave room for.
 func TestWriteStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
@@ -132,7 +136,7 @@ func (e *edge) heldBytes() (total int) {
 	return total
 }
 
-// A client that reads again gets everything it is owed, in order.
+// TestBackpressure: a client that reads again gets everything it is owed, in order.
 func TestBackpressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
@@ -162,7 +166,7 @@ func TestBackpressure(t *testing.T) {
 	})
 }
 
-// What comes unasked has a bound too.
+// TestTooMuchOwed: what comes unasked has a bound too.
 func TestTooMuchOwed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t, func(c *Config) { c.Limits.MaxOutgoingBytes = 1 << 20 })
@@ -180,6 +184,7 @@ func TestTooMuchOwed(t *testing.T) {
 	})
 }
 
+// TestAbuse: impatience is borne, abuse is not.
 func TestAbuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t, func(c *Config) { c.Limits.MaxInFlight = 2 })
@@ -202,6 +207,7 @@ func TestAbuse(t *testing.T) {
 	})
 }
 
+// TestCheckpoints: the latest is replicated, every two seconds or before the job goes on.
 func TestCheckpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
@@ -242,7 +248,7 @@ func TestCheckpoints(t *testing.T) {
 	})
 }
 
-// Jobs that the worker says nothing of any more are forgotten.
+// TestForgottenJobs: jobs that the worker says nothing of any more are forgotten.
 func TestForgottenJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)

@@ -11,6 +11,6 @@ func defaultMaxConnections() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return fallbackMaxConnections
 	}
-	descriptors := int(min(limit.Cur, ceiling)) //nolint:gosec // bounded by the ceiling
+	descriptors := int(min(limit.Cur, ceiling))
 	return max(descriptors-reserve, descriptors/2, 1)
 }

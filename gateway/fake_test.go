@@ -85,12 +85,6 @@ func newFakeBroker() *fakeBroker {
 	}
 }
 
-func (b *fakeBroker) set(change func()) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	change()
-}
-
 func (b *fakeBroker) Partitions() uint32 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -99,23 +93,6 @@ func (b *fakeBroker) Partitions() uint32 {
 
 func (b *fakeBroker) Submit(partition uint32, encoded []byte, to Replier, slot uint64) {
 	b.submit("submit", partition, encoded, to, slot)
-}
-
-func (b *fakeBroker) submit(through string, partition uint32, encoded []byte, to Replier, slot uint64) {
-	prefix, _ := command.ReadPrefix(encoded)
-	s := submission{partition, prefix, append([]byte(nil), encoded...), to, slot, through}
-	b.mu.Lock()
-	b.position++
-	result, hold := b.result, b.hold
-	if prefix.Kind == command.KindPublish && result.Reason == command.Done {
-		result.Event = command.EventID{Epoch: 1, Partition: uint16(partition), Queue: 1, Position: b.position}
-		result.Offset = b.position
-	}
-	b.mu.Unlock()
-	b.submissions <- s
-	if !hold {
-		to.Reply(slot, &result)
-	}
 }
 
 func (b *fakeBroker) SubmitLazy(partition uint32, encoded []byte) {
@@ -229,4 +206,27 @@ func (b *fakeBroker) Ready(context.Context) error {
 func (b *fakeBroker) Epoch(uint32) string { return "e1" }
 func (b *fakeBroker) ClientURLs() []string {
 	return []string{"http://127.0.0.1:7700", "https://two.example.com:7710/"}
+}
+
+func (b *fakeBroker) set(change func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change()
+}
+
+func (b *fakeBroker) submit(through string, partition uint32, encoded []byte, to Replier, slot uint64) {
+	prefix, _ := command.ReadPrefix(encoded)
+	s := submission{partition, prefix, append([]byte(nil), encoded...), to, slot, through}
+	b.mu.Lock()
+	b.position++
+	result, hold := b.result, b.hold
+	if prefix.Kind == command.KindPublish && result.Reason == command.Done {
+		result.Event = command.EventID{Epoch: 1, Partition: uint16(partition), Queue: 1, Position: b.position}
+		result.Offset = b.position
+	}
+	b.mu.Unlock()
+	b.submissions <- s
+	if !hold {
+		to.Reply(slot, &result)
+	}
 }

@@ -75,7 +75,7 @@ func sealFrame(buf []byte, start int, opcode ws.OpCode) []byte {
 	case length < 126:
 		copy(buf[start+2:], buf[start+reservedHeader:])
 		buf = buf[:len(buf)-2]
-		buf[start], buf[start+1] = first, byte(length)
+		buf[start], buf[start+1] = first, byte(length) //nolint:gosec // below 126
 	case length <= 0xffff:
 		buf[start], buf[start+1] = first, 126
 		binary.BigEndian.PutUint16(buf[start+2:], uint16(length))

@@ -50,7 +50,10 @@ func (g *Gateway) publishEvent(w http.ResponseWriter, r *http.Request) {
 // submitEvent reads the body of a publish and forwards it.
 func (g *Gateway) submitEvent(body []byte, to *httpWaiter) *wire.Error {
 	bench := borrow(&g.benches)
-	defer g.benches.Put(bench)
+	defer func() {
+		bench.tidy()
+		g.benches.Put(bench)
+	}()
 	var m wire.Emit
 	if err := bench.decoder.Body(body, &m); err != nil {
 		e := refusal{wire.ReasonBadRequest, err.Error()}.wireError()

@@ -56,6 +56,7 @@ func (e *edge) get(t *testing.T, path string, status int, reason string) string 
 	return e.do(t, e.request(http.MethodGet, path, ""), status, reason)
 }
 
+// TestHTTPPublish: publish for those who hold no socket.
 func TestHTTPPublish(t *testing.T) {
 	e := newEdge(t)
 	body := e.do(t, e.request("POST", "/v1/events", `{"channel":"q","client_id":"ann","tenant":"acme","key":"k","headers":{"a":"b"},"data":{"x":1}}`), 200, "")
@@ -91,6 +92,7 @@ func TestHTTPPublish(t *testing.T) {
 	e.do(t, e.request("POST", "/v1/events", `{"channel":"q","data":1}`), 409, "idempotency_conflict")
 }
 
+// TestHTTPReads: every path that reads, those of later included.
 func TestHTTPReads(t *testing.T) {
 	e := newEdge(t)
 	contains(t, e.get(t, "/", 200, ""), "node n1")
@@ -115,6 +117,7 @@ func TestHTTPReads(t *testing.T) {
 	}
 }
 
+// TestOrigins: no page of the internet talks to a node that does not list it.
 func TestOrigins(t *testing.T) {
 	e := newEdge(t, func(c *Config) { c.AllowedOrigins = []string{"https://app.example.com"} })
 	for _, test := range []struct {
@@ -149,7 +152,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// A page whose name was rebound to this machine gives itself away.
+// TestHosts: a page whose name was rebound to this machine gives itself away.
 func TestHosts(t *testing.T) {
 	e := newEdge(t, func(c *Config) { c.AllowedOrigins = []string{"https://app.example.com"} })
 	for host, status := range map[string]int{
@@ -161,6 +164,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// TestCORS: a page of an allowed origin may ask with JSON.
 func TestCORS(t *testing.T) {
 	e := newEdge(t)
 	preflight := e.request("OPTIONS", "/v1/events", "", "Origin", "http://localhost:3000", "Access-Control-Request-Method", "POST")
@@ -169,11 +173,12 @@ func TestCORS(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = response.Body.Close()
-	if response.StatusCode != 204 || response.Header.Get("Access-Control-Allow-Origin") != "http://localhost:3000" {
+	if response.StatusCode != http.StatusNoContent || response.Header.Get("Access-Control-Allow-Origin") != "http://localhost:3000" {
 		t.Fatalf("%s %v", response.Status, response.Header)
 	}
 }
 
+// TestConfig: an error names what is wrong.
 func TestConfig(t *testing.T) {
 	broker := newFakeBroker()
 	for want, config := range map[string]Config{

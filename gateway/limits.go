@@ -79,7 +79,7 @@ type Limits struct {
 const fallbackMaxConnections = 10000
 
 // withDefaults is l with its zero fields set.
-func (l Limits) withDefaults() Limits {
+func withDefaults(l Limits) Limits {
 	orInt(&l.MaxInFlight, 64)
 	orInt(&l.AbuseFactor, 20)
 	orDuration(&l.AbuseTime, 10*time.Second)

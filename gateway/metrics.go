@@ -38,7 +38,7 @@ func newMetrics(registerer prometheus.Registerer, limits *Limits) (*metrics, err
 		bytesIn:     r.counter("received_bytes_total", "Bytes read from WebSockets."),
 		bytesOut:    r.counter("sent_bytes_total", "Bytes written to WebSockets."),
 		held:        r.counter("backpressure_total", "Times a connection was not read because it did not take its answers."),
-		stored:      r.histogram("publish_seconds", "Time from a publish to its answer over HTTP."),
+		stored:      r.histogram("http_publish_seconds", "Time from a publish to its answer over HTTP."),
 		refused:     make(map[wire.Reason]prometheus.Counter),
 		closes:      r.vector("closes_total", "WebSockets closed, by close code.", "code"),
 		requests:    r.vector("http_requests_total", "HTTP requests, by status.", "status"),
@@ -46,7 +46,7 @@ func newMetrics(registerer prometheus.Registerer, limits *Limits) (*metrics, err
 	received := r.vector("received_messages_total", "Messages from clients, by type.", "type")
 	written := r.vector("sent_messages_total", "Messages to clients, by type.", "type")
 	for i := range typeSlots {
-		t := wire.Type(i) //nolint:gosec // below typeSlots
+		t := wire.Type(i)
 		if t.SentBy(wire.FromClient) || t == wire.TypeUnknown {
 			m.received[i] = received.WithLabelValues(t.String())
 		}

@@ -83,7 +83,7 @@ func (o *outbox) control(opcode ws.OpCode, payload []byte) {
 	if o.sealed || o.broken {
 		return
 	}
-	o.pending = append(o.buffer(), 0x80|byte(opcode), byte(len(payload)))
+	o.pending = append(o.buffer(), 0x80|byte(opcode), byte(len(payload))) //nolint:gosec // at most 125
 	o.pending = append(o.pending, payload...)
 	o.added(2 + len(payload))
 }
@@ -96,7 +96,7 @@ func (o *outbox) seal(body []byte) {
 	if o.sealed || o.broken {
 		return
 	}
-	o.pending = append(o.buffer(), 0x80|byte(ws.OpClose), byte(len(body)))
+	o.pending = append(o.buffer(), 0x80|byte(ws.OpClose), byte(len(body))) //nolint:gosec // at most 125
 	o.pending = append(o.pending, body...)
 	o.sealed = true
 	o.room.Broadcast()

@@ -117,13 +117,28 @@ func (p *frameParser) checkHeader() *parseError {
 		return protocolError("frame is not masked")
 	case h.length>>63 != 0:
 		return protocolError("frame length has its highest bit set")
-	case h.opcode.IsControl() && h.length > maxControlBytes:
-		return protocolError("control frame is longer than 125 bytes")
-	case h.opcode.IsControl() && !h.fin:
-		return protocolError("control frame is fragmented")
 	case h.opcode.IsControl():
-		p.controlLen = 0
+		return p.beginControl()
+	default:
+		return p.beginData()
+	}
+}
+
+func (p *frameParser) beginControl() *parseError {
+	p.controlLen = 0
+	switch {
+	case p.frame.length > maxControlBytes:
+		return protocolError("control frame is longer than 125 bytes")
+	case !p.frame.fin:
+		return protocolError("control frame is fragmented")
+	default:
 		return nil
+	}
+}
+
+func (p *frameParser) beginData() *parseError {
+	h := &p.frame
+	switch {
 	case h.opcode == ws.OpContinuation && !p.inMessage:
 		return protocolError("continuation of nothing")
 	case h.opcode != ws.OpContinuation && p.inMessage:

@@ -23,12 +23,12 @@ func (c *connection) publish(m *wire.Publish) {
 	if !ok {
 		return
 	}
-	var made [64]byte
 	event := &bench.publish.Event
 	bench.fillEvent(event, &m.EventFields)
 	event.Tenant, event.ClientID, event.DeviceID = c.identity.tenant, c.identity.clientID, c.identity.deviceID
 	if event.IdempotencyKey == "" {
-		event.IdempotencyKey = alias(c.appendMadeKey(made[:0]))
+		bench.made = c.appendMadeKey(bench.made[:0])
+		event.IdempotencyKey = alias(bench.made)
 	}
 	encoded, partition := bench.encodePublish(partitions)
 	g.broker.Submit(partition, encoded, c, slot)

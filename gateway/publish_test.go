@@ -8,6 +8,7 @@ import (
 	"github.com/batonmq/baton/fsm/command"
 )
 
+// TestPublish: every field reaches the log as it was sent.
 func TestPublish(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello","client_id":"ann","tenant":"acme","device_id":"phone"}`)
@@ -36,6 +37,7 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// TestPublishKeys: which partition key and idempotency key an event gets.
 func TestPublishKeys(t *testing.T) {
 	e := newEdge(t)
 	for _, test := range []struct{ name, hello, fields, key, idempotency string }{
@@ -67,6 +69,7 @@ func TestPublishKeys(t *testing.T) {
 	}
 }
 
+// TestPublishRefusals: what the state refuses is said with the table's code.
 func TestPublishRefusals(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)
@@ -102,7 +105,7 @@ func TestPublishRefusals(t *testing.T) {
 	c.expectError(503, "no_leader")
 }
 
-// Above the limit a request is refused at once, without the cluster.
+// TestTooManyInFlight: above the limit a request is refused at once, without the cluster.
 func TestTooManyInFlight(t *testing.T) {
 	e := newEdge(t)
 	e.broker.set(func() { e.broker.hold = true })

@@ -43,7 +43,7 @@ func resultError(result *command.Result) wire.Error {
 	}
 	e := refusal{reason, message}.wireError()
 	if result.RetryAfterMS > 0 {
-		e.RetryAfterMs = int64(min(result.RetryAfterMS, wire.MaxInteger)) //nolint:gosec // below 2^53
+		e.RetryAfterMs = int64(min(result.RetryAfterMS, wire.MaxInteger))
 	}
 	return e
 }

@@ -22,6 +22,7 @@ type span struct{ start, end int }
 
 type renewedLease struct {
 	span
+
 	termMS uint32
 }
 
@@ -71,11 +72,11 @@ func (c *connection) checkpoint(lease command.LeaseID, data wire.Raw) {
 
 // Renewed implements Renewer.
 func (c *connection) Renewed(slot uint64, leases []command.LeaseID, termsMS []uint32) {
-	request, ok := c.requests.finish(slot)
-	if !ok || request.renewal == nil {
+	asked, ok := c.requests.finish(slot)
+	if !ok || asked.renewal == nil {
 		return
 	}
-	r := request.renewal
+	r := asked.renewal
 	for i, term := range termsMS {
 		if i >= len(leases) {
 			break

@@ -118,13 +118,6 @@ func (t *requestTable) close() {
 	t.freed.Broadcast()
 }
 
-// pending is how many requests with an id are under way.
-func (t *requestTable) pending() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.loud
-}
-
 func (t *requestTable) insert(r request) uint64 {
 	index := t.free
 	if index < 0 {
@@ -135,5 +128,5 @@ func (t *requestTable) insert(r request) uint64 {
 	t.free = entry.next
 	r.generation = entry.generation
 	*entry = r
-	return uint64(r.generation)<<32 | uint64(index) //nolint:gosec // not negative
+	return uint64(r.generation)<<32 | uint64(index)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/batonmq/baton/fsm/command"
 )
 
+// TestWelcomeWithoutClient: no client id, no stream.
 func TestWelcomeWithoutClient(t *testing.T) {
 	e := newEdge(t)
 	c := e.connect("Sec-WebSocket-Protocol: baton.v1.binary, baton.v1.json")
@@ -33,6 +34,7 @@ func TestWelcomeWithoutClient(t *testing.T) {
 	}
 }
 
+// TestWelcomeWithClient: the stream is asked for as hello says, and described in welcome.
 func TestWelcomeWithClient(t *testing.T) {
 	e := newEdge(t)
 	c := e.connect()
@@ -56,7 +58,7 @@ func TestWelcomeWithClient(t *testing.T) {
 	<-stream.closed
 }
 
-// Whatever a client sends behind its hello waits for welcome.
+// TestWelcomeComesFirst: whatever a client sends behind its hello waits for welcome.
 func TestWelcomeComesFirst(t *testing.T) {
 	e := newEdge(t)
 	e.broker.set(func() { e.broker.holdAttach = true })
@@ -77,6 +79,7 @@ func TestWelcomeComesFirst(t *testing.T) {
 	}
 }
 
+// TestNoStream: who cannot have a stream is told to come again.
 func TestNoStream(t *testing.T) {
 	e := newEdge(t)
 	e.broker.set(func() { e.broker.state = StreamState{Reason: command.NoLeader} })
@@ -87,6 +90,7 @@ func TestNoStream(t *testing.T) {
 	c.expectClose(4000)
 }
 
+// TestSubprotocols: none and JSON are spoken, binary alone is refused with a code.
 func TestSubprotocols(t *testing.T) {
 	e := newEdge(t)
 	c := e.connect("Sec-WebSocket-Protocol: baton.v1.binary")
@@ -96,6 +100,7 @@ func TestSubprotocols(t *testing.T) {
 	c.expect("welcome")
 }
 
+// TestByeReleasesJobs: a bye hands every job back, by partition.
 func TestByeReleasesJobs(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)

@@ -10,6 +10,7 @@ import (
 	"github.com/batonmq/baton/fsm/command"
 )
 
+// TestShutdown: a bye, a code, and nothing left.
 func TestShutdown(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)
@@ -35,6 +36,7 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// TestDrain: sockets go elsewhere, HTTP goes on.
 func TestDrain(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)
@@ -48,7 +50,7 @@ func TestDrain(t *testing.T) {
 	e.get(t, "/healthz", 200, "")
 }
 
-// A client that reads nothing cannot hold up a shutdown.
+// TestShutdownCutsTheDeaf: a client that reads nothing cannot hold up a shutdown.
 func TestShutdownCutsTheDeaf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
@@ -62,6 +64,7 @@ func TestShutdownCutsTheDeaf(t *testing.T) {
 	})
 }
 
+// TestTooManyConnections: one too many is told to come again.
 func TestTooManyConnections(t *testing.T) {
 	e := newEdge(t, func(c *Config) { c.Limits.MaxConnections = 1 })
 	c := e.open(`{"type":"hello"}`)

@@ -6,6 +6,7 @@ import (
 	"github.com/batonmq/baton/fsm/command"
 )
 
+// TestStream: notifications, gaps and acknowledgements.
 func TestStream(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello","client_id":"ann"}`)

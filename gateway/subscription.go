@@ -67,7 +67,7 @@ func (s *subscription) CancelJob(lease command.LeaseID, reason string, graceMS u
 		c.jobs.drop(lease)
 	}
 	s.token = c.gateway.broker.AppendLease(s.token[:0], lease)
-	m := wire.Cancel{Lease: s.token, Reason: aliasBytes(reason), GraceMs: int64(min(graceMS, wire.MaxInteger))} //nolint:gosec // below 2^53
+	m := wire.Cancel{Lease: s.token, Reason: aliasBytes(reason), GraceMs: int64(min(graceMS, wire.MaxInteger))}
 	buf, at := c.out.begin()
 	if at >= 0 {
 		c.commit(wire.AppendCancel(buf, &m), at, wire.TypeCancel)

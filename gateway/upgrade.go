@@ -36,7 +36,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	early := make([]byte, min(buffered.Reader.Buffered(), readBytes))
-	_, _ = buffered.Reader.Read(early)
+	_, _ = buffered.Read(early)
 
 	c := newConnection(g, conn)
 	if !g.admit(c) {

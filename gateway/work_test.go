@@ -33,6 +33,7 @@ func (e *edge) push(c *client, s *fakeSubscription, lease command.LeaseID) strin
 	return token
 }
 
+// TestSubscribe: credit, tenants and limits of subscriptions.
 func TestSubscribe(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello","name":"worker","tenant":"acme"}`)
@@ -62,6 +63,7 @@ func TestSubscribe(t *testing.T) {
 	c.expectError(503, "overloaded")
 }
 
+// TestJob: what a worker is pushed.
 func TestJob(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)
@@ -99,6 +101,7 @@ func TestJob(t *testing.T) {
 	}
 }
 
+// TestComplete: one command with everything; the second time the state answers.
 func TestComplete(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)
@@ -142,7 +145,7 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// A refusal that leaves the lease alive leaves the job in its place.
+// TestCompleteRefused: a refusal that leaves the lease alive leaves the job in its place.
 func TestCompleteRefused(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)
@@ -163,6 +166,7 @@ func TestCompleteRefused(t *testing.T) {
 	}
 }
 
+// TestRelease: a job goes back through its subscription.
 func TestRelease(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)
@@ -176,6 +180,7 @@ func TestRelease(t *testing.T) {
 	c.alive()
 }
 
+// TestRenew: one answer for leases of several partitions.
 func TestRenew(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)
@@ -215,6 +220,7 @@ func TestRenew(t *testing.T) {
 	c.expect("renewed")
 }
 
+// TestCancelEvent: a client cancels its own.
 func TestCancelEvent(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello","client_id":"ann"}`)
