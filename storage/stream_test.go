@@ -125,6 +125,11 @@ func TestViewOutlivesInstall(t *testing.T) {
 	v := st.View()
 	defer closeTest(t, v)
 	check(t, st.Install(bytes.NewReader(streamOf(t, "new", "row"))))
+	for _, kind := range perEpoch() {
+		if old := epochKey(kind, 1, firstEpoch); must(s.anyRow(old, successor(old))) {
+			t.Fatalf("the old epoch is still there, kind %c", kind)
+		}
+	}
 	value, found, err := v.Get([]byte("old"))
 	if err != nil || !found || string(value) != "row" || v.Applied().Index != 1 {
 		t.Fatalf("the view has %q %v %v at %d", value, found, err, v.Applied().Index)

@@ -19,8 +19,8 @@ var (
 type LogStore struct {
 	log *storage.Log
 
-	// recent holds rows that are synced already, and is cleared before any row of
-	// it is deleted.
+	// recent holds rows that are synced already. It may hold rows that are deleted
+	// too, which the bounds hide; it forgets them before their indexes come back.
 	recent struct {
 		mu   sync.RWMutex
 		ring ring
@@ -81,30 +81,39 @@ func (l *LogStore) StoreLogs(entries []*raft.Log) error {
 		}
 		rows[i] = storage.LogRow{Index: entry.Index, Value: row}
 	}
-	if err := l.log.AppendSynced(rows); err != nil {
+	if err := l.append(rows); err != nil {
 		return err
 	}
-	l.recent.mu.Lock()
-	defer l.recent.mu.Unlock()
-	for _, row := range rows {
-		l.recent.ring.add(row.Index, row.Value)
-	}
+	l.remember(rows)
 	return nil
 }
 
 // DeleteRange implements raft.LogStore; both ends are included.
 func (l *LogStore) DeleteRange(from, to uint64) error {
-	if _, last := l.log.Bounds(); to >= last {
-		// Other entries will take these indexes.
-		l.recent.mu.Lock()
-		l.recent.ring.clear()
-		l.recent.mu.Unlock()
-	}
 	return l.log.DeleteRange(from, to)
 }
 
-// row looks into the ring only for indexes within the bounds: an installed
-// snapshot empties the log without this store's knowing.
+// append first empties the ring when rows do not follow it: then a conflict or an
+// installed snapshot has removed what it holds, and until remember is called a
+// reader would be given an entry that is gone.
+func (l *LogStore) append(rows []storage.LogRow) error {
+	l.recent.mu.Lock()
+	if len(rows) > 0 && rows[0].Index != l.recent.ring.last+1 {
+		l.recent.ring.clear()
+	}
+	l.recent.mu.Unlock()
+	return l.log.AppendSynced(rows)
+}
+
+func (l *LogStore) remember(rows []storage.LogRow) {
+	l.recent.mu.Lock()
+	defer l.recent.mu.Unlock()
+	for _, row := range rows {
+		l.recent.ring.add(row.Index, row.Value)
+	}
+}
+
+// row looks into the ring only for indexes within the bounds, see recent.
 func (l *LogStore) row(index uint64) ([]byte, error) {
 	if first, last := l.log.Bounds(); index >= first && index <= last {
 		l.recent.mu.RLock()

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -168,13 +169,32 @@ func TestRingStaysBounded(t *testing.T) {
 	}
 }
 
+// TestReplacedEntryIsNeverRead looks at the moment between the append of an entry
+// that replaces another one and the update of the ring.
+func TestReplacedEntryIsNeverRead(t *testing.T) {
+	s := openTest(t, storage.NewCrashFS())
+	defer func() { check(t, s.Close()) }()
+	log := must(NewLogStore(s, 1))
+	check(t, log.StoreLogs([]*raft.Log{{Index: 1, Term: 1}, {Index: 2, Term: 1}, {Index: 3, Term: 1}}))
+	check(t, log.DeleteRange(2, 3))
+	check(t, log.append([]storage.LogRow{{Index: 2, Value: must(encodeEntry(&raft.Log{Term: 2}))}}))
+	var entry raft.Log
+	check(t, log.GetLog(2, &entry))
+	if entry.Term != 2 {
+		t.Fatalf("entry 2 is of term %d", entry.Term)
+	}
+}
+
 // TestReadersDuringWritesAndTruncation is for the race detector, and checks that
-// a reader gets the right entry or none.
+// a reader gets the right entry or none: never one that was truncated before it asked.
 func TestReadersDuringWritesAndTruncation(t *testing.T) {
 	s := openTest(t, storage.NewCrashFS())
 	defer func() { check(t, s.Close()) }()
 	log := must(NewLogStore(s, 1))
 	stop := make(chan struct{})
+	type truncation struct{ from, term uint64 } // Entries from there on are of this term or a later one.
+	var truncated atomic.Pointer[truncation]
+	truncated.Store(&truncation{})
 	var readers sync.WaitGroup
 	for range 2 {
 		readers.Go(func() {
@@ -184,9 +204,13 @@ func TestReadersDuringWritesAndTruncation(t *testing.T) {
 					return
 				default:
 				}
+				gone := truncated.Load()
 				last := must(log.LastIndex())
 				var entry raft.Log
 				err := log.GetLog(last, &entry)
+				if err == nil && last >= gone.from && entry.Term < gone.term {
+					t.Errorf("entry %d of term %d was truncated", last, entry.Term)
+				}
 				if err == nil && (entry.Index != last || string(entry.Data) != fmt.Sprint(last)) {
 					t.Errorf("entry %d is %d %q", last, entry.Index, entry.Data)
 				}
@@ -196,9 +220,9 @@ func TestReadersDuringWritesAndTruncation(t *testing.T) {
 			}
 		})
 	}
-	next := uint64(1)
+	next, term := uint64(1), uint64(1)
 	for round := range 300 {
-		check(t, log.StoreLog(&raft.Log{Index: next, Data: fmt.Append(nil, next)}))
+		check(t, log.StoreLog(&raft.Log{Index: next, Term: term, Data: fmt.Append(nil, next)}))
 		next++
 		switch first := must(log.FirstIndex()); {
 		case round%50 == 49:
@@ -206,6 +230,8 @@ func TestReadersDuringWritesAndTruncation(t *testing.T) {
 		case round%20 == 19:
 			check(t, log.DeleteRange(next-2, next-1))
 			next -= 2
+			term++
+			truncated.Store(&truncation{next, term})
 		}
 	}
 	close(stop)
