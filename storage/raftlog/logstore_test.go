@@ -192,7 +192,6 @@ func TestReadersDuringWritesAndTruncation(t *testing.T) {
 	defer func() { check(t, s.Close()) }()
 	log := must(NewLogStore(s, 1))
 	stop := make(chan struct{})
-	type truncation struct{ from, term uint64 } // Entries from there on are of this term or a later one.
 	var truncated atomic.Pointer[truncation]
 	truncated.Store(&truncation{})
 	var readers sync.WaitGroup
@@ -204,19 +203,7 @@ func TestReadersDuringWritesAndTruncation(t *testing.T) {
 					return
 				default:
 				}
-				gone := truncated.Load()
-				last := must(log.LastIndex())
-				var entry raft.Log
-				err := log.GetLog(last, &entry)
-				if err == nil && last >= gone.from && entry.Term < gone.term {
-					t.Errorf("entry %d of term %d was truncated", last, entry.Term)
-				}
-				if err == nil && (entry.Index != last || string(entry.Data) != fmt.Sprint(last)) {
-					t.Errorf("entry %d is %d %q", last, entry.Index, entry.Data)
-				}
-				if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
-					t.Error(err)
-				}
+				truncated.Load().check(t, log)
 			}
 		})
 	}
@@ -236,4 +223,23 @@ func TestReadersDuringWritesAndTruncation(t *testing.T) {
 	}
 	close(stop)
 	readers.Wait()
+}
+
+// truncation says that entries from there on are of this term or a later one.
+type truncation struct{ from, term uint64 }
+
+// check reads the last entry, which must be right, later than the truncation, or gone.
+func (gone *truncation) check(t *testing.T, log *LogStore) {
+	t.Helper()
+	last := must(log.LastIndex())
+	var entry raft.Log
+	switch err := log.GetLog(last, &entry); {
+	case errors.Is(err, raft.ErrLogNotFound):
+	case err != nil:
+		t.Error(err)
+	case last >= gone.from && entry.Term < gone.term:
+		t.Errorf("entry %d of term %d was truncated", last, entry.Term)
+	case entry.Index != last || string(entry.Data) != fmt.Sprint(last):
+		t.Errorf("entry %d is %d %q", last, entry.Index, entry.Data)
+	}
 }
