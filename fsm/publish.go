@@ -43,8 +43,8 @@ func (m *Machine) publish(c *command.Publish) command.Result {
 // keys, empty when nothing is.
 func wrongNames(e *command.Event) string {
 	switch {
-	case e.Channel == "":
-		return "the event names no channel"
+	case e.Channel == "" || e.Tenant == "" || e.Key == "":
+		return "the event lacks a channel, tenant or key"
 	case len(e.Channel) > MaxNameBytes:
 		return tooLong("channel", e.Channel)
 	case len(e.Tenant) > MaxNameBytes:

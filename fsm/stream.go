@@ -171,8 +171,14 @@ func (m *Machine) ack(c *command.Ack) command.Result {
 	d := s.device(name)
 	if d == nil {
 		d = s.admit(name)
+		d.seenMS = m.counters.timeMS
+	} else if c.Seq <= d.acked {
+		return command.Result{}
 	}
 	if c.Seq <= d.acked {
+		// The device's first ack, of what the others have acknowledged already: from
+		// now on it holds up the deleting like them.
+		m.saveStream(tenant, c.ClientID, s)
 		return command.Result{}
 	}
 	m.markAcked(s, c, name, max(d.acked+1, s.oldest))

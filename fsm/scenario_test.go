@@ -1,0 +1,397 @@
+package fsm
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/storage"
+)
+
+// TestScenarios runs the files in testdata. Each is a partition's life, told in
+// these directives:
+//
+//	entry [time=ms] [generation=n] [effects=false]   one committed entry of the lines below it;
+//	                                                 with repeat=n as many, and the last one's outcome
+//	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= data= slot=]
+//	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
+//	fail LEASE [code=] [final] [throttled] [retry=ms]
+//	release LEASE… · expire LEASE… [generation=n] · checkpoint LEASE data=
+//	cancel EVENT [reason= grace=ms client= tenant=] · ack SEQ [tenant= client= device= delivered=(seq:ms…)]
+//	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [credit= worker= tenant= lease= session=]
+//	trace EVENT|CORRELATION [tenant=]                the lineage
+//	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
+//	rows [KIND]                                      how many rows of each kind, or the keys of one
+//	job LEASE · has EVENT [tenant=]                  ReadJob and HasEvent
+//	cluster [partition= partitions=]                 begin anew as another partition
+//	where KEY [partitions=]                          the slot and partition of a key
+//	reopen · snapshot-restore                        the machine read back, here or behind a snapshot
+//
+// Tenant t and client c stand where none is named, and an event's key is its
+// client. LEASE is an event's name, for its last lease, or name/n for its n-th;
+// name/0 is one that was never given. Time goes on from entry to entry.
+func TestScenarios(t *testing.T) {
+	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
+		s := &scenario{
+			world: newWorld(t), events: make(map[string]command.EventID), names: make(map[command.EventID]string),
+			leases: make(map[string][]command.LeaseID),
+		}
+		defer func() { s.close() }()
+		s.apply(true, entryOf(command.Header{}, firstLeader()))
+		datadriven.RunTest(t, path, s.run)
+	})
+}
+
+type scenario struct {
+	*world
+
+	timeMS int64
+	events map[string]command.EventID
+	names  map[command.EventID]string
+	leases map[string][]command.LeaseID
+	// told is what the entry under way is called: the names of what it stores.
+	header command.Header
+	lines  []line
+}
+
+// line is one command of an entry, and the names it gives.
+type line struct {
+	args
+	encoded []byte
+	as      []string
+}
+
+// args are the words of a line.
+type args struct {
+	cmd  string
+	list []datadriven.CmdArg
+}
+
+func parseArgs(text string) (args, error) {
+	cmd, list, err := datadriven.ParseLine(text)
+	return args{cmd, list}, err
+}
+
+func (a args) get(key, otherwise string) string {
+	for _, arg := range a.list {
+		if arg.Key == key && len(arg.Vals) > 0 {
+			return strings.Join(arg.Vals, ",")
+		}
+	}
+	return otherwise
+}
+
+func (a args) has(key string) bool {
+	for _, arg := range a.list {
+		if arg.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func (a args) number(key string) uint64 {
+	n, err := strconv.ParseUint(a.get(key, "0"), 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// words are the arguments without a value.
+func (a args) words() (words []string) {
+	for _, arg := range a.list {
+		if len(arg.Vals) == 0 {
+			words = append(words, arg.Key)
+		}
+	}
+	return words
+}
+
+func (a args) word() string { return append(a.words(), "")[0] }
+
+// fields are the values of a list such as (billing,as:b1,key:k), the first one
+// under the empty name.
+func fields(arg *datadriven.CmdArg) map[string]string {
+	m := map[string]string{"": arg.Vals[0]}
+	for _, val := range arg.Vals[1:] {
+		key, value, _ := strings.Cut(val, ":")
+		m[key] = value
+	}
+	return m
+}
+
+func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
+	s.tb = t
+	a := args{d.Cmd, d.CmdArgs}
+	switch d.Cmd {
+	case "entry":
+		return s.entry(a, d.Input)
+	case "cluster":
+		s.close()
+		s.world = newWorld(t)
+		s.apply(true, entryOf(command.Header{}, &command.LeaderStart{
+			Node: "n1", Partition: uint32(a.number("partition")), Partitions: uint32(a.number("partitions")), Epoch: 1,
+		}))
+		return "ok\n"
+	case "where":
+		slot := command.SlotOf(a.get("tenant", "t"), a.word())
+		return fmt.Sprintf("slot %d, partition %d\n", slot, command.PartitionOf(slot, uint32(a.number("partitions"))))
+	case "reopen":
+		s.reopen()
+		return "ok\n"
+	case "snapshot-restore":
+		s.reinstall()
+		return "ok\n"
+	case "trace":
+		return s.trace(a)
+	case "stream":
+		return s.streamOf(a)
+	case "rows":
+		return s.rows(a.word())
+	case "job":
+		return s.job(a)
+	case "has":
+		var found bool
+		s.read(func(view *storage.View) {
+			var err error
+			found, err = HasEvent(view, a.get("tenant", "t"), s.event(a.word()))
+			check(t, err)
+		})
+		return fmt.Sprintln(found)
+	default:
+		t.Fatalf("unknown directive %s", d.Cmd)
+		return ""
+	}
+}
+
+func (s *scenario) entry(a args, input string) string {
+	if a.has("time") {
+		s.timeMS = int64(a.number("time"))
+	}
+	s.header = command.Header{TimeMS: s.timeMS, Generation: s.machine.Generation()}
+	if a.has("generation") {
+		s.header.Generation = a.number("generation")
+	}
+	s.lines = nil
+	var encoded [][]byte
+	for text := range strings.Lines(input) {
+		words, err := parseArgs(text)
+		check(s.tb, err)
+		if words.cmd == "offer" {
+			s.offer(words)
+			continue
+		}
+		l := line{args: words}
+		for range max(1, words.number("times")) {
+			s.encode(&l)
+			s.lines = append(s.lines, l)
+			encoded = append(encoded, l.encoded)
+		}
+	}
+	var told string
+	for range max(1, a.number("repeat")) {
+		outcomes, err := s.tryApply(a.get("effects", "true") == "true", command.AppendEntry(nil, &s.header, encoded))
+		if err != nil {
+			s.reopen()
+			return "error: " + err.Error() + "\n"
+		}
+		told = collapse(s.tell(outcomes[0]))
+	}
+	return told
+}
+
+func (s *scenario) offer(a args) {
+	worker := a.get("worker", "w")
+	credit := uint32(1)
+	if a.has("credit") {
+		credit = uint32(a.number("credit"))
+	}
+	s.header.Offers = append(s.header.Offers, command.Offer{
+		Channel: a.word(), Group: a.get("group", DefaultGroup), Tenant: a.get("tenant", ""), Node: "n1", Worker: worker,
+		Session: a.number("session"), LeaseMS: uint32(a.number("lease")), Credit: credit,
+	})
+}
+
+func (s *scenario) encode(l *line) {
+	a := l.args
+	switch a.cmd {
+	case "publish":
+		l.as = []string{a.get("as", "")}
+		e := s.fields(a.get)
+		e.Channel = a.word()
+		slot := command.SlotOf(e.Tenant, e.Key)
+		if a.has("slot") {
+			slot = uint32(a.number("slot"))
+		}
+		l.encoded = (&command.Publish{Route: command.Route{Slot: slot}, Event: e}).Append(nil)
+	case "complete":
+		l.encoded, l.as = s.complete(a)
+	case "fail":
+		l.encoded = (&command.Fail{
+			Lease: s.lease(a.word()), Code: a.get("code", "boom"), Message: a.get("message", "it broke"),
+			Final: a.has("final"), Throttled: a.has("throttled"), RetryAfterMS: a.number("retry"),
+		}).Append(nil)
+	case "release":
+		l.encoded = (&command.Release{Leases: s.leasesOf(a.words())}).Append(nil)
+	case "expire":
+		generation := s.machine.Generation()
+		if a.has("generation") {
+			generation = a.number("generation")
+		}
+		l.encoded = (&command.Expire{Generation: generation, Leases: s.leasesOf(a.words())}).Append(nil)
+	case "checkpoint":
+		l.encoded = (&command.Checkpoint{Lease: s.lease(a.word()), Data: []byte(a.get("data", "{}"))}).Append(nil)
+	default:
+		s.encodeOther(l)
+	}
+}
+
+func (s *scenario) encodeOther(l *line) {
+	a := l.args
+	switch a.cmd {
+	case "cancel":
+		l.encoded = (&command.Cancel{
+			Tenant: a.get("tenant", "t"), ClientID: a.get("client", ""), Event: s.event(a.word()),
+			Reason: a.get("reason", "asked"), GraceMS: a.number("grace"),
+		}).Append(nil)
+	case "ack":
+		ack := command.Ack{Tenant: a.get("tenant", "t"), ClientID: a.get("client", "c"), DeviceID: a.get("device", "")}
+		ack.Seq, _ = strconv.ParseUint(a.word(), 10, 64)
+		for pair := range strings.SplitSeq(a.get("delivered", ""), ",") {
+			if seq, at, found := strings.Cut(pair, ":"); found {
+				ack.Delivered = append(ack.Delivered, command.Delivery{Seq: number(seq), TimeMS: int64(number(at))})
+			}
+		}
+		l.encoded = ack.Append(nil)
+	case "leader":
+		start := command.LeaderStart{Node: a.word(), Partition: uint32(a.number("partition")), Partitions: 1, Epoch: 1}
+		if a.has("partitions") {
+			start.Partitions = uint32(a.number("partitions"))
+		}
+		l.encoded = start.Append(nil)
+	case "unknown":
+		l.encoded = []byte{63, 0, 0}
+	case "malformed":
+		publish := (&command.Publish{Event: command.Event{Channel: "work", Tenant: "t", Key: "k"}}).Append(nil)
+		l.encoded = publish[:7]
+	case "meta":
+		l.encoded = (&command.FormCluster{ClusterID: "x"}).Append(nil)
+	default:
+		s.tb.Fatalf("unknown command %s", a.cmd)
+	}
+}
+
+// fields are an event's, from get.
+func (s *scenario) fields(get func(key, otherwise string) string) command.Event {
+	of := func(key string) uint64 { return number(get(key, "0")) }
+	client := get("client", "c")
+	e := command.Event{
+		Tenant: get("tenant", "t"), ClientID: client, Key: get("key", client),
+		ContentType: get("type", ""), IdempotencyKey: get("idempotency", ""), CorrelationID: get("correlation", ""), DeviceID: get("device", ""),
+		ClientSeq: of("seq"), DelayMS: of("delay"), DeliverAtMS: of("deliver"),
+		Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(get("data", "{}"))},
+	}
+	if client == "none" {
+		e.ClientID = ""
+	}
+	// A word like 2000x stands for that many letters.
+	for _, field := range []*string{&e.Tenant, &e.ClientID, &e.DeviceID, &e.ContentType} {
+		if n, err := strconv.Atoi(strings.TrimSuffix(*field, "x")); err == nil && strings.HasSuffix(*field, "x") {
+			*field = strings.Repeat("x", n)
+		}
+	}
+	return e
+}
+
+func (s *scenario) complete(a args) (encoded []byte, as []string) {
+	c := command.Complete{Lease: s.lease(a.word())}
+	if a.has("result") {
+		c.Result = command.Payload{Codec: command.CodecJSON, Bytes: []byte(a.get("result", ""))}
+	}
+	for i := range a.list {
+		switch arg := &a.list[i]; arg.Key {
+		case "emit":
+			m := fields(arg)
+			as = append(as, m["as"])
+			get := func(key, _ string) string { return m[key] }
+			e := command.Event{
+				Channel: m[""], ClientID: get("client", ""), Key: get("key", ""), IdempotencyKey: get("idempotency", ""),
+				CorrelationID: get("correlation", ""),
+				Payload:       command.Payload{Codec: command.CodecJSON, Bytes: []byte(m["data"] + "{}")},
+			}
+			if m["delay"] != "" {
+				e.DelayMS = number(m["delay"])
+			}
+			c.Emits = append(c.Emits, e)
+		case "notify":
+			m := fields(arg)
+			c.Notifies = append(c.Notifies, command.Notify{
+				Name: m[""], ClientID: m["client"],
+				Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(m["data"] + "{}")},
+			})
+		}
+	}
+	return c.Append(nil), as
+}
+
+func (s *scenario) event(name string) command.EventID {
+	id, found := s.events[name]
+	if !found {
+		return command.EventID{Epoch: 1, Queue: 99, Position: 99}
+	}
+	return id
+}
+
+func (s *scenario) lease(name string) command.LeaseID {
+	event, turn, numbered := strings.Cut(name, "/")
+	leases := s.leases[event]
+	at := len(leases)
+	if numbered {
+		at = int(number(turn))
+	}
+	if at == 0 {
+		return command.LeaseID{Event: s.event(event), Group: 1, Attempt: 1, Fence: 1 << 40}
+	}
+	return leases[at-1]
+}
+
+func (s *scenario) leasesOf(names []string) (leases []command.LeaseID) {
+	for _, name := range names {
+		leases = append(leases, s.lease(name))
+	}
+	return leases
+}
+
+// name is what a scenario calls an event.
+func (s *scenario) name(id command.EventID) string {
+	if id.IsZero() {
+		return "nothing"
+	}
+	if name, found := s.names[id]; found {
+		return name
+	}
+	return fmt.Sprintf("#%d", id.Position)
+}
+
+func (s *scenario) call(id command.EventID, name string) {
+	if name == "" || id.IsZero() {
+		return
+	}
+	if _, named := s.names[id]; !named {
+		s.names[id] = name
+	}
+	s.events[name] = id
+}
+
+func number(text string) uint64 {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
