@@ -59,6 +59,7 @@ func fakeModel(t *testing.T, status *int, wait *string) *model {
 	return modelFromEnvironment()
 }
 
+// TestModel asks, and is refused in every way.
 func TestModel(t *testing.T) {
 	status, wait := http.StatusOK, ""
 	m := fakeModel(t, &status, &wait)

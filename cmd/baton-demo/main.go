@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -30,7 +31,7 @@ func run(args []string) int {
 	case errors.Is(err, errUsage):
 		_, _ = fmt.Fprintln(os.Stderr, "baton-demo:", err)
 		return 2
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil && !slices.Contains(args, "--once") && !slices.Contains(args, "-once"):
 		return 0 // Ctrl-C while something was being waited for
 	default:
 		_, _ = fmt.Fprintln(os.Stderr, "baton-demo:", err)
