@@ -70,6 +70,25 @@ func New(config Config) *Cluster {
 	return c
 }
 
+// Self is this member as it was configured.
+func (c *Cluster) Self() command.Member { return c.config.Self }
+
+// SetSelf completes this member's addresses, before Start.
+func (c *Cluster) SetSelf(self command.Member) { c.config.Self = self }
+
+// Leading is how many groups this node serves as their leader.
+func (c *Cluster) Leading() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	count := 0
+	for _, g := range c.mu.groups {
+		if g.serving.Load() != 0 {
+			count++
+		}
+	}
+	return count
+}
+
 // Start begins to work over a transport, with the members of m.
 func (c *Cluster) Start(t transport.Transport, m *members.Members) {
 	c.transport, c.members = t, m

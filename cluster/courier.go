@@ -17,7 +17,7 @@ type courier struct {
 	sink      StreamSink
 	cluster   *Cluster
 
-	// delivering keeps pushes in order, and out after Close.
+	// delivering keeps pushes in order.
 	delivering sync.Mutex
 
 	mu struct {
@@ -84,8 +84,7 @@ func (c *courier) Ack(seq uint64, delivered []command.Delivery) {
 // Close implements Stream.
 func (c *courier) Close() {
 	c.cluster.forgetStream(c.id)
-	c.delivering.Lock()
-	defer c.delivering.Unlock()
+	// Not under delivering: a sink may close its own stream.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.closed = true

@@ -18,7 +18,7 @@ type subscription struct {
 	sink    JobSink
 	cluster *Cluster
 
-	// delivering keeps pushes in order, and out after Close.
+	// delivering keeps pushes in order.
 	delivering sync.Mutex
 
 	mu struct {
@@ -160,8 +160,7 @@ func (s *subscription) dropLocked(key heldKey) {
 // Close implements Subscription.
 func (s *subscription) Close() {
 	s.cluster.forgetSubscription(s.id)
-	s.delivering.Lock()
-	defer s.delivering.Unlock()
+	// Not under delivering: a sink may close its own subscription.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.closed = true

@@ -2,13 +2,13 @@ package gateway
 
 import (
 	"context"
-	"errors"
 
+	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
 )
 
 // ErrNotFound is returned by Broker.Trace when the tenant has no such lineage.
-var ErrNotFound = errors.New("gateway: no such lineage")
+var ErrNotFound = cluster.ErrNotFound
 
 // Broker is what a gateway needs of the cluster behind it. Calls never block
 // on the network; answers come through the sinks, from goroutines of the
@@ -49,128 +49,38 @@ type Broker interface {
 	ClientURLs() []string
 }
 
-// Replier receives the answers of Submit. result and what it points to are
-// valid only during the call.
-type Replier interface {
-	Reply(slot uint64, result *command.Result)
-}
-
-// Renewer receives the answer of Renew: for each lease in order, the term that
-// begins now in milliseconds, 0 for a lease that is lost. A nil slice means that
-// no leader could be asked in time: nothing is known.
-type Renewer interface {
-	Renewed(slot uint64, leases []command.LeaseID, termsMS []uint32)
-}
-
-// SubscriptionSpec is a worker's subscription.
-type SubscriptionSpec struct {
-	Channel string
-	Group   string
-	// Tenant limits the subscription to one tenant; empty means all.
-	Tenant string
-	// Worker is the name for the lineage.
-	Worker string
-	// LeaseMS is the lease asked for, 0 for the channel's.
-	LeaseMS uint32
-	// Credit is how many jobs may be outstanding.
-	Credit uint32
-}
-
-// JobSink receives what is pushed to a subscription. Arguments are valid only
-// during the call; calls for one subscription come one at a time.
-type JobSink interface {
-	// Job is a granted job, which counts against the credit until its lease
-	// ends.
-	Job(job *command.Job)
-	// CancelJob asks the worker to stop. graceMS 0 means that the lease is
-	// gone already, and its place in the credit free again.
-	CancelJob(lease command.LeaseID, reason string, graceMS uint64)
-}
-
-// Subscription is a live subscription. Its methods never block.
-type Subscription interface {
-	// SetCredit sets how many jobs may be outstanding; 0 pauses.
-	SetCredit(credit uint32)
-	// End submits a command that ends a lease of this subscription (Complete,
-	// Fail, Release); the lease's place in the credit opens with it.
-	End(lease command.LeaseID, encoded []byte, to Replier, slot uint64)
-	// Lost opens the place of a lease that a renewal found lost.
-	Lost(lease command.LeaseID)
-	// Close withdraws the credit. Jobs stay leased until they are ended,
-	// released or their time is over; no call reaches the sink afterwards.
-	Close()
-}
-
-// ResumeMode is how a socket wants its client's stream to begin.
-type ResumeMode uint8
-
-// The resume modes.
-const (
-	// ResumeCursor replays what follows the device's stored cursor.
-	ResumeCursor ResumeMode = iota
-	// ResumeSeq replays what follows StreamSpec.Seq of StreamSpec.Epoch.
-	ResumeSeq
-	// ResumeLive starts at the end.
-	ResumeLive
+// The words that a gateway and its broker share are the cluster's.
+type (
+	// Replier receives the answers of Submit.
+	Replier = cluster.Replier
+	// Renewer receives the answer of Renew.
+	Renewer = cluster.Renewer
+	// SubscriptionSpec is a worker's subscription.
+	SubscriptionSpec = cluster.SubscriptionSpec
+	// JobSink receives what is pushed to a subscription.
+	JobSink = cluster.JobSink
+	// Subscription is a live subscription.
+	Subscription = cluster.Subscription
+	// ResumeMode is how a socket wants its client's stream to begin.
+	ResumeMode = cluster.ResumeMode
+	// StreamSpec is a socket's wish for its client's stream.
+	StreamSpec = cluster.StreamSpec
+	// Resumed says how much of the wish could be granted.
+	Resumed = cluster.Resumed
+	// StreamState answers Attach.
+	StreamState = cluster.StreamState
+	// StreamSink receives a client's stream.
+	StreamSink = cluster.StreamSink
+	// Stream is an attached stream.
+	Stream = cluster.Stream
 )
 
-// StreamSpec is a socket's wish for its client's stream.
-type StreamSpec struct {
-	Tenant   string
-	ClientID string
-	DeviceID string
-	Resume   ResumeMode
-	Epoch    string
-	Seq      uint64
-	// Window is how many notifications may be out and not acknowledged.
-	Window uint32
-	// Hold keeps deliveries back until Stream.Ready.
-	Hold bool
-}
-
-// Resumed says how much of the wish could be granted.
-type Resumed uint8
-
-// What became of a resume.
+// The resume modes, and what became of them.
 const (
-	// ResumedNone means that the stream begins where the cursor or the end is.
-	ResumedNone Resumed = iota
-	// ResumedFull means that everything after the wanted seq follows.
-	ResumedFull
-	// ResumedPartial means that a gap comes first.
-	ResumedPartial
+	ResumeCursor   = cluster.ResumeCursor
+	ResumeSeq      = cluster.ResumeSeq
+	ResumeLive     = cluster.ResumeLive
+	ResumedNone    = cluster.ResumedNone
+	ResumedFull    = cluster.ResumedFull
+	ResumedPartial = cluster.ResumedPartial
 )
-
-// StreamState answers Attach.
-type StreamState struct {
-	// Epoch, Head (the last seq given out, 0 for none) and Oldest (the first
-	// retained, Head+1 when nothing is) are the stream's.
-	Epoch   string
-	Head    uint64
-	Oldest  uint64
-	Resumed Resumed
-	// Reason is Done, or why the stream cannot be had now.
-	Reason command.Reason
-}
-
-// StreamSink receives a client's stream. Calls for one stream come one at a
-// time, in order: Attached once, then the rest. Arguments are valid only during
-// the call. A leader change is invisible here: nothing comes twice.
-type StreamSink interface {
-	Attached(state StreamState)
-	Notification(notification *command.Notification, redelivered bool)
-	// Gap declares that seqs from "from" to "to" (both included) are not to be had.
-	Gap(from, to uint64, reason string)
-	// Synced says that the replay is over: live from seq.
-	Synced(seq uint64)
-}
-
-// Stream is an attached stream. Its methods never block.
-type Stream interface {
-	// Ready lets deliveries begin after StreamSpec.Hold.
-	Ready()
-	// Ack moves the device's cursor to seq, and opens the window.
-	Ack(seq uint64, delivered []command.Delivery)
-	// Close detaches; no call reaches the sink afterwards.
-	Close()
-}

@@ -59,6 +59,8 @@ type Config struct {
 	// defaults.
 	SnapshotEntries uint64
 	TrailingEntries uint64
+	// SnapshotInterval is how often that is looked at, 0 for 20 s.
+	SnapshotInterval time.Duration
 	// HeartbeatTimeout is how long a follower waits for its leader, 0 for one
 	// second.
 	HeartbeatTimeout time.Duration

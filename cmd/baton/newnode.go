@@ -2,4 +2,5 @@ package main
 
 import "github.com/batonmq/baton/node"
 
-func newNode(node.Config) (server, error) { return nil, errNoNode }
+// newNode makes the node that serve runs.
+func newNode(config node.Config) (server, error) { return node.New(config) }

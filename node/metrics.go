@@ -1,0 +1,37 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/batonmq/baton/cluster"
+	"github.com/batonmq/baton/storage"
+)
+
+// registerMetrics adds what the gateway does not know: the process, the store
+// and the groups.
+func registerMetrics(to prometheus.Registerer, store *storage.Store, c *cluster.Cluster) error {
+	gauges := []struct {
+		name, help string
+		value      func() float64
+	}{
+		{"baton_ready", "1 when this node reaches every leader.", func() float64 {
+			if c.Ready(context.Background()) == nil {
+				return 1
+			}
+			return 0
+		}},
+		{"baton_leading_groups", "How many groups this node leads.", func() float64 { return float64(c.Leading()) }},
+	}
+	errs := []error{
+		to.Register(collectors.NewGoCollector()),
+		to.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})),
+	}
+	for _, g := range gauges {
+		errs = append(errs, to.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.value)))
+	}
+	return errors.Join(append(errs, registerStore(to, store))...)
+}

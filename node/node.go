@@ -1,0 +1,254 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/batonmq/baton/cluster"
+	"github.com/batonmq/baton/cluster/members"
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/gateway"
+	"github.com/batonmq/baton/storage"
+	"github.com/batonmq/baton/transport"
+)
+
+// Node is one Baton node in this process.
+type Node struct {
+	config Config
+	who    identity
+
+	cluster *cluster.Cluster
+	members *members.Members
+	gateway *gateway.Gateway
+	serving sync.WaitGroup
+	url     string
+	store   *storage.Store
+
+	mu struct {
+		sync.Mutex
+		started bool
+		closers []closer
+	}
+}
+
+// closer is a part that was started, with its name for errors.
+type closer struct {
+	name  string
+	close func(context.Context) error
+}
+
+// New checks the configuration. It returns a *ConfigError for a field that
+// cannot be used; nothing is opened yet.
+func New(config Config) (*Node, error) {
+	config = config.WithDefaults()
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	if config.Registry == nil {
+		config.Registry = prometheus.NewRegistry()
+	}
+	return &Node{config: config}, nil
+}
+
+// Start opens the data directory, joins or forms the cluster in the background,
+// and serves clients. It returns when the listeners are open; Ready tells when
+// the cluster is. What was started is stopped again when it fails.
+func (n *Node) Start(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.mu.started {
+		return errors.New("node: Start was called before")
+	}
+	n.mu.started = true
+	if err := n.start(ctx); err != nil {
+		return errors.Join(err, n.closeAll(ctx))
+	}
+	return nil
+}
+
+func (n *Node) start(ctx context.Context) error {
+	if err := n.openData(); err != nil {
+		return err
+	}
+	clients, err := n.listen(ctx, "listen", n.config.Listen)
+	if err != nil {
+		return err
+	}
+	peers, err := n.listen(ctx, "peer-listen", n.config.PeerListen)
+	if err != nil {
+		return errors.Join(err, clients.Close())
+	}
+	n.url = "http://" + n.advertised(clients.Addr())
+	if err := n.startCluster(ctx, peers); err != nil {
+		return errors.Join(err, clients.Close())
+	}
+	return n.startGateway(clients)
+}
+
+// openData opens the data directory and its stores.
+func (n *Node) openData() error {
+	if err := os.MkdirAll(n.config.DataDir, 0o700); err != nil {
+		return &ConfigError{"data", err.Error(), "name a directory that this user may write"}
+	}
+	unlock, err := lockDirectory(n.config.DataDir)
+	if err != nil {
+		return err
+	}
+	n.onClose("data directory lock", func(context.Context) error { return unlock() })
+	if n.who, err = readIdentity(n.config.DataDir, n.config.Name); err != nil {
+		return err
+	}
+	store, stable, err := openStores(n.config.DataDir, n.who, storage.Options{
+		Logger: n.config.Logger, OnFatal: n.fatal,
+	})
+	if err != nil {
+		return err
+	}
+	n.store = store
+	n.onClose("store", func(context.Context) error { return store.Close() })
+	n.onClose("votes", func(context.Context) error { return stable.Close() })
+	n.cluster = cluster.New(cluster.Config{
+		Self: command.Member{ID: n.who.id(), Name: n.who.name, Version: Version()}, Store: store, Stable: stable,
+		Tuning: cluster.Tuning{
+			HeartbeatTimeout: n.config.HeartbeatTimeout, SnapshotEntries: n.config.SnapshotEntries,
+			TrailingEntries: n.config.TrailingEntries, SnapshotInterval: n.config.SnapshotInterval,
+		},
+		Logger: n.config.Logger,
+	})
+	return nil
+}
+
+// fatal ends the process: a log that cannot be written must not be answered for.
+func (n *Node) fatal(err error) {
+	n.config.Logger.Error("the disk failed a write: this node stops at once, the others go on", "error", err)
+	os.Exit(1)
+}
+
+// startCluster starts the peer port, the groups and gossip.
+func (n *Node) startCluster(ctx context.Context, peers net.Listener) error {
+	self := n.cluster.Self()
+	self.PeerAddress, self.ClientURL = n.advertised(peers.Addr()), n.url
+	self.GossipAddress = n.advertisedHost(n.config.GossipListen)
+	n.cluster.SetSelf(self)
+	link, err := transport.New(transport.Config{
+		Self: transport.NodeID(self.ID), Incarnation: n.who.incarnation, ClusterID: n.cluster.ClusterID,
+		Listener: peers, Dial: dial, Resolver: resolver{n}, Handler: n.cluster,
+		Calls: func(ctx context.Context, from transport.NodeID, request []byte) ([]byte, error) {
+			return n.members.Serve(ctx, string(from), request)
+		},
+		SnapshotGuard: n.cluster.SnapshotGuard, Logger: n.config.Logger,
+	})
+	if err != nil {
+		return errors.Join(err, peers.Close())
+	}
+	n.members, err = members.New(members.Config{
+		Self: self, GossipListen: n.config.GossipListen, Join: n.config.Join, Expect: n.config.BootstrapExpect,
+		Partitions: uint32(n.config.Partitions), Replicas: uint32(n.config.Replicas), //nolint:gosec // Validated: small.
+		Local: n.store, Call: link.Call, Logger: n.config.Logger,
+		Hooks: members.Hooks{Formed: n.cluster.Formed, Admit: n.cluster.Admit, Changed: n.cluster.PeersChanged},
+	})
+	if err != nil {
+		return errors.Join(err, peers.Close())
+	}
+	n.cluster.Start(link, n.members)
+	link.Start()
+	n.onClose("peer links", func(context.Context) error { return link.Close() })
+	n.onClose("cluster", n.cluster.Stop)
+	if err := n.members.Start(ctx); err != nil {
+		return fmt.Errorf("start gossip on %s: %w", n.config.GossipListen, err)
+	}
+	n.onClose("gossip", func(context.Context) error { return n.members.Stop() })
+	return nil
+}
+
+func (n *Node) startGateway(clients net.Listener) error {
+	limits := gateway.Limits{MaxInFlight: n.config.MaxInFlight, MaxMessageBytes: n.config.MaxMessageBytes}
+	var err error
+	n.gateway, err = gateway.New(gateway.Config{
+		Broker: n.cluster, Node: n.who.name, Logger: n.config.Logger, Limits: limits,
+		Registerer: n.config.Registry, Gatherer: n.config.Registry, AllowedOrigins: n.config.AllowedOrigins,
+	})
+	if err != nil {
+		return errors.Join(err, clients.Close())
+	}
+	if err := registerMetrics(n.config.Registry, n.store, n.cluster); err != nil {
+		return errors.Join(err, clients.Close())
+	}
+	n.serving.Go(func() {
+		if err := n.gateway.Serve(clients); !errors.Is(err, gateway.ErrClosed) {
+			n.config.Logger.Error("clients can no longer connect", "error", err)
+		}
+	})
+	n.onClose("gateway", func(ctx context.Context) error {
+		err := n.gateway.Shutdown(ctx)
+		n.serving.Wait()
+		return err
+	})
+	return nil
+}
+
+// Stop ends the node: clients are sent away, leaderships handed over, stores
+// closed. What is not done when ctx ends is cut.
+func (n *Node) Stop(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.closeAll(ctx)
+}
+
+// onClose adds a part to be closed, last in first out.
+func (n *Node) onClose(name string, how func(context.Context) error) {
+	n.mu.closers = append(n.mu.closers, closer{name: name, close: how})
+}
+
+func (n *Node) closeAll(ctx context.Context) error {
+	var errs []error
+	for i := len(n.mu.closers) - 1; i >= 0; i-- {
+		if err := n.mu.closers[i].close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop the %s: %w", n.mu.closers[i].name, err))
+		}
+	}
+	n.mu.closers = nil
+	return errors.Join(errs...)
+}
+
+// ClientURL is where clients connect: http://host:port, the WebSocket at /ws.
+func (n *Node) ClientURL() string { return n.url }
+
+// GossipAddress is where other nodes find this one.
+func (n *Node) GossipAddress() string { return n.members.GossipAddress() }
+
+// ID is the member id: the name and the data directory's incarnation.
+func (n *Node) ID() string { return n.who.id() }
+
+// Ready is nil once the node belongs to a formed cluster and reaches every
+// leader; else it says what is missing.
+func (n *Node) Ready(ctx context.Context) error {
+	if n.cluster == nil {
+		return ErrNotFormed
+	}
+	return n.cluster.Ready(ctx)
+}
+
+// Digest is a group's applied index, chain hash and scrub digest on this node:
+// group 0 is meta, partition p is group p+1. Replicas at an equal index hold
+// equal hashes.
+func (n *Node) Digest(group uint32) (index, chain, digest uint64, err error) {
+	return n.cluster.Digest(group)
+}
+
+// Version is the version of this build, from the module's build information.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return strings.TrimPrefix(info.Main.Version, "v")
+}
