@@ -37,10 +37,9 @@ import (
 func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
 		s := &scenario{
-			world: newWorld(t), events: make(map[string]command.EventID), names: make(map[command.EventID]string),
+			world: newWorld(t, openStore(t), new(uint32)), events: make(map[string]command.EventID), names: make(map[command.EventID]string),
 			leases: make(map[string][]command.LeaseID),
 		}
-		defer func() { s.close() }()
 		s.apply(true, entryOf(command.Header{}, firstLeader()))
 		datadriven.RunTest(t, path, s.run)
 	})
@@ -132,8 +131,7 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 	case "entry":
 		return s.entry(a, d.Input)
 	case "cluster":
-		s.close()
-		s.world = newWorld(t)
+		s.world = newWorld(t, s.store, s.groups)
 		s.apply(true, entryOf(command.Header{}, &command.LeaderStart{
 			Node: "n1", Partition: uint32(a.number("partition")), Partitions: uint32(a.number("partitions")), Epoch: 1,
 		}))

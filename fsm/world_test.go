@@ -10,30 +10,48 @@ import (
 
 // world is one replica of a partition: a machine over rows in memory.
 type world struct {
-	tb      testing.TB
+	tb      tester
 	store   *storage.Store
 	state   *storage.State
 	machine *Machine
-	// index is the Raft index of the last entry, group the group its rows are in.
-	index uint64
-	group uint32
+	// index is the Raft index of the last entry; groups counts those in use.
+	index  uint64
+	groups *uint32
 }
 
-func newWorld(tb testing.TB) *world {
+// tester is what a test of either kind offers.
+type tester interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func openStore(tb testing.TB) *storage.Store {
 	tb.Helper()
 	store, err := storage.Open("data", storage.Options{
-		FS: storage.NewCrashFS().FS(), CacheBytes: 4 << 20, MemTableBytes: 4 << 20,
+		FS: storage.NewCrashFS().FS(), CacheBytes: 4 << 20, MemTableBytes: 16 << 20,
 		OnFatal: func(err error) { tb.Errorf("storage failed: %v", err) },
 	})
 	check(tb, err)
-	w := &world{tb: tb, store: store, group: 1}
-	w.state, err = store.OpenState(w.group)
-	check(tb, err)
+	tb.Cleanup(func() { check(tb, store.Close()) })
+	return store
+}
+
+// newWorld begins in a group that nothing was ever written to.
+func newWorld(tb tester, store *storage.Store, group *uint32) *world {
+	tb.Helper()
+	w := &world{tb: tb, store: store, groups: group}
+	w.nextGroup()
 	w.reopen()
 	return w
 }
 
-func (w *world) close() { check(w.tb, w.store.Close()) }
+func (w *world) nextGroup() {
+	w.tb.Helper()
+	*w.groups++
+	state, err := w.store.OpenState(*w.groups)
+	check(w.tb, err)
+	w.state = state
+}
 
 // reopen reads the machine back from its rows, as after a restart.
 func (w *world) reopen() {
@@ -54,11 +72,8 @@ func (w *world) reinstall() {
 		_, err := view.WriteTo(&stream)
 		check(w.tb, err)
 	})
-	w.group++
-	other, err := w.store.OpenState(w.group)
-	check(w.tb, err)
-	check(w.tb, other.Install(&stream))
-	w.state = other
+	w.nextGroup()
+	check(w.tb, w.state.Install(&stream))
 	w.reopen()
 }
 
@@ -122,9 +137,9 @@ func firstLeader() *command.LeaderStart {
 	return &command.LeaderStart{Node: "n1", Partition: 0, Partitions: 1, Epoch: 1}
 }
 
-func check(tb testing.TB, err error) {
+func check(tb tester, err error) {
 	tb.Helper()
 	if err != nil {
-		tb.Fatal(err)
+		tb.Fatalf("%v", err)
 	}
 }

@@ -1,0 +1,562 @@
+package fsm
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/storage"
+)
+
+// TestPromises holds random lives of a partition against a model in plain maps.
+// The model does not say who is granted what; it says what must hold of it:
+//
+//   - An event is leased to one worker at a time, never before its time, never
+//     again once it is completed, dead or canceled, and fences only grow.
+//   - What one worker could complete, nobody else can; a second complete answers
+//     as the first did; one whose lease was lost is refused.
+//   - Credit that is left over means that nothing waits for it.
+//   - The first grants of a sub-queue come in the order of its publishes.
+//   - An idempotency key leads to one event, and each client's count has no holes.
+//   - Streams are numbered from 1 without holes.
+//   - Every event is waiting, delayed, leased, completed, dead or canceled, as the
+//     model says: none is lost.
+func TestPromises(t *testing.T) {
+	store, group := openStore(t), new(uint32)
+	rapid.Check(t, func(t *rapid.T) {
+		walk(t, newWorld(t, store, group))
+	})
+}
+
+// TestEquivalence replays one log in other ways: its rows and its chain of
+// changes are the same however entries are packed into transactions, wherever a
+// replica is restarted or restored from a snapshot, and whether it leads.
+func TestEquivalence(t *testing.T) {
+	store, group := openStore(t), new(uint32)
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, store, group)
+		entries := walk(t, w)
+		digest, chain := w.digest()
+		other := newWorld(t, store, group)
+		for left := entries; len(left) > 0; {
+			n := rapid.IntRange(1, len(left)).Draw(t, "batch")
+			other.apply(rapid.Bool().Draw(t, "leads"), left[:n]...)
+			left = left[n:]
+			switch rapid.IntRange(0, 3).Draw(t, "then") {
+			case 0:
+				other.reopen()
+			case 1:
+				other.reinstall()
+			}
+		}
+		if d, c := other.digest(); d != digest || c != chain {
+			t.Fatalf("rows %x, chain %x; replayed otherwise %x, %x", digest, chain, d, c)
+		}
+	})
+}
+
+// walk leads a partition through random entries, checks each against the model,
+// and returns them.
+func walk(t *rapid.T, w *world) (entries [][]byte) {
+	m := newModel(t)
+	first := entryOf(command.Header{TimeMS: m.nowMS}, firstLeader())
+	w.apply(true, first)
+	m.generation = 1
+	entries = append(entries, first)
+	steps := rapid.IntRange(1, 25).Draw(t, "entries")
+	for step := range steps {
+		entry := m.drawEntry()
+		entries = append(entries, entry)
+		m.check(w.apply(true, entry)[0])
+		if rapid.IntRange(0, 5).Draw(t, "reopen") == 0 {
+			w.reopen()
+		}
+		if step == steps-1 || step%8 == 7 {
+			w.read(m.checkStates)
+		}
+	}
+	return entries
+}
+
+// modelState is where the model sees an event; the words are those of a lineage.
+type modelState string
+
+const (
+	waiting   modelState = "waiting"
+	delayed   modelState = "delayed"
+	leased    modelState = "leased"
+	completed modelState = "completed"
+	dead      modelState = "dead"
+	canceled  modelState = "canceled"
+)
+
+// modelEvent is an event as the model knows it.
+type modelEvent struct {
+	id       command.EventID
+	fields   command.Event
+	state    modelState
+	dueMS    int64
+	fence    uint64
+	failures uint32
+	// granted is whether it was ever leased, late whether a delay lets later
+	// events overtake it.
+	granted, late bool
+	canceling     bool
+}
+
+// lease is a grant that was made once, and what became of it.
+type modelLease struct {
+	id    command.LeaseID
+	how   ending
+	emits []command.EventID
+}
+
+type model struct {
+	t          *rapid.T
+	nowMS      int64
+	generation uint64
+	position   uint64
+	fence      uint64
+	events     []*modelEvent
+	leases     []*modelLease
+	// dedupe is the first event of an idempotency key, sequences the counts of
+	// clients, heads and acked the streams.
+	dedupe    map[[3]string]*modelEvent
+	stored    map[*modelEvent]int64
+	sequences map[[3]string]uint64
+	heads     map[string]uint64
+	acked     map[string]uint64
+	// ended are the fences of leases that ended in the entry under way, offers
+	// what it offers.
+	ended  []uint64
+	offers []command.Offer
+	// expect are the checks of the results of the entry under way.
+	expect []func(r *command.Result)
+}
+
+func newModel(t *rapid.T) *model {
+	return &model{
+		t: t, nowMS: 1_000_000, dedupe: make(map[[3]string]*modelEvent), stored: make(map[*modelEvent]int64),
+		sequences: make(map[[3]string]uint64), heads: make(map[string]uint64), acked: make(map[string]uint64),
+	}
+}
+
+// drawEntry makes an entry up, carries its commands out on the model, and keeps
+// what their results must be.
+func (m *model) drawEntry() []byte {
+	m.nowMS += rapid.SampledFrom([]int64{0, 0, 1, 400, 3000, 130_000, 400_000}).Draw(m.t, "elapsed")
+	m.ended, m.expect = nil, nil
+	header := command.Header{TimeMS: m.nowMS, Generation: m.generation}
+	var commands []interface{ Append([]byte) []byte }
+	for range rapid.SampledFrom([]int{0, 1, 1, 3, 8}).Draw(m.t, "commands") {
+		commands = append(commands, m.drawCommand())
+	}
+	m.offers = nil
+	for i := range rapid.IntRange(0, 3).Draw(m.t, "offers") {
+		m.offers = append(m.offers, command.Offer{
+			Channel: rapid.SampledFrom([]string{"a", "a", "b", "none"}).Draw(m.t, "channel"),
+			Group:   DefaultGroup,
+			Tenant:  rapid.SampledFrom([]string{"", "", "t", "u", "nobody"}).Draw(m.t, "tenant"),
+			Node:    "n1", Worker: "w", Session: uint64(i),
+			Credit: uint32(rapid.IntRange(0, 4).Draw(m.t, "credit")),
+		})
+	}
+	header.Offers = m.offers
+	if rapid.IntRange(0, 9).Draw(m.t, "stale") == 0 {
+		header.Generation--
+	}
+	if header.Generation != m.generation {
+		m.offers = nil
+	}
+	m.passTime()
+	return entryOf(header, commands...)
+}
+
+func (m *model) drawCommand() interface{ Append([]byte) []byte } {
+	kinds := []string{"publish", "publish", "publish", "ack", "leader"}
+	if len(m.leases) > 0 {
+		kinds = append(kinds, "complete", "complete", "complete", "fail", "fail", "release", "expire", "checkpoint")
+	}
+	if len(m.events) > 0 {
+		kinds = append(kinds, "cancel")
+	}
+	switch rapid.SampledFrom(kinds).Draw(m.t, "command") {
+	case "publish":
+		return m.drawPublish()
+	case "complete":
+		return m.drawComplete()
+	case "fail":
+		return m.drawFail()
+	case "release":
+		l := m.drawLease()
+		m.giveBack(l, endReleased)
+		m.accept()
+		return &command.Release{Leases: []command.LeaseID{l.id}}
+	case "expire":
+		return m.drawExpire()
+	case "checkpoint":
+		l := m.drawLease()
+		m.expectLease(m.holds(l) != nil)
+		return &command.Checkpoint{Lease: l.id, Data: []byte(`{"at":1}`)}
+	case "cancel":
+		return m.drawCancel()
+	case "ack":
+		return m.drawAck()
+	default:
+		m.generation++
+		m.expect = append(m.expect, func(r *command.Result) {
+			m.must(r.Reason == command.Done, "a leader starts: %v", r)
+		})
+		return firstLeader()
+	}
+}
+
+func (m *model) accept() {
+	m.expect = append(m.expect, func(r *command.Result) { m.must(r.Reason == command.Done, "accepted: %+v", r) })
+}
+
+func (m *model) expectLease(holds bool) {
+	m.expect = append(m.expect, func(r *command.Result) {
+		m.must((r.Reason == command.Done) == holds && (holds || r.Reason == command.LeaseLost), "lease held %v: %+v", holds, r)
+	})
+}
+
+func (m *model) must(condition bool, format string, args ...any) {
+	m.t.Helper()
+	if !condition {
+		m.t.Fatalf(format, args...)
+	}
+}
+
+func (m *model) drawPublish() *command.Publish {
+	e := command.Event{
+		Channel: rapid.SampledFrom([]string{"a", "a", "b"}).Draw(m.t, "channel"),
+		Tenant:  rapid.SampledFrom([]string{"t", "t", "u", "v"}).Draw(m.t, "tenant"),
+		Key:     rapid.SampledFrom([]string{"k", "k", "l"}).Draw(m.t, "key"), ClientID: "c",
+		IdempotencyKey: rapid.SampledFrom([]string{"", "", "i", "j"}).Draw(m.t, "idempotency"),
+		DelayMS:        rapid.SampledFrom([]uint64{0, 0, 0, 500, 100_000}).Draw(m.t, "delay"),
+		ClientSeq:      rapid.SampledFrom([]uint64{0, 0, 0, 1, 2, 3}).Draw(m.t, "seq"),
+		Payload:        command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"1", "1", "2"}).Draw(m.t, "data"))},
+	}
+	m.expect = append(m.expect, m.publish(&e))
+	return &command.Publish{Route: command.Route{Slot: command.SlotOf(e.Tenant, e.Key)}, Event: e}
+}
+
+// publish carries out a publish and returns what its result must be.
+func (m *model) publish(e *command.Event) func(r *command.Result) {
+	key := [3]string{e.Tenant, e.Key, e.IdempotencyKey}
+	if first := m.dedupe[key]; e.IdempotencyKey != "" && first != nil && m.nowMS-m.stored[first] <= DedupeWindowMS {
+		same := first.fields.Channel == e.Channel && string(first.fields.Payload.Bytes) == string(e.Payload.Bytes)
+		return func(r *command.Result) {
+			if same {
+				m.must(r.Reason == command.Done && r.Duplicate && r.Event == first.id, "duplicate of %v: %+v", first.id, r)
+			} else {
+				m.must(r.Reason == command.IdempotencyConflict, "conflict with %v: %+v", first.id, r)
+			}
+		}
+	}
+	counted := [3]string{e.Tenant, e.ClientID, e.Key}
+	if e.ClientSeq != 0 && e.ClientSeq != m.sequences[counted]+1 {
+		return func(r *command.Result) { m.must(r.Reason == command.Sequence, "out of sequence: %+v", r) }
+	}
+	if e.ClientSeq != 0 {
+		m.sequences[counted] = e.ClientSeq
+	}
+	stored := m.store(e)
+	if e.IdempotencyKey != "" {
+		m.dedupe[key] = stored
+	}
+	return func(r *command.Result) {
+		m.must(r.Reason == command.Done && !r.Duplicate, "stored: %+v", r)
+		m.must(r.Offset == stored.id.Position, "stored at %d: %+v", stored.id.Position, r)
+		stored.id = r.Event
+	}
+}
+
+// store adds an event under the next position; its queue is known when the
+// result is.
+func (m *model) store(e *command.Event) *modelEvent {
+	m.position++
+	stored := &modelEvent{
+		id: command.EventID{Epoch: 1, Position: m.position}, fields: *e, state: waiting, late: e.DelayMS > 0,
+	}
+	if e.DelayMS > 0 {
+		stored.state, stored.dueMS = delayed, m.nowMS+int64(e.DelayMS)
+	}
+	m.events = append(m.events, stored)
+	m.stored[stored] = m.nowMS
+	return stored
+}
+
+func (m *model) drawLease() *modelLease {
+	return m.leases[rapid.IntRange(max(0, len(m.leases)-6), len(m.leases)-1).Draw(m.t, "lease")]
+}
+
+// holds is the event of a lease that is in force, or nil.
+func (m *model) holds(l *modelLease) *modelEvent {
+	e := m.events[l.id.Event.Position-1]
+	if e.state == leased && e.fence == l.id.Fence {
+		return e
+	}
+	return nil
+}
+
+func (m *model) end(l *modelLease, how ending) {
+	l.how = how
+	m.ended = append(m.ended, l.id.Fence)
+}
+
+func (m *model) drawComplete() *command.Complete {
+	l := m.drawLease()
+	c := &command.Complete{Lease: l.id}
+	e := m.holds(l)
+	var emitted []*modelEvent
+	for range rapid.IntRange(0, 2).Draw(m.t, "emits") {
+		emit := command.Event{
+			Channel: rapid.SampledFrom([]string{"a", "b"}).Draw(m.t, "channel"),
+			DelayMS: rapid.SampledFrom([]uint64{0, 500}).Draw(m.t, "delay"),
+		}
+		c.Emits = append(c.Emits, emit)
+		if e != nil {
+			emit.Tenant = e.fields.Tenant
+			emitted = append(emitted, m.store(&emit))
+		}
+	}
+	for range rapid.IntRange(0, 2).Draw(m.t, "notifies") {
+		c.Notifies = append(c.Notifies, command.Notify{Name: "n"})
+	}
+	if e == nil {
+		m.expectEnded(l, endCompleted)
+		return c
+	}
+	e.state = completed
+	m.end(l, endCompleted)
+	m.heads[e.fields.Tenant] += uint64(len(c.Notifies))
+	m.expect = append(m.expect, func(r *command.Result) {
+		m.must(r.Reason == command.Done && !r.Duplicate && len(r.Events) == len(emitted), "completed: %+v", r)
+		for i, id := range r.Events {
+			m.must(id.Position == emitted[i].id.Position, "emitted at %d: %v", emitted[i].id.Position, id)
+			emitted[i].id = id
+			emitted[i].fields.ClientID = e.fields.ClientID
+		}
+		l.emits = r.Events
+	})
+	return c
+}
+
+// expectEnded expects the answer of a lease that is over: that of an equal end,
+// or lease_lost.
+func (m *model) expectEnded(l *modelLease, how ending) {
+	before := l.how
+	m.expect = append(m.expect, func(r *command.Result) {
+		if before == how {
+			m.must(r.Reason == command.Done && r.Duplicate && slices.Equal(r.Events, l.emits), "ended as before: %+v", r)
+		} else {
+			m.must(r.Reason == command.LeaseLost, "the lease ended otherwise: %+v", r)
+		}
+	})
+}
+
+func (m *model) drawFail() *command.Fail {
+	l := m.drawLease()
+	c := &command.Fail{
+		Lease: l.id, Code: "E", Final: rapid.IntRange(0, 4).Draw(m.t, "final") == 0,
+		Throttled:    rapid.IntRange(0, 4).Draw(m.t, "throttled") == 0,
+		RetryAfterMS: rapid.SampledFrom([]uint64{0, 0, 400}).Draw(m.t, "retry"),
+	}
+	how := endFailed
+	if c.Throttled {
+		how = endThrottled
+	}
+	e := m.holds(l)
+	if e == nil {
+		m.expectEnded(l, how)
+		return c
+	}
+	m.accept()
+	m.end(l, how)
+	switch {
+	case e.canceling:
+		e.state = canceled
+	case c.Throttled:
+		e.state, e.dueMS = delayed, m.nowMS+int64(c.RetryAfterMS)
+	case c.Final || e.failures+1 == DefaultMaxAttempts:
+		e.state = dead
+	default:
+		e.failures++
+		wait := int64(c.RetryAfterMS)
+		if wait == 0 {
+			wait = backoff(&job{key: jobKey{position: e.id.Position}, jobRow: jobRow{failures: e.failures, fence: e.fence}})
+		}
+		e.state, e.dueMS = delayed, m.nowMS+wait
+	}
+	return c
+}
+
+// giveBack makes a leased event wait again.
+func (m *model) giveBack(l *modelLease, how ending) {
+	e := m.holds(l)
+	if e == nil {
+		return
+	}
+	m.end(l, how)
+	e.state = waiting
+	if e.canceling {
+		e.state = canceled
+	}
+}
+
+func (m *model) drawExpire() *command.Expire {
+	l := m.drawLease()
+	c := &command.Expire{Generation: m.generation, Leases: []command.LeaseID{l.id}}
+	if rapid.IntRange(0, 3).Draw(m.t, "former") == 0 {
+		c.Generation--
+		m.expectLease(false)
+		return c
+	}
+	m.giveBack(l, endExpired)
+	m.accept()
+	return c
+}
+
+func (m *model) drawCancel() *command.Cancel {
+	e := rapid.SampledFrom(m.events).Draw(m.t, "event")
+	c := &command.Cancel{Tenant: e.fields.Tenant, Event: e.id, GraceMS: rapid.SampledFrom([]uint64{0, 300}).Draw(m.t, "grace")}
+	if e.id.Queue == 0 { // Stored by this entry: nobody knows its id yet.
+		m.expect = append(m.expect, func(r *command.Result) { m.must(r.Reason == command.NotFound, "unknown: %+v", r) })
+		return c
+	}
+	m.accept()
+	switch e.state {
+	case waiting, delayed:
+		e.state = canceled
+	case leased:
+		if !e.canceling {
+			e.canceling, e.dueMS = true, m.nowMS+int64(c.GraceMS)
+		}
+	case completed, dead, canceled:
+	}
+	return c
+}
+
+func (m *model) drawAck() *command.Ack {
+	tenant := rapid.SampledFrom([]string{"t", "u"}).Draw(m.t, "tenant")
+	seq := uint64(rapid.IntRange(1, 6).Draw(m.t, "seq"))
+	head := m.heads[tenant]
+	m.expect = append(m.expect, func(r *command.Result) {
+		m.must((r.Reason == command.Done) == (seq <= head), "ack %d of %d: %+v", seq, head, r)
+	})
+	if seq <= head {
+		m.acked[tenant] = max(m.acked[tenant], seq)
+	}
+	return &command.Ack{Tenant: tenant, ClientID: "c", Seq: seq}
+}
+
+// passTime fires what the entry's time has reached, after its commands.
+func (m *model) passTime() {
+	for _, e := range m.events {
+		switch {
+		case e.state == delayed && e.dueMS <= m.nowMS:
+			e.state = waiting
+		case e.state == leased && e.canceling && e.dueMS <= m.nowMS:
+			e.state = canceled
+			m.ended = append(m.ended, e.fence)
+		}
+	}
+}
+
+// check holds an entry's outcome against the model.
+func (m *model) check(out *Outcome) {
+	m.must(len(out.Results) == len(m.expect), "%d results of %d commands", len(out.Results), len(m.expect))
+	for i, expect := range m.expect {
+		expect(&out.Results[i])
+	}
+	var ended []uint64
+	for _, e := range out.Ended {
+		ended = append(ended, e.Lease.Fence)
+	}
+	slices.Sort(ended)
+	slices.Sort(m.ended)
+	m.must(slices.Equal(ended, m.ended), "leases %v ended, not %v", ended, m.ended)
+	for i := range out.Grants {
+		m.checkGrant(&out.Grants[i])
+	}
+	m.checkLeftover(out)
+}
+
+func (m *model) checkGrant(g *Grant) {
+	id := g.Job.Lease
+	m.must(id.Fence > m.fence, "fence %d after %d", id.Fence, m.fence)
+	m.fence = id.Fence
+	e := m.events[id.Event.Position-1]
+	m.must(e.id == id.Event, "granted %v, which is %v", id.Event, e.id)
+	m.must(e.state == waiting, "granted %v, which is %s", e.id, e.state)
+	m.must(string(g.Job.Event.Payload.Bytes) == string(e.fields.Payload.Bytes), "the data of %v", e.id)
+	if !e.granted && !e.late {
+		for _, other := range m.events[:id.Event.Position-1] {
+			m.must(other.id.Queue != e.id.Queue || other.granted || other.late || other.state != waiting,
+				"%v was granted before %v", e.id, other.id)
+		}
+	}
+	e.state, e.fence, e.granted, e.canceling = leased, id.Fence, true, false
+	m.leases = append(m.leases, &modelLease{id: id})
+	offer := &m.offers[g.Holder.Session]
+	m.must(offer.Channel == e.fields.Channel && (offer.Tenant == "" || offer.Tenant == e.fields.Tenant),
+		"%v went to an offer for %s of %s", e.id, offer.Channel, offer.Tenant)
+	m.must(offer.Credit > 0, "more was granted than offered")
+	offer.Credit--
+}
+
+// checkLeftover wants credit left over only where nothing waits for it.
+func (m *model) checkLeftover(out *Outcome) {
+	left := make(map[uint64]uint32)
+	for i := range out.Leftover {
+		left[out.Leftover[i].Session] = out.Leftover[i].Credit
+	}
+	for i := range m.offers {
+		offer := &m.offers[i]
+		m.must(left[uint64(i)] == offer.Credit, "%d left over, not %d", left[uint64(i)], offer.Credit)
+		for _, e := range m.events {
+			m.must(offer.Credit == 0 || e.state != waiting || e.fields.Channel != offer.Channel ||
+				(offer.Tenant != "" && offer.Tenant != e.fields.Tenant), "credit is left over while %v waits", e.id)
+		}
+	}
+}
+
+// checkStates finds every event in the state that the model says, and every
+// stream without holes.
+func (m *model) checkStates(view *storage.View) {
+	for _, e := range m.events {
+		found, err := HasEvent(view, e.fields.Tenant, e.id)
+		check(m.t, err)
+		m.must(found, "%v is lost", e.id)
+		m.must(m.stateOf(view, e) == e.state, "%v is %s, not %s", e.id, m.stateOf(view, e), e.state)
+	}
+	for tenant, head := range m.heads {
+		info, err := ReadStream(view, tenant, "c", "")
+		check(m.t, err)
+		m.must(info.Head == head && info.Acked == m.acked[tenant], "stream of %s: %+v, not %d", tenant, info, head)
+		seq := info.Oldest
+		check(m.t, ReadNotifications(view, info.ID, 1, func(n *command.Notification) bool {
+			m.must(n.Seq == seq, "seq %d where %d is next", n.Seq, seq)
+			seq++
+			return true
+		}))
+		m.must(seq == head+1, "the stream of %s ends at %d, not %d", tenant, seq-1, head)
+	}
+}
+
+func (m *model) stateOf(view *storage.View, e *modelEvent) modelState {
+	l := &lineageReader{
+		view: view, names: newNameReader(view), queues: make(map[uint32]queueRow),
+		groups: make(map[uint32][]uint32), out: &Lineage{}, counters: counters{timeMS: m.nowMS},
+	}
+	_, err := l.queue(e.id.Queue)
+	check(m.t, err)
+	at := &event{id: e.id, deliverMS: e.dueMS}
+	state, err := l.state(at)
+	check(m.t, err)
+	return modelState(state)
+}
