@@ -49,6 +49,9 @@ func describeMark(m *client.TraceMark, begin int64) string {
 	if m.Seq != 0 {
 		_, _ = fmt.Fprintf(&b, " as number %d of %s", m.Seq, m.ClientID)
 	}
+	if m.DeviceID != "" {
+		_, _ = fmt.Fprintf(&b, " on device %s", m.DeviceID)
+	}
 	if m.Message != "" {
 		_, _ = fmt.Fprintf(&b, " (%s)", m.Message)
 	}
