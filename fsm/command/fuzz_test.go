@@ -1,0 +1,98 @@
+package command
+
+import (
+	"bytes"
+	"testing"
+)
+
+// stable decodes data; what could be decoded must encode to something that
+// decodes to the same again.
+func stable[T any](t *testing.T, data []byte, encode func([]byte, *T) []byte, decode func(*Reader) T) {
+	t.Helper()
+	r := NewReader(data)
+	value := decode(&r)
+	if r.Err() != nil {
+		return
+	}
+	encoded := encode(nil, &value)
+	again := NewReader(encoded)
+	same(t, decode(&again), value)
+	if again.Err() != nil || len(again.Rest()) != 0 {
+		t.Fatalf("%v, %d bytes left", again.Err(), len(again.Rest()))
+	}
+}
+
+func FuzzEntry(f *testing.F) {
+	f.Add(sampleEntry())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var e, again Entry
+		_, _, peeked := PeekCheck(data)
+		if e.Decode(data) != nil {
+			return
+		}
+		if peeked != nil {
+			t.Fatalf("an entry whose check cannot be read: %v", peeked)
+		}
+		if err := again.Decode(AppendEntry(nil, &e.Header, e.Commands)); err != nil {
+			t.Fatal(err)
+		}
+		same(t, again, e)
+	})
+}
+
+func FuzzCommand(f *testing.F) {
+	for _, c := range sampleCommands() {
+		f.Add(c.Append(nil))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		VisitChannels(data, func([]byte) {})
+		c, prefix, err := decodeCommand(data)
+		if err != nil || c == nil {
+			return
+		}
+		routed(c, prefix.Route)
+		encoded := c.Append(nil)
+		again, prefix, err := decodeCommand(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, routed(again, prefix.Route), c)
+	})
+}
+
+func FuzzResult(f *testing.F) {
+	result := sampleResult()
+	f.Add(AppendResult(nil, &result))
+	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendResult, (*Reader).Result) })
+}
+
+func FuzzJob(f *testing.F) {
+	job := sampleJob()
+	f.Add(AppendJob(nil, &job))
+	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendJob, (*Reader).Job) })
+}
+
+func FuzzNotification(f *testing.F) {
+	n := sampleNotification()
+	f.Add(AppendNotification(nil, &n))
+	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendNotification, (*Reader).Notification) })
+}
+
+func FuzzEventID(f *testing.F) {
+	f.Add(sampleID().String())
+	f.Fuzz(func(t *testing.T, text string) {
+		if id, err := ParseEventID(text); err == nil && id.String() != text {
+			t.Fatalf("%q and %q are one event", text, id)
+		}
+	})
+}
+
+func FuzzLeaseToken(f *testing.F) {
+	f.Add(AppendLeaseToken(nil, sampleLease(), sampleKey()))
+	f.Fuzz(func(t *testing.T, token []byte) {
+		id, err := ParseLeaseToken(token, sampleKey())
+		if err == nil && !bytes.Equal(AppendLeaseToken(nil, id, sampleKey()), token) {
+			t.Fatalf("%q is no token of %+v", token, id)
+		}
+	})
+}

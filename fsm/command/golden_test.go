@@ -1,0 +1,69 @@
+package command
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+)
+
+// TestGolden pins the formats: bytes that are in a log, a row, a token or an id
+// today must be read in ten years. Never rewrite testdata/golden.txt; add to it.
+func TestGolden(t *testing.T) {
+	commands := sampleCommands()
+	datadriven.RunTest(t, "testdata/golden.txt", func(t *testing.T, d *datadriven.TestData) string {
+		switch d.Cmd {
+		case "entry":
+			return hex.Dump(sampleEntry())
+		case "job":
+			job := sampleJob()
+			return hex.Dump(AppendJob(nil, &job))
+		case "notification":
+			n := sampleNotification()
+			return hex.Dump(AppendNotification(nil, &n))
+		case "result":
+			result := sampleResult()
+			return hex.Dump(AppendResult(nil, &result))
+		case "event_id":
+			return sampleID().String() + "\n"
+		case "lease_token":
+			return string(AppendLeaseToken(nil, sampleLease(), sampleKey())) + "\n"
+		case "slot":
+			tenant, key := d.CmdArgs[0].Key, ""
+			if len(d.CmdArgs) > 1 {
+				key = d.CmdArgs[1].Key
+			}
+			slot := SlotOf(tenant, key)
+			return fmt.Sprintf("%d, of 8 partitions %d\n", slot, PartitionOf(slot, 8))
+		case "reason":
+			var text string
+			for r := Reason(0); r.String() != "unknown"; r++ {
+				text += fmt.Sprintf("%d %s\n", r, r)
+			}
+			return text
+		default:
+			for kind, c := range commands {
+				if kind.String() == d.Cmd {
+					return fmt.Sprintf("kind %d\n%s", kind, hex.Dump(c.Append(nil)))
+				}
+			}
+			t.Fatalf("no sample called %s", d.Cmd)
+			return ""
+		}
+	})
+}
+
+// TestSlotsAreSpread: equal ranges of slots, every partition gets its share.
+func TestSlotsAreSpread(t *testing.T) {
+	for _, partitions := range []uint32{1, 3, 8, 1024} {
+		counts := make([]int, partitions)
+		for slot := range uint32(Slots) {
+			counts[PartitionOf(slot, partitions)]++
+		}
+		if spread := slices.Max(counts) - slices.Min(counts); spread > 1 {
+			t.Errorf("of %d partitions one has %d slots more than another", partitions, spread)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package command
+
+// body is a command without its prefix.
+type body interface {
+	Append(dst []byte) []byte
+	Decode(r *Reader)
+}
+
+// bodies are the commands of every kind there is, empty.
+func bodies() map[Kind]body {
+	return map[Kind]body{
+		KindLeaderStart: &LeaderStart{}, KindPublish: &Publish{}, KindComplete: &Complete{}, KindFail: &Fail{},
+		KindRelease: &Release{}, KindExpire: &Expire{}, KindAck: &Ack{}, KindCancel: &Cancel{},
+		KindCheckpoint: &Checkpoint{}, KindFormCluster: &FormCluster{}, KindAdmitMember: &AdmitMember{},
+		KindSetReplicas: &SetReplicas{},
+	}
+}
+
+// decodeCommand reads a whole command; the error is the reader's.
+func decodeCommand(encoded []byte) (body, Prefix, error) {
+	prefix, r := ReadPrefix(encoded)
+	b := bodies()[prefix.Kind]
+	if b == nil {
+		return nil, prefix, r.Err()
+	}
+	b.Decode(&r)
+	return b, prefix, r.Err()
+}
+
+// routed gives a decoded body the route that its prefix carries.
+func routed(b body, route Route) body {
+	switch c := b.(type) {
+	case *LeaderStart:
+		c.Route = route
+	case *Publish:
+		c.Route = route
+	case *Complete:
+		c.Route = route
+	case *Fail:
+		c.Route = route
+	case *Release:
+		c.Route = route
+	case *Expire:
+		c.Route = route
+	case *Ack:
+		c.Route = route
+	case *Cancel:
+		c.Route = route
+	case *Checkpoint:
+		c.Route = route
+	case *FormCluster:
+		c.Route = route
+	case *AdmitMember:
+		c.Route = route
+	case *SetReplicas:
+		c.Route = route
+	}
+	return b
+}
+
+// The samples have another value in every field, so that no two can change
+// places unseen.
+
+func sampleID() EventID { return EventID{Epoch: 1, Partition: 5, Queue: 300, Position: 70_000} }
+
+func sampleLease() LeaseID { return LeaseID{Event: sampleID(), Group: 2, Attempt: 3, Fence: 1 << 33} }
+
+func sampleEvent() Event {
+	return Event{
+		Channel: "orders", Tenant: "acme", ClientID: "client-1", Key: "key-2", IdempotencyKey: "once-3",
+		CorrelationID: "corr-4", CausationID: "cause-5", DeviceID: "phone-6", ContentType: "text/7",
+		Traceparent: "00-8", Headers: []byte(`{"h":"9"}`), ClientSeq: 10, DelayMS: 11_000, DeliverAtMS: 12 << 32,
+		Payload: Payload{Codec: CodecJSON, Bytes: []byte(`{"n":13}`)},
+	}
+}
+
+func sampleMember() Member {
+	return Member{
+		ID: "n1-7", Name: "n1", PeerAddress: "10.0.0.1:7402", GossipAddress: "10.0.0.1:7403",
+		ClientURL: "ws://10.0.0.1:7400/ws", Version: "v1", AdmittedMS: 1_700_000_000_000,
+	}
+}
+
+func sampleHeader() Header {
+	return Header{
+		Epoch: 1, SlotMap: 1, Generation: 9, TimeMS: 1_700_000_000_000, CheckIndex: 41, CheckChain: 0x0102030405060708,
+		Offers: []Offer{{
+			Channel: "orders", Group: "default", Tenant: "acme", Node: "n1", Worker: "w", Session: 77,
+			Subscription: 3, LeaseMS: 15_000, Credit: 32,
+		}, {Channel: "mail"}},
+	}
+}
+
+func sampleRoute() Route { return Route{Slot: 630, SlotMap: 1} }
+
+func sampleCommands() map[Kind]body {
+	route := sampleRoute()
+	small := Event{Channel: "mail", Payload: Payload{Codec: CodecBytes, Bytes: []byte{0, 1}}}
+	return map[Kind]body{
+		KindLeaderStart: &LeaderStart{Route: route, Node: "n1", Partition: 4, Partitions: 8, Epoch: 1},
+		KindPublish:     &Publish{Route: route, Event: sampleEvent()},
+		KindComplete: &Complete{
+			Route: route, Lease: sampleLease(), Result: Payload{Codec: CodecJSON, Bytes: []byte("1")}, Usage: []byte(`{"t":2}`),
+			Emits:    []Event{sampleEvent(), small},
+			Notifies: []Notify{{Name: "done", Payload: Payload{Codec: CodecJSON, Bytes: []byte("3")}}, {ClientID: "d", Name: "too"}},
+		},
+		KindFail: &Fail{
+			Route: route, Lease: sampleLease(), Code: "E1", Message: "broke", Detail: []byte("{}"),
+			Final: true, Throttled: false, RetryAfterMS: 250,
+		},
+		KindRelease:    &Release{Route: route, Leases: []LeaseID{sampleLease(), {Fence: 1}}},
+		KindExpire:     &Expire{Route: route, Generation: 9, Leases: []LeaseID{sampleLease()}},
+		KindAck:        &Ack{Route: route, Tenant: "acme", ClientID: "c", DeviceID: "d", Seq: 12, Delivered: []Delivery{{Seq: 11, TimeMS: 1_700}}},
+		KindCancel:     &Cancel{Route: route, Tenant: "acme", ClientID: "c", Event: sampleID(), Reason: "asked", GraceMS: 5000},
+		KindCheckpoint: &Checkpoint{Route: route, Lease: sampleLease(), Data: []byte(`{"page":3}`)},
+		KindFormCluster: &FormCluster{
+			Route: route, ClusterID: "c-1", Partitions: 8, Replicas: 3, LeaseKey: []byte("key"), Members: []Member{sampleMember()},
+		},
+		KindAdmitMember: &AdmitMember{Route: route, Member: sampleMember()},
+		KindSetReplicas: &SetReplicas{Route: route, Group: 4, Members: []string{"n1-7", "n2-8"}},
+	}
+}
+
+func sampleEntry() []byte {
+	header, commands := sampleHeader(), sampleCommands()
+	return AppendEntry(nil, &header, [][]byte{
+		commands[KindPublish].Append(nil), commands[KindRelease].Append(nil),
+	})
+}
+
+func sampleJob() Job {
+	return Job{
+		Lease: sampleLease(), LeaseMS: 15_000, Group: "default", CorrelationID: "corr", CausationID: "cause",
+		Checkpoint: []byte("{}"), Event: sampleEvent(),
+	}
+}
+
+func sampleNotification() Notification {
+	return Notification{
+		Seq: 12, Name: "done", Event: sampleID(), CorrelationID: "corr", CausationID: "cause",
+		TimeMS: 1_700_000_000_000, Payload: Payload{Codec: CodecJSON, Bytes: []byte("[1]")},
+	}
+}
+
+func sampleResult() Result {
+	return Result{
+		Reason: IdempotencyConflict, Message: "why", Duplicate: true, Event: sampleID(), Offset: 70_000,
+		CorrelationID: "corr", Events: []EventID{sampleID(), {}}, Generation: 9, RetryAfterMS: 250,
+	}
+}
+
+func sampleKey() []byte { return []byte("0123456789abcdef0123456789abcdef") }
