@@ -39,7 +39,7 @@ func OpenMeta(view *storage.View) (meta *Meta, err error) {
 	}
 	if found {
 		r := openRow(value)
-		m.generation, m.timeMS = r.Uint(), int64(r.Uint())
+		m.generation, m.timeMS = r.Uint(), r.Int()
 		closeRow(&r)
 	}
 	if _, m.formed, err = view.Get([]byte{kindFacts}); err != nil {
@@ -70,7 +70,7 @@ func (m *Meta) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Outcom
 	for _, encoded := range m.entry.Commands {
 		out.Results = append(out.Results, m.execute(tx, out, encoded))
 	}
-	row := command.AppendUint(command.AppendUint([]byte{rowVersion}, m.generation), uint64(m.timeMS))
+	row := command.AppendInt(command.AppendUint([]byte{rowVersion}, m.generation), m.timeMS)
 	must(tx.Set(keyCounters(nil), row))
 	return out, nil
 }

@@ -223,7 +223,7 @@ func (m *model) expectLease(holds bool) {
 	})
 }
 
-func (m *model) must(condition bool, format string, args ...any) {
+func (m *model) must(condition bool, format string, args ...any) { //nolint:revive // It is an assertion.
 	m.t.Helper()
 	if !condition {
 		m.t.Fatalf(format, args...)

@@ -197,8 +197,13 @@ func (s *scenario) trace(a args) string {
 func (s *scenario) tellMark(b *strings.Builder, m *Mark) {
 	fmt.Fprintf(b, "%d %s %s", m.Time, s.readable(m.EventID), m.Mark)
 	for _, word := range []struct{ name, value string }{
-		{"worker", m.Worker}, {"client", m.ClientID}, {"device", m.DeviceID}, {"name", m.Name},
-		{"code", m.Code}, {"message", m.Message}, {"event", s.readable(m.Emitted)},
+		{"worker", m.Worker},
+		{"client", m.ClientID},
+		{"device", m.DeviceID},
+		{"name", m.Name},
+		{"code", m.Code},
+		{"message", m.Message},
+		{"event", s.readable(m.Emitted)},
 	} {
 		if word.value != "" {
 			fmt.Fprintf(b, " %s=%s", word.name, word.value)

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/internal/invariants"
 	"github.com/batonmq/baton/storage"
 )
 
@@ -36,6 +37,7 @@ import (
 // name/0 is one that was never given. Time goes on from entry to entry.
 func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
+		t.Helper()
 		s := &scenario{
 			world: newWorld(t, openStore(t), new(uint32)), events: make(map[string]command.EventID), names: make(map[command.EventID]string),
 			leases: make(map[string][]command.LeaseID),
@@ -60,6 +62,7 @@ type scenario struct {
 // line is one command of an entry, and the names it gives.
 type line struct {
 	args
+
 	encoded []byte
 	as      []string
 }
@@ -95,9 +98,7 @@ func (a args) has(key string) bool {
 
 func (a args) number(key string) uint64 {
 	n, err := strconv.ParseUint(a.get(key, "0"), 10, 64)
-	if err != nil {
-		panic(err)
-	}
+	invariants.Check(err == nil, "a scenario's number: %v", err)
 	return n
 }
 
@@ -125,6 +126,7 @@ func fields(arg *datadriven.CmdArg) map[string]string {
 }
 
 func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
 	s.tb = t
 	a := args{d.Cmd, d.CmdArgs}
 	switch d.Cmd {
@@ -388,8 +390,6 @@ func (s *scenario) call(id command.EventID, name string) {
 
 func number(text string) uint64 {
 	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		panic(err)
-	}
+	invariants.Check(err == nil, "a scenario's number: %v", err)
 	return n
 }

@@ -22,6 +22,7 @@ func stable[T any](t *testing.T, data []byte, encode func([]byte, *T) []byte, de
 	}
 }
 
+// FuzzEntry: an entry that can be read is the same when written again.
 func FuzzEntry(f *testing.F) {
 	f.Add(sampleEntry())
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -40,6 +41,7 @@ func FuzzEntry(f *testing.F) {
 	})
 }
 
+// FuzzCommand: so is a command of any kind.
 func FuzzCommand(f *testing.F) {
 	for _, c := range sampleCommands() {
 		f.Add(c.Append(nil))
@@ -60,24 +62,28 @@ func FuzzCommand(f *testing.F) {
 	})
 }
 
+// FuzzResult: so is a result.
 func FuzzResult(f *testing.F) {
 	result := sampleResult()
 	f.Add(AppendResult(nil, &result))
 	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendResult, (*Reader).Result) })
 }
 
+// FuzzJob: so is a job.
 func FuzzJob(f *testing.F) {
 	job := sampleJob()
 	f.Add(AppendJob(nil, &job))
 	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendJob, (*Reader).Job) })
 }
 
+// FuzzNotification: so is a notification.
 func FuzzNotification(f *testing.F) {
 	n := sampleNotification()
 	f.Add(AppendNotification(nil, &n))
 	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendNotification, (*Reader).Notification) })
 }
 
+// FuzzEventID: an id has one text.
 func FuzzEventID(f *testing.F) {
 	f.Add(sampleID().String())
 	f.Fuzz(func(t *testing.T, text string) {
@@ -87,6 +93,7 @@ func FuzzEventID(f *testing.F) {
 	})
 }
 
+// FuzzLeaseToken: a token is taken only if it was made under the key.
 func FuzzLeaseToken(f *testing.F) {
 	f.Add(AppendLeaseToken(nil, sampleLease(), sampleKey()))
 	f.Fuzz(func(t *testing.T, token []byte) {

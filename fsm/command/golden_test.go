@@ -14,6 +14,7 @@ import (
 func TestGolden(t *testing.T) {
 	commands := sampleCommands()
 	datadriven.RunTest(t, "testdata/golden.txt", func(t *testing.T, d *datadriven.TestData) string {
+		t.Helper()
 		switch d.Cmd {
 		case "entry":
 			return hex.Dump(sampleEntry())

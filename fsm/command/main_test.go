@@ -6,4 +6,5 @@ import (
 	"go.uber.org/goleak"
 )
 
+// TestMain wants no goroutine left behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

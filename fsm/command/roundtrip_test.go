@@ -36,6 +36,7 @@ func roundTrip[T any](t *testing.T, encode func([]byte, *T) []byte, decode func(
 	})
 }
 
+// TestRecordsComeBack: what is encoded is decoded to the same, to the last byte.
 func TestRecordsComeBack(t *testing.T) {
 	t.Run("event", func(t *testing.T) { roundTrip(t, AppendEvent, (*Reader).Event) })
 	t.Run("offer", func(t *testing.T) { roundTrip(t, AppendOffer, (*Reader).offer) })
@@ -62,6 +63,7 @@ func commandComesBack[T any, P interface {
 	})
 }
 
+// TestCommandsComeBack: so is every command, with its route.
 func TestCommandsComeBack(t *testing.T) {
 	t.Run("leader_start", commandComesBack[LeaderStart])
 	t.Run("publish", commandComesBack[Publish])
@@ -162,6 +164,7 @@ func TestNothingIsRetained(t *testing.T) {
 	}
 }
 
+// TestEventIDs: one text for each id, and an error for any other.
 func TestEventIDs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := rapid.Make[EventID]().Draw(t, "id")
@@ -192,6 +195,7 @@ func TestEventIDs(t *testing.T) {
 	}
 }
 
+// TestLeaseTokens: a token is taken whole, unchanged and under its own key, or not at all.
 func TestLeaseTokens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id, key := rapid.Make[LeaseID]().Draw(t, "id"), rapid.SliceOf(rapid.Byte()).Draw(t, "key")
