@@ -21,6 +21,12 @@ type dedupeMark struct {
 	content uint64
 }
 
+// dedupe is what memory knows of the two buckets that look-ups read: this one
+// and the one before.
+type dedupe struct {
+	recent, former keyFilter
+}
+
 // dedupeRow is the first outcome of an idempotency key.
 type dedupeRow struct {
 	event         command.EventID
@@ -97,9 +103,11 @@ func (m *Machine) lookUp(tenant uint32, mark *dedupeMark, row *dedupeRow) bool {
 	if mark.keyless || tenant == 0 {
 		return false
 	}
-	bucket := m.dedupeBucket()
-	for _, b := range [2]uint32{bucket, bucket - 1} {
-		value, found := m.get(keyDedupe(m.scratch.key[:0], b, tenant, mark.of))
+	for _, filter := range [2]*keyFilter{&m.dedupe.recent, &m.dedupe.former} {
+		if !filter.mayHave(&mark.of) {
+			continue
+		}
+		value, found := m.get(keyDedupe(m.scratch.key[:0], filter.bucket, tenant, mark.of))
 		if !found {
 			continue
 		}
@@ -118,12 +126,15 @@ func (m *Machine) remember(mark *dedupeMark, e *event) {
 	}
 	tenant := m.names.find(nameTenant, e.Tenant)
 	row := dedupeRow{event: e.id, storedMS: m.counters.timeMS, content: mark.content, correlationID: e.CorrelationID}
-	m.set(keyDedupe(m.scratch.key[:0], m.dedupeBucket(), tenant, mark.of), row.append(m.scratch.value[:0]))
+	m.set(keyDedupe(m.scratch.key[:0], m.dedupe.recent.bucket, tenant, mark.of), row.append(m.scratch.value[:0]))
+	m.dedupe.recent.add(&mark.of)
 }
 
-// rotateDedupe forgets buckets that no look-up reads any more.
+// rotateDedupe begins a bucket when its time has come, and forgets those that
+// no look-up reads any more.
 func (m *Machine) rotateDedupe() {
 	bucket := m.dedupeBucket()
+	m.dedupe.rotate(bucket)
 	if bucket < 2 || m.counters.dedupeFloor >= bucket-1 {
 		return
 	}

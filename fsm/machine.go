@@ -20,6 +20,7 @@ type Machine struct {
 	channels map[uint32]*channel
 	active   map[jobKey]*job
 	voids    map[jobKey]struct{}
+	dedupe   dedupe
 	// nextDueMS is the earliest timer, or maxTime when there is none.
 	nextDueMS int64
 
@@ -71,7 +72,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		nextDueMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
-		m.loadCounters, m.names.load, m.loadGroups, m.loadQueues, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
+		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadQueues, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)

@@ -134,6 +134,9 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 		return s.entry(a, d.Input)
 	case "cluster":
 		s.world = newWorld(t, s.store, s.groups)
+		clear(s.events)
+		clear(s.names)
+		clear(s.leases)
 		s.apply(true, entryOf(command.Header{}, &command.LeaderStart{
 			Node: "n1", Partition: uint32(a.number("partition")), Partitions: uint32(a.number("partitions")), Epoch: 1,
 		}))
