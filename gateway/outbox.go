@@ -43,6 +43,7 @@ type outbox struct {
 	flushing bool
 	sealed   bool // the close frame is in; nothing may follow
 	broken   bool // nothing can be written any more
+	over     bool // the bound was passed: nothing more is taken until the socket is cut
 	waiting  bool // the reader waits for room
 }
 
@@ -58,7 +59,7 @@ func (o *outbox) init(conn net.Conn, g *Gateway) {
 // nothing may be written any more: then there must be no commit.
 func (o *outbox) begin() (buf []byte, at int) {
 	o.mu.Lock()
-	if o.sealed || o.broken {
+	if o.sealed || o.broken || o.over {
 		o.mu.Unlock()
 		return nil, -1
 	}
@@ -71,6 +72,7 @@ func (o *outbox) begin() (buf []byte, at int) {
 func (o *outbox) commit(buf []byte, at int, t wire.Type) (end uint64, ok bool) {
 	o.pending = sealFrame(buf, at, ws.OpText)
 	end, ok = o.added(len(o.pending) - at)
+	o.over = !ok
 	o.mu.Unlock()
 	o.meter.sent(t)
 	return end, ok
