@@ -17,7 +17,7 @@ const perEntry = 64
 // which the same entry grants.
 func BenchmarkApply(b *testing.B) {
 	b.Run("publish", func(b *testing.B) { benchmarkPublish(b, command.Header{Generation: 1}, true) })
-	granting := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", "", perEntry)}}
+	granting := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", perEntry)}}
 	b.Run("publish+grant", func(b *testing.B) { benchmarkPublish(b, granting, true) })
 	b.Run("publish+grant/follower", func(b *testing.B) { benchmarkPublish(b, granting, false) })
 	b.Run("hop", func(b *testing.B) { benchmarkHop(b, true, nil) })
@@ -30,7 +30,8 @@ func report(b *testing.B) {
 	b.ReportAllocs()
 }
 
-func benchmarkPublish(b *testing.B, header command.Header, effects bool) { //nolint:revive // A follower is a flag of Apply.
+func benchmarkPublish(b *testing.B, header command.Header, effects bool) {
+	b.Helper()
 	w := newWorld(b, openStore(b), new(uint32))
 	w.apply(true, entryOf(command.Header{}, firstLeader()))
 	data := bytes.Repeat([]byte("d"), 200)
@@ -38,7 +39,7 @@ func benchmarkPublish(b *testing.B, header command.Header, effects bool) { //nol
 	for i := range entries {
 		commands := make([]interface{ Append([]byte) []byte }, perEntry)
 		for j := range commands {
-			publish := publishOf("work", "t", data)
+			publish := publishOf("t", data)
 			publish.Event.IdempotencyKey = fmt.Sprintf("%d-%d", i, j)
 			commands[j] = publish
 		}
@@ -51,14 +52,15 @@ func benchmarkPublish(b *testing.B, header command.Header, effects bool) { //nol
 	report(b)
 }
 
-func benchmarkHop(b *testing.B, effects bool, notifies []command.Notify) { //nolint:revive // As above.
+func benchmarkHop(b *testing.B, effects bool, notifies []command.Notify) {
+	b.Helper()
 	w := newWorld(b, openStore(b), new(uint32))
 	w.apply(true, entryOf(command.Header{}, firstLeader()))
-	header := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", "", perEntry)}}
+	header := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", perEntry)}}
 	data := bytes.Repeat([]byte("d"), 200)
 	commands := make([]interface{ Append([]byte) []byte }, perEntry)
 	for i := range commands {
-		commands[i] = publishOf("work", "t", data)
+		commands[i] = publishOf("t", data)
 	}
 	outcome := w.apply(effects, entryOf(header, commands...))[0]
 	b.ResetTimer()
@@ -88,12 +90,12 @@ func BenchmarkManyTenants(b *testing.B) {
 			for i := 0; i < tenants; i += 10 {
 				var commands []interface{ Append([]byte) []byte }
 				for j := range 10 {
-					commands = append(commands, publishOf("work", fmt.Sprintf("t%d", i+j), nil), publishOf("work", fmt.Sprintf("t%d", i+j), nil))
+					commands = append(commands, publishOf(fmt.Sprintf("t%d", i+j), nil), publishOf(fmt.Sprintf("t%d", i+j), nil))
 				}
 				w.apply(true, entryOf(command.Header{Generation: 1}, commands...))
 			}
-			header := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", "", 1)}}
-			entry := entryOf(header, publishOf("work", "t1", nil))
+			header := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", 1)}}
+			entry := entryOf(header, publishOf("t1", nil))
 			for b.Loop() {
 				w.apply(true, entry)
 			}

@@ -6,9 +6,9 @@
 //
 // Order of calls, by the one goroutine that applies:
 //
-//	machine := Open(state, config)          once; reads back what is in flight
+//	machine := Open(view)                   once; reads back what is in flight
 //	tx := state.Begin()
-//	machine.Apply(tx, entry, ...)           for each entry of the batch, in log order
+//	machine.Apply(tx, entry, leads)         for each entry of the batch, in log order
 //	tx.Commit()
 //	outcome -> the leader's duties          only after the commit
 //
@@ -18,7 +18,7 @@
 // nothing: every check comes before the first write.
 //
 // Rows are the truth. What Machine holds in memory (names, queues, cursors,
-// leases, a window of upcoming events) can be rebuilt from them, is bounded by
+// leases, a window of upcoming events, filters of idempotency keys) can be rebuilt from them, is bounded by
 // what is in flight and by the active sub-queues, and never decides anything
 // that the rows would decide otherwise.
 //

@@ -38,7 +38,7 @@ func TestKeysOutliveTheFilter(t *testing.T) {
 	w := newWorld(t, openStore(t), new(uint32))
 	w.apply(true, entryOf(command.Header{TimeMS: DedupeWindowMS}, firstLeader()))
 	publish := func(i int) *command.Publish {
-		p := publishOf("work", "t", nil)
+		p := publishOf("t", nil)
 		p.Event.IdempotencyKey = fmt.Sprint(i)
 		return p
 	}

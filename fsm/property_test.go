@@ -10,19 +10,19 @@ import (
 	"github.com/batonmq/baton/fsm/command"
 )
 
-// publishOf is a publish of some data to a channel by a tenant's client.
-func publishOf(channel, tenant string, data []byte) *command.Publish {
+// publishOf is a publish of some data by a tenant's client.
+func publishOf(tenant string, data []byte) *command.Publish {
 	return &command.Publish{
 		Route: command.Route{Slot: command.SlotOf(tenant, "k")},
 		Event: command.Event{
-			Channel: channel, Tenant: tenant, Key: "k", ClientID: "c",
+			Channel: "work", Tenant: tenant, Key: "k", ClientID: "c",
 			Payload: command.Payload{Codec: command.CodecBytes, Bytes: data},
 		},
 	}
 }
 
-func offerOf(channel, tenant string, credit uint32) command.Offer {
-	return command.Offer{Channel: channel, Group: DefaultGroup, Tenant: tenant, Node: "n1", Worker: "w", Credit: credit}
+func offerOf(channel string, credit uint32) command.Offer {
+	return command.Offer{Channel: channel, Group: DefaultGroup, Node: "n1", Worker: "w", Credit: credit}
 }
 
 // TestTurnsAreFair: of two tenants that both wait, neither is ever more than two
@@ -36,45 +36,21 @@ func TestTurnsAreFair(t *testing.T) {
 		w := newWorld(t, store, group)
 		w.apply(true, entryOf(command.Header{}, firstLeader()))
 		tenants := rapid.IntRange(2, 5).Draw(t, "tenants")
-		left, since := make([]int, tenants), make([][]int, tenants)
+		r := race{left: make([]int, tenants), ahead: make([][]int, tenants)}
+		for i := range r.ahead {
+			r.ahead[i] = make([]int, tenants)
+		}
 		for range rapid.IntRange(1, 12).Draw(t, "entries") {
-			header := command.Header{Generation: 1}
 			var commands []interface{ Append([]byte) []byte }
 			who, events := rapid.IntRange(0, tenants-1).Draw(t, "who"), rapid.IntRange(0, 15).Draw(t, "events")
 			for range events {
-				commands = append(commands, publishOf("work", fmt.Sprint(who), nil))
+				commands = append(commands, publishOf(fmt.Sprint(who), nil))
 			}
-			if left[who] == 0 && events > 0 {
-				for other := range since {
-					if since[other] != nil {
-						since[other][who] = 0
-					}
-				}
-				since[who] = make([]int, tenants)
-			}
-			left[who] += events
-			header.Offers = []command.Offer{offerOf("work", "", uint32(rapid.IntRange(0, 10).Draw(t, "credit")))}
+			r.arrive(who, events)
+			header := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", uint32(rapid.IntRange(0, 10).Draw(t, "credit")))}}
 			for _, grant := range w.apply(true, entryOf(header, commands...))[0].Grants {
-				got := int(grant.Job.Event.Tenant[0] - '0')
-				left[got]--
-				for other := range tenants {
-					if other == got || left[other] == 0 {
-						continue
-					}
-					// since[x][y] is how often x was served, less y, since both wait.
-					since[got][other]++
-					since[other][got]--
-					if since[got][other] > 2 {
-						t.Fatalf("tenant %d is %d turns ahead of %d", got, since[got][other], other)
-					}
-				}
-				if left[got] == 0 {
-					since[got] = nil
-					for other := range since {
-						if since[other] != nil {
-							since[other][got] = 0
-						}
-					}
+				if got := int(grant.Job.Event.Tenant[0] - '0'); r.serve(got) > 2 {
+					t.Fatalf("tenant %d is more than two turns ahead: %v, left %v", got, r.ahead[got], r.left)
 				}
 			}
 			if rapid.Bool().Draw(t, "reopen") {
@@ -84,24 +60,53 @@ func TestTurnsAreFair(t *testing.T) {
 	})
 }
 
+// race counts turns: left is what each tenant has waiting, ahead[a][b] how many
+// turns a got more than b since both wait.
+type race struct {
+	left  []int
+	ahead [][]int
+}
+
+func (r *race) arrive(who, events int) {
+	if r.left[who] == 0 && events > 0 {
+		for other := range r.left {
+			r.ahead[who][other], r.ahead[other][who] = 0, 0
+		}
+	}
+	r.left[who] += events
+}
+
+// serve returns how far the tenant is ahead of the least served that waits.
+func (r *race) serve(who int) (ahead int) {
+	r.left[who]--
+	for other := range r.left {
+		if other != who && r.left[other] > 0 {
+			r.ahead[who][other]++
+			r.ahead[other][who]--
+			ahead = max(ahead, r.ahead[who][other])
+		}
+	}
+	return ahead
+}
+
 // TestMemoryHoldsNoData: between entries neither what waits nor what is leased
 // keeps its data in memory, since it would pin the entry that it came with; and
 // what is granted later has it nevertheless, from the rows.
 func TestMemoryHoldsNoData(t *testing.T) {
 	w := newWorld(t, openStore(t), new(uint32))
-	data := bytes.Repeat([]byte("d"), 3000)
+	data := func(i int) []byte { return bytes.Repeat([]byte(fmt.Sprintf("%04d", i)), 800) }
 	w.apply(true, entryOf(command.Header{}, firstLeader()))
-	for range 400 {
-		w.apply(true, entryOf(command.Header{Generation: 1}, publishOf("work", "t", data)))
+	for i := range 400 {
+		w.apply(true, entryOf(command.Header{Generation: 1}, publishOf("t", data(i))))
 	}
 	granted := 0
-	for range 20 {
-		header := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", "", 20)}}
-		entry := entryOf(header, publishOf("work", "t", data))
+	for i := range 20 {
+		header := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", 20)}}
+		entry := entryOf(header, publishOf("t", data(400+i)))
 		grants := w.apply(true, entry)[0].Grants
-		for i := range grants {
-			if !bytes.Equal(grants[i].Job.Event.Payload.Bytes, data) {
-				t.Fatalf("grant %d has %d bytes of data", granted+i, len(grants[i].Job.Event.Payload.Bytes))
+		for at := range grants {
+			if got := grants[at].Job.Event.Payload.Bytes; !bytes.Equal(got, data(granted+at)) {
+				t.Fatalf("grant %d has %d bytes of data, %.4q…", granted+at, len(got), got)
 			}
 		}
 		granted += len(grants)
@@ -139,8 +144,8 @@ func (w *world) holdsNoData(t *testing.T) {
 func TestOutcomeStandsAlone(t *testing.T) {
 	w := newWorld(t, openStore(t), new(uint32))
 	w.apply(true, entryOf(command.Header{}, firstLeader()))
-	header := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", "", 1), offerOf("none", "", 7)}}
-	entry := func(data string) []byte { return entryOf(header, publishOf("work", "t", []byte(data))) }
+	header := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", 1), offerOf("none", 7)}}
+	entry := func(data string) []byte { return entryOf(header, publishOf("t", []byte(data))) }
 	outcome := w.apply(true, entry("one"))[0]
 	before := fmt.Sprintf("%+v", *outcome)
 	w.apply(true, entry("two"), entryOf(command.Header{Generation: 1}, &command.Complete{

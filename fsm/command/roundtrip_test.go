@@ -143,6 +143,14 @@ func TestHostileRecordsAreRefused(t *testing.T) {
 			t.Errorf("%v: %d bytes were made of a few", kind, made)
 		}
 	}
+	few := NewReader(append(AppendUint(nil, 5), 0, 0, 0, 0))
+	if n := few.Count(MaxLeases); n != 0 || !errors.Is(few.Err(), ErrOversized) {
+		t.Errorf("five items in four bytes: %d, %v", n, few.Err())
+	}
+	limit := NewReader(append(AppendUint(nil, MaxLeases+1), make([]byte, 9*MaxLeases)...))
+	if n := limit.Count(MaxLeases); n != 0 || !errors.Is(limit.Err(), ErrOversized) {
+		t.Errorf("more than the limit: %d, %v", n, limit.Err())
+	}
 	r := NewReader(AppendUint(nil, 1<<32))
 	if id := r.EventID(); !errors.Is(r.Err(), ErrOversized) {
 		t.Errorf("an epoch that does not fit became %d", id.Epoch)
