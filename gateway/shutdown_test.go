@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ func TestShutdown(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello"}`)
 	silent := e.connect()
+	e.awaitAdmitted(2) // A client knows of its upgrade a moment before the gateway counts it.
 	e.broker.set(func() { e.broker.hold = true })
 	c.send(`{"type":"publish","id":1,"channel":"q","data":1}`)
 	late := e.submission()
@@ -33,6 +35,19 @@ func TestShutdown(t *testing.T) {
 	late.reply(command.Result{})
 	if _, err := e.dial(); err == nil {
 		t.Fatal("it still listens")
+	}
+}
+
+// awaitAdmitted waits until the gateway counts so many connections.
+func (e *edge) awaitAdmitted(want int) {
+	for {
+		e.gateway.mu.Lock()
+		have := len(e.gateway.connections)
+		e.gateway.mu.Unlock()
+		if have >= want {
+			return
+		}
+		runtime.Gosched()
 	}
 }
 
