@@ -23,6 +23,8 @@ import (
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
 //	release LEASE… · expire LEASE… [generation=n] · checkpoint LEASE data=
 //	cancel EVENT [reason= grace=ms client= tenant=] · ack SEQ [tenant= client= device= delivered=(seq:ms…)]
+//	                                                 complete and cancel with partition=1 or epoch=1 name the
+//	                                                 same numbers one partition or epoch further
 //	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [credit= worker= tenant= lease= session=]
 //	trace EVENT|CORRELATION [tenant=]                the lineage
 //	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
@@ -259,7 +261,7 @@ func (s *scenario) encodeOther(l *line) {
 	switch a.cmd {
 	case "cancel":
 		l.encoded = (&command.Cancel{
-			Tenant: a.get("tenant", "t"), ClientID: a.get("client", ""), Event: s.event(a.word()),
+			Tenant: a.get("tenant", "t"), ClientID: a.get("client", ""), Event: elsewhere(a, s.event(a.word())),
 			Reason: a.get("reason", "asked"), GraceMS: a.number("grace"),
 		}).Append(nil)
 	case "ack":
@@ -313,6 +315,7 @@ func (s *scenario) fields(get func(key, otherwise string) string) command.Event 
 
 func (s *scenario) complete(a args) (encoded []byte, as []string) {
 	c := command.Complete{Lease: s.lease(a.word())}
+	c.Lease.Event = elsewhere(a, c.Lease.Event)
 	if a.has("result") {
 		c.Result = command.Payload{Codec: command.CodecJSON, Bytes: []byte(a.get("result", ""))}
 	}
@@ -368,6 +371,14 @@ func (s *scenario) leasesOf(names []string) (leases []command.LeaseID) {
 		leases = append(leases, s.lease(name))
 	}
 	return leases
+}
+
+// elsewhere is the event of the same numbers in another partition or epoch,
+// where the line names one.
+func elsewhere(a args, id command.EventID) command.EventID {
+	id.Partition += uint16(a.number("partition"))
+	id.Epoch += uint32(a.number("epoch"))
+	return id
 }
 
 // name is what a scenario calls an event.
