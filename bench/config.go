@@ -32,6 +32,8 @@ type Config struct {
 	Clients int
 	Workers int
 	Credit  int
+	// Lease is how long a worker's lease is; 0 leaves it to the cluster.
+	Lease time.Duration
 	// ProbeDir is where the file of the disk probe lives; Probes is how many
 	// commits are measured, 0 for none.
 	ProbeDir string

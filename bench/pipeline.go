@@ -174,7 +174,9 @@ func (p *pipeline) startWorkers(ctx context.Context, running *sync.WaitGroup) {
 		step := i%p.config.Steps + 1
 		next, last := p.channel(step+1), step == p.config.Steps
 		running.Go(func() {
-			err := c.Work(ctx, client.WorkOptions{Channel: p.channel(step), Credit: p.config.Credit}, func(_ context.Context, job *client.Job) error {
+			err := c.Work(ctx, client.WorkOptions{
+				Channel: p.channel(step), Credit: p.config.Credit, Lease: p.config.Lease,
+			}, func(_ context.Context, job *client.Job) error {
 				if job.Attempt > 1 {
 					p.retried.Add(1)
 				}

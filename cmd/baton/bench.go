@@ -66,6 +66,7 @@ The exit code is 1 when an acknowledged event did not come back or came twice.`,
 	flags.IntVar(&c.Clients, "clients", 24, "client connections")
 	flags.IntVar(&c.Workers, "workers", 3, "worker connections of each step")
 	flags.IntVar(&c.Credit, "credit", 128, "jobs a worker may hold")
+	flags.DurationVar(&c.Lease, "lease", 0, "lease of a job (default the cluster's)")
 	flags.IntVar(&c.Probes, "probes", 1000, "single commits measured before the load (0 for no probes)")
 	flags.StringVar(&c.ProbeDir, "probe-dir", "", "directory of the disk probe (default the temporary directory)")
 	flags.StringVar(&f.cpuprofile, "cpuprofile", "", "file for a CPU profile of this process")

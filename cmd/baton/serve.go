@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -146,5 +145,3 @@ func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 		}
 	}
 }
-
-var errNoNode = errors.New("this build cannot run a node yet")

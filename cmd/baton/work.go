@@ -57,7 +57,7 @@ worker stops for longer than --grace, the command and its children are killed.`,
 	flags.DurationVar(&f.options.Lease, "lease", 15*time.Second, "how long a job may be without a sign of life before it goes to another worker")
 	flags.DurationVar(&f.options.Grace, "grace", client.DefaultGrace, "how long commands may go on when the worker stops")
 	flags.StringVar(&f.name, "name", "", "the worker's name in traces (default baton@host)")
-	flags.Int64Var(&f.count, "count", 0, "stop after so many completed jobs (0 for never)")
+	flags.Int64Var(&f.count, "count", 0, "stop after so many jobs that are completed or failed for good (0 for never)")
 	cmd.MarkFlagsMutuallyExclusive("emit", "notify")
 	mustRequire(cmd, "channel")
 	return cmd
@@ -83,10 +83,11 @@ func work(ctx context.Context, t *terminal, f *workFlags, command []string) erro
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r := &runner{flags: f, terminal: t, path: path, args: command[1:], limit: c.MaxMessageBytes}
-	var completed atomic.Int64
+	var ended atomic.Int64
 	f.options.Report = func(job *client.Job, err error) {
 		r.report(job, err)
-		if err == nil && completed.Add(1) == f.count {
+		state := stateOf(err)
+		if (state == stateCompleted || state == statePermanent) && ended.Add(1) == f.count {
 			cancel()
 		}
 	}
@@ -116,10 +117,10 @@ type runner struct {
 
 func (r *runner) report(job *client.Job, err error) {
 	line := jobLine{
-		EventID: job.EventID, CorrelationID: job.CorrelationID, Channel: job.Channel, Attempt: job.Attempt, State: "completed",
+		EventID: job.EventID, CorrelationID: job.CorrelationID, Channel: job.Channel, Attempt: job.Attempt, State: stateOf(err),
 	}
 	if err != nil {
-		line.State, line.Error = stateOf(err), err.Error()
+		line.Error = err.Error()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -134,16 +135,27 @@ func (r *runner) report(job *client.Job, err error) {
 	_, _ = fmt.Fprintln(r.terminal.out, text)
 }
 
+// The states of a job that ended, as work prints them.
+const (
+	stateCompleted = "completed"
+	stateFailed    = "failed"
+	statePermanent = "failed for good"
+	stateLost      = "lost"
+	stateReleased  = "released"
+)
+
 func stateOf(err error) string {
 	failed, ok := errors.AsType[*client.JobError](err)
 	switch {
+	case err == nil:
+		return stateCompleted
 	case errors.Is(err, client.ErrLeaseLost):
-		return "lost"
+		return stateLost
 	case errors.Is(err, client.ErrStopping), errors.Is(err, client.ErrClosed):
-		return "released"
+		return stateReleased
 	case ok && failed.Permanent:
-		return "failed for good"
+		return statePermanent
 	default:
-		return "failed"
+		return stateFailed
 	}
 }
