@@ -172,11 +172,16 @@ func (b *creditBook) giveBack(o *command.Offer) {
 
 func (b *creditBook) setBacklog(backlog fsm.Backlog) {
 	book := b.topicOf(topic{backlog.Channel, backlog.Group})
-	book.waiting = 0
-	book.backlog = make(map[string]uint64, len(backlog.Tenants))
+	book.waiting = backlog.Total
+	if !backlog.Partial || book.backlog == nil {
+		book.backlog = make(map[string]uint64, len(backlog.Tenants))
+	}
 	for _, tenant := range backlog.Tenants {
-		book.backlog[tenant.Tenant] += tenant.Waiting
-		book.waiting += tenant.Waiting
+		if tenant.Waiting == 0 {
+			delete(book.backlog, tenant.Tenant)
+		} else {
+			book.backlog[tenant.Tenant] = tenant.Waiting
+		}
 	}
 	if book.waiting > 0 {
 		b.waiting[book] = struct{}{}
