@@ -39,7 +39,10 @@ func (w *worker) do(j *running) error {
 	}
 	err := w.call(j)
 	if w.isLost(j) {
-		return errors.Join(ErrLeaseLost, err)
+		if err == nil || errors.Is(err, ErrLeaseLost) {
+			return ErrLeaseLost
+		}
+		return fmt.Errorf("%w; the handler returned: %w", ErrLeaseLost, err)
 	}
 	if err != nil {
 		return w.broken(j, err)
