@@ -12,8 +12,10 @@ func (n *Node) listen(ctx context.Context, field, address string) (net.Listener,
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, &ConfigError{field, fmt.Sprintf("cannot listen on %s: %v", address, err),
-			"stop what listens there, or name another address with --" + field}
+		return nil, &ConfigError{
+			field, fmt.Sprintf("cannot listen on %s: %v", address, err),
+			"stop what listens there, or name another address with --" + field,
+		}
 	}
 	return listener, nil
 }

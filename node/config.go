@@ -107,7 +107,7 @@ func setDefault[T comparable](field *T, value T) {
 
 // Validate returns a *ConfigError for the first field that cannot be used.
 // Call it on a configuration with its defaults filled in.
-func (c *Config) Validate() error {
+func (c Config) Validate() error {
 	for _, check := range []func() error{c.checkName, c.checkListeners, c.checkJoin, c.checkNumbers} {
 		if err := check(); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (c *Config) Validate() error {
 
 const maxNameBytes = 64
 
-func (c *Config) checkName() error {
+func (c Config) checkName() error {
 	if len(c.Name) > maxNameBytes {
 		return &ConfigError{"node", "the name is longer than 64 characters", "give a shorter one"}
 	}
@@ -130,7 +130,7 @@ func (c *Config) checkName() error {
 	return nil
 }
 
-func (c *Config) checkListeners() error {
+func (c Config) checkListeners() error {
 	for _, l := range []struct{ field, address string }{
 		{"listen", c.Listen}, {"peer-listen", c.PeerListen}, {"gossip-listen", c.GossipListen},
 	} {
@@ -142,8 +142,10 @@ func (c *Config) checkListeners() error {
 			return &ConfigError{l.field, fmt.Sprintf("port %q is not a number from 0 to 65535", port), "write it like 127.0.0.1:7700"}
 		}
 		if unspecified(host) && c.Advertise == "" {
-			return &ConfigError{l.field, fmt.Sprintf("%q does not say where others reach this node", l.address),
-				"add --advertise HOST, the address that clients and other nodes know this node by"}
+			return &ConfigError{
+				l.field, fmt.Sprintf("%q does not say where others reach this node", l.address),
+				"add --advertise HOST, the address that clients and other nodes know this node by",
+			}
 		}
 	}
 	return nil
@@ -157,11 +159,13 @@ func unspecified(host string) bool {
 	return ip != nil && ip.IsUnspecified()
 }
 
-func (c *Config) checkJoin() error {
+func (c Config) checkJoin() error {
 	for _, address := range c.Join {
 		if _, _, err := net.SplitHostPort(address); err != nil {
-			return &ConfigError{"join", fmt.Sprintf("%q is not host:port", address),
-				"name the gossip address of another node, like 127.0.0.1:7702"}
+			return &ConfigError{
+				"join", fmt.Sprintf("%q is not host:port", address),
+				"name the gossip address of another node, like 127.0.0.1:7702",
+			}
 		}
 	}
 	return nil
@@ -173,14 +177,18 @@ const (
 	maxPartitions = 256
 )
 
-func (c *Config) checkNumbers() error {
+func (c Config) checkNumbers() error {
 	switch {
 	case c.BootstrapExpect < 0 || c.BootstrapExpect > maxExpect:
-		return &ConfigError{"bootstrap-expect", fmt.Sprintf("%d is not from 0 to %d", c.BootstrapExpect, maxExpect),
-			"say how many nodes form the cluster together, usually 3 or 5"}
+		return &ConfigError{
+			"bootstrap-expect", fmt.Sprintf("%d is not from 0 to %d", c.BootstrapExpect, maxExpect),
+			"say how many nodes form the cluster together, usually 3 or 5",
+		}
 	case c.Partitions < 1 || c.Partitions > maxPartitions:
-		return &ConfigError{"partitions", fmt.Sprintf("%d is not from 1 to %d", c.Partitions, maxPartitions),
-			"leave it at 8 unless you measured"}
+		return &ConfigError{
+			"partitions", fmt.Sprintf("%d is not from 1 to %d", c.Partitions, maxPartitions),
+			"leave it at 8 unless you measured",
+		}
 	case c.Replicas != 1 && c.Replicas != 3 && c.Replicas != 5:
 		return &ConfigError{"replicas", fmt.Sprintf("%d copies do not make a good majority", c.Replicas), "use 1, 3 or 5"}
 	}

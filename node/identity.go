@@ -43,8 +43,10 @@ func readIdentity(dir, name string) (identity, error) {
 		return identity{}, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
 	if name != "" && name != kept.name {
-		return identity{}, &ConfigError{"node", fmt.Sprintf("the data directory %s belongs to node %q, not %q", dir, kept.name, name),
-			"give the node its own --data directory, or its own name"}
+		return identity{}, &ConfigError{
+			"node", fmt.Sprintf("the data directory %s belongs to node %q, not %q", dir, kept.name, name),
+			"give the node its own --data directory, or its own name",
+		}
 	}
 	return kept, nil
 }
@@ -112,7 +114,7 @@ func openStores(dir string, who identity, options storage.Options) (*storage.Sto
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the store: %w", err)
 	}
-	if err := claim(store, who.incarnation); err != nil {
+	if err = claim(store, who.incarnation); err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}
 	stable, err := raftlog.OpenStable(filepath.Join(dir, "votes.db"), who.incarnation)

@@ -16,10 +16,12 @@ func lockDirectory(dir string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the data directory: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // A descriptor fits.
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = file.Close()
-		return nil, &ConfigError{"data", fmt.Sprintf("the directory %s is in use by another process", dir),
-			"stop that one, or give this node a --data directory of its own"}
+		return nil, &ConfigError{
+			"data", fmt.Sprintf("the directory %s is in use by another process", dir),
+			"stop that one, or give this node a --data directory of its own",
+		}
 	}
 	return file.Close, nil
 }

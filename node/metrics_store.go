@@ -43,10 +43,6 @@ func registerStore(to prometheus.Registerer, store *storage.Store) error {
 	return nil
 }
 
-func (c *storeCollector) add(name, help string, kind prometheus.ValueType, value func(*storage.Metrics) float64) {
-	c.numbers = append(c.numbers, storeNumber{desc: prometheus.NewDesc(name, help, nil, nil), kind: kind, value: value})
-}
-
 // Describe implements prometheus.Collector.
 func (c *storeCollector) Describe(descs chan<- *prometheus.Desc) {
 	descs <- c.syncs
@@ -66,4 +62,8 @@ func (c *storeCollector) Collect(metrics chan<- prometheus.Metric) {
 	for _, n := range c.numbers {
 		metrics <- prometheus.MustNewConstMetric(n.desc, n.kind, n.value(&m))
 	}
+}
+
+func (c *storeCollector) add(name, help string, kind prometheus.ValueType, value func(*storage.Metrics) float64) {
+	c.numbers = append(c.numbers, storeNumber{desc: prometheus.NewDesc(name, help, nil, nil), kind: kind, value: value})
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
@@ -34,6 +35,7 @@ type Node struct {
 
 	mu struct {
 		sync.Mutex
+
 		started bool
 		closers []closer
 	}
@@ -74,6 +76,39 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
+// Stop ends the node: clients are sent away, leaderships handed over, stores
+// closed. What is not done when ctx ends is cut.
+func (n *Node) Stop(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.closeAll(ctx)
+}
+
+// ClientURL is where clients connect: http://host:port, the WebSocket at /ws.
+func (n *Node) ClientURL() string { return n.url }
+
+// GossipAddress is where other nodes find this one.
+func (n *Node) GossipAddress() string { return n.members.GossipAddress() }
+
+// ID is the member id: the name and the data directory's incarnation.
+func (n *Node) ID() string { return n.who.id() }
+
+// Ready is nil once the node belongs to a formed cluster and reaches every
+// leader; else it says what is missing.
+func (n *Node) Ready(ctx context.Context) error {
+	if n.cluster == nil {
+		return ErrNotFormed
+	}
+	return n.cluster.Ready(ctx)
+}
+
+// Digest is a group's applied index, chain hash and scrub digest on this node:
+// group 0 is meta, partition p is group p+1. Replicas at an equal index hold
+// equal hashes.
+func (n *Node) Digest(group uint32) (index, chain, digest uint64, err error) {
+	return n.cluster.Digest(group)
+}
+
 func (n *Node) start(ctx context.Context) error {
 	if err := n.openData(); err != nil {
 		return err
@@ -90,7 +125,7 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.startCluster(ctx, peers); err != nil {
 		return errors.Join(err, clients.Close())
 	}
-	return n.startGateway(clients)
+	return n.startGateway(clients) //nolint:contextcheck // A scrape of baton_ready brings no context, and Start's is over by then.
 }
 
 // openData opens the data directory and its stores.
@@ -195,14 +230,6 @@ func (n *Node) startGateway(clients net.Listener) error {
 	return nil
 }
 
-// Stop ends the node: clients are sent away, leaderships handed over, stores
-// closed. What is not done when ctx ends is cut.
-func (n *Node) Stop(ctx context.Context) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.closeAll(ctx)
-}
-
 // onClose adds a part to be closed, last in first out.
 func (n *Node) onClose(name string, how func(context.Context) error) {
 	n.mu.closers = append(n.mu.closers, closer{name: name, close: how})
@@ -210,38 +237,13 @@ func (n *Node) onClose(name string, how func(context.Context) error) {
 
 func (n *Node) closeAll(ctx context.Context) error {
 	var errs []error
-	for i := len(n.mu.closers) - 1; i >= 0; i-- {
-		if err := n.mu.closers[i].close(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("stop the %s: %w", n.mu.closers[i].name, err))
+	for _, part := range slices.Backward(n.mu.closers) {
+		if err := part.close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop the %s: %w", part.name, err))
 		}
 	}
 	n.mu.closers = nil
 	return errors.Join(errs...)
-}
-
-// ClientURL is where clients connect: http://host:port, the WebSocket at /ws.
-func (n *Node) ClientURL() string { return n.url }
-
-// GossipAddress is where other nodes find this one.
-func (n *Node) GossipAddress() string { return n.members.GossipAddress() }
-
-// ID is the member id: the name and the data directory's incarnation.
-func (n *Node) ID() string { return n.who.id() }
-
-// Ready is nil once the node belongs to a formed cluster and reaches every
-// leader; else it says what is missing.
-func (n *Node) Ready(ctx context.Context) error {
-	if n.cluster == nil {
-		return ErrNotFormed
-	}
-	return n.cluster.Ready(ctx)
-}
-
-// Digest is a group's applied index, chain hash and scrub digest on this node:
-// group 0 is meta, partition p is group p+1. Replicas at an equal index hold
-// equal hashes.
-func (n *Node) Digest(group uint32) (index, chain, digest uint64, err error) {
-	return n.cluster.Digest(group)
 }
 
 // Version is the version of this build, from the module's build information.

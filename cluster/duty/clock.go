@@ -89,12 +89,17 @@ func (c *leaseClock) heldBy(node string, subscription uint64) []command.LeaseID 
 // termQueue is a heap by queued.
 type termQueue []*leaseTerm
 
-func (q termQueue) Len() int           { return len(q) }
-func (q termQueue) Less(i, j int) bool { return q[i].queued.Before(q[j].queued) }
+// Len implements heap.Interface.
+func (q *termQueue) Len() int { return len(*q) }
 
-func (q termQueue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].at, q[j].at = i, j
+// Less implements heap.Interface.
+func (q *termQueue) Less(i, j int) bool { return (*q)[i].queued.Before((*q)[j].queued) }
+
+// Swap implements heap.Interface.
+func (q *termQueue) Swap(i, j int) {
+	terms := *q
+	terms[i], terms[j] = terms[j], terms[i]
+	terms[i].at, terms[j].at = i, j
 }
 
 // Push implements heap.Interface.

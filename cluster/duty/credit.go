@@ -33,6 +33,7 @@ type loanKey struct {
 // loan is the credit of one subscription.
 type loan struct {
 	Registration
+
 	key      loanKey
 	topic    *topicBook
 	free     uint32
@@ -45,6 +46,7 @@ type loan struct {
 // topicBook is who lends to a topic, and what waits there.
 type topicBook struct {
 	topic
+
 	loans []*loan
 	// turn is where the next entry begins to take credit.
 	turn    int
@@ -208,7 +210,7 @@ func (t *topicBook) attach(offers []command.Offer, want uint64) []command.Offer 
 		if l == nil {
 			break
 		}
-		share := uint32(min(uint64(l.free), want/t.lenders()+1, want))
+		share := uint32(min(uint64(l.free), want/t.lenders()+1, want)) //nolint:gosec // At most l.free.
 		l.free -= share
 		l.attached += share
 		t.free -= uint64(share)

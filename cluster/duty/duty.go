@@ -54,6 +54,7 @@ type Duty struct {
 
 	mu struct {
 		sync.Mutex
+
 		leading    bool
 		generation uint64
 		nextDueMS  int64
@@ -68,13 +69,6 @@ func New(config Config) *Duty {
 	d := &Duty{config: config}
 	d.reset()
 	return d
-}
-
-func (d *Duty) reset() {
-	d.mu.credit = newCreditBook()
-	d.mu.clock = newLeaseClock()
-	d.mu.pump = newPump()
-	d.mu.nextDueMS = 0
 }
 
 // Lead begins a leadership with the state it was given.
@@ -144,31 +138,6 @@ func (d *Duty) Applied(outcome *fsm.Outcome) {
 	d.askForCredit(outcome.Backlogs)
 }
 
-// granted starts the lease's clock and pushes the job; one that cannot be
-// delivered goes back uncounted.
-func (d *Duty) granted(grant *fsm.Grant, now time.Time) {
-	holder, job := &grant.Holder, &grant.Job
-	d.mu.credit.used(holder)
-	d.mu.clock.grant(job.Lease, *holder, job.LeaseMS, now.Add(time.Duration(job.LeaseMS)*time.Millisecond))
-	if d.mu.credit.knows(holder) && d.config.Pusher.PushJob(holder.Node, holder.Session, job) == nil {
-		return
-	}
-	d.release(job.Lease)
-}
-
-func (d *Duty) release(lease command.LeaseID) {
-	release := command.Release{Leases: []command.LeaseID{lease}}
-	d.config.Proposer.Propose(release.Append(nil))
-}
-
-// ended stops the lease's clock, and tells the gateway of a lost one.
-func (d *Duty) ended(end *fsm.Ended) {
-	d.mu.clock.end(end.Lease)
-	if end.Lost {
-		_ = d.config.Pusher.PushCancel(end.Holder.Node, end.Holder.Session, end.Lease, end.Reason, 0)
-	}
-}
-
 // Tick looks at the clock and the timers.
 func (d *Duty) Tick(now time.Time) {
 	d.mu.Lock()
@@ -208,4 +177,36 @@ func (d *Duty) Renew(ids []command.LeaseID) (termsMS []uint32, ok bool) {
 		termsMS = append(termsMS, d.mu.clock.renew(id, now))
 	}
 	return termsMS, true
+}
+
+func (d *Duty) reset() {
+	d.mu.credit = newCreditBook()
+	d.mu.clock = newLeaseClock()
+	d.mu.pump = newPump()
+	d.mu.nextDueMS = 0
+}
+
+// granted starts the lease's clock and pushes the job; one that cannot be
+// delivered goes back uncounted.
+func (d *Duty) granted(grant *fsm.Grant, now time.Time) {
+	holder, job := &grant.Holder, &grant.Job
+	d.mu.credit.used(holder)
+	d.mu.clock.grant(job.Lease, *holder, job.LeaseMS, now.Add(time.Duration(job.LeaseMS)*time.Millisecond))
+	if d.mu.credit.knows(holder) && d.config.Pusher.PushJob(holder.Node, holder.Session, job) == nil {
+		return
+	}
+	d.release(job.Lease)
+}
+
+func (d *Duty) release(lease command.LeaseID) {
+	release := command.Release{Leases: []command.LeaseID{lease}}
+	d.config.Proposer.Propose(release.Append(nil))
+}
+
+// ended stops the lease's clock, and tells the gateway of a lost one.
+func (d *Duty) ended(end *fsm.Ended) {
+	d.mu.clock.end(end.Lease)
+	if end.Lost {
+		_ = d.config.Pusher.PushCancel(end.Holder.Node, end.Holder.Session, end.Lease, end.Reason, 0)
+	}
 }

@@ -63,7 +63,7 @@ func (p *Packed) add(channel []byte) {
 
 // Done accounts for an entry whose fate is known; applied is false when it was
 // certainly not applied, and its credit is free again.
-func (d *Duty) Done(packed *Packed, applied bool) {
+func (d *Duty) Done(packed *Packed, applied bool) { //nolint:revive // An entry's fate is one bit, and all that the caller knows.
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.mu.leading || packed.Generation != d.mu.generation {

@@ -59,6 +59,7 @@ type attachmentKey struct {
 // attached is a socket that a stream is pumped to.
 type attached struct {
 	Attachment
+
 	key streamKey
 	id  uint64
 	// next is the seq to send next, head the stream's end at the time of the
