@@ -1,0 +1,89 @@
+package process
+
+import (
+	"testing"
+	"time"
+
+	"github.com/batonmq/baton/client"
+)
+
+// underWay is how many notifications there were before the first fault.
+const underWay = 200
+
+// resumeWithin is the promise: publishing goes on that soon after a node died.
+// It is held to the cluster as a whole. Of one client, whose partition may have
+// to elect a leader, the log tells how long it waited.
+const resumeWithin = 3 * time.Second
+
+// TestEachNodeIsKilled: whichever node dies, also the leader of most partitions,
+// publishing goes on, and nothing is lost or done twice.
+func TestEachNodeIsKilled(t *testing.T) {
+	needProcesses(t)
+	f := startFleet(t)
+	l := startLoad(t, f)
+	l.awaitNotified(t, underWay)
+	nodes, _ := f.byLeadership(t)
+	for _, n := range nodes {
+		_, leads := f.byLeadership(t)
+		killed := time.Now()
+		n.process.kill()
+		l.awaitResumed(t, killed)
+		resumed := time.Now()
+		f.start(t, n)
+		f.awaitReady(t)
+		l.awaitResumed(t, time.Now())
+		anybody, worst := l.silence(killed, resumed)
+		_, after := l.silence(resumed, time.Now())
+		t.Logf("%s, leader of %d groups, was killed: no publish was acknowledged for %v, to one client for %v; after its restart for %v",
+			n.name, leads[n], anybody.Round(time.Millisecond), worst.Round(time.Millisecond), after.Round(time.Millisecond))
+		if anybody > resumeWithin {
+			t.Errorf("no publish was acknowledged for %v, want at most %v", anybody, resumeWithin)
+		}
+	}
+	l.finish(t)
+	f.awaitAgreement(t)
+}
+
+// TestAllNodesAreKilled: everything that was acknowledged is on disk, and the
+// cluster that comes back is the one that was killed.
+func TestAllNodesAreKilled(t *testing.T) {
+	needProcesses(t)
+	f := startFleet(t)
+	identity := f.identity(t)
+	l := startLoad(t, f)
+	l.awaitNotified(t, underWay)
+	killed := time.Now()
+	for _, n := range f.nodes {
+		n.process.kill()
+	}
+	before := l.receipts()
+	f.start(t, f.nodes...)
+	f.awaitReady(t)
+	ready := time.Now()
+	l.awaitResumed(t, ready)
+	_, worst := l.silence(killed, time.Now())
+	t.Logf("killed with %d publishes acknowledged, ready after %v, no publish of one client was acknowledged for %v",
+		len(before), ready.Sub(killed).Round(time.Millisecond), worst.Round(time.Millisecond))
+	if now := f.identity(t); now != identity {
+		t.Errorf("the cluster was %s, and is %s", identity, now)
+	}
+	// Idempotency keys are remembered too: what is sent again is known.
+	for _, p := range before {
+		c := l.client(p.Client)
+		receipt, err := c.Publish(t.Context(), client.Event{Channel: channel(1), IdempotencyKey: p.Key, Data: p.Key})
+		if err != nil || !receipt.Duplicate || receipt.EventID != p.EventID {
+			t.Errorf("%s of %s sent again: %+v, %v; want a duplicate of event %s", p.Key, p.Client, receipt, err, p.EventID)
+		}
+	}
+	l.finish(t)
+	f.awaitAgreement(t)
+}
+
+func (l *load) client(name string) *client.Client {
+	for _, s := range l.sources {
+		if s.name == name {
+			return s.client
+		}
+	}
+	return nil
+}
