@@ -34,10 +34,15 @@ type loanKey struct {
 type loan struct {
 	Registration
 
-	key      loanKey
-	topic    *topicBook
+	key   loanKey
+	topic *topicBook
+	// ordinal tells this registration from earlier ones of the subscription: an
+	// offer carries it as its Subscription, and so does the lease it becomes.
+	ordinal  uint32
 	free     uint32
 	attached uint32
+	// owed is the credit of jobs whose push failed: free again at the next tick.
+	owed uint32
 	// asked means that the gateway was told that work waits, and has not lent
 	// since.
 	asked bool
@@ -64,11 +69,17 @@ type creditBook struct {
 	topics map[topic]*topicBook
 	// waiting are the topics with a backlog.
 	waiting map[*topicBook]struct{}
+	// owing are the loans with owed credit.
+	owing []*loan
+	// registered is the last ordinal given out. It outlives a leadership, so
+	// that an entry of an earlier one is never taken for one of this.
+	registered uint32
 }
 
-func newCreditBook() creditBook {
+func newCreditBook(registered uint32) creditBook {
 	return creditBook{
 		loans: make(map[loanKey]*loan), topics: make(map[topic]*topicBook), waiting: make(map[*topicBook]struct{}),
+		registered: registered,
 	}
 }
 
@@ -91,7 +102,8 @@ func (b *creditBook) topicOf(t topic) *topicBook {
 func (b *creditBook) register(r *Registration) *loan {
 	key := loanKey{r.Node, r.Subscription}
 	b.unregister(key)
-	l := &loan{Registration: *r, key: key, free: r.Credit}
+	b.registered++
+	l := &loan{Registration: *r, key: key, ordinal: b.registered, free: r.Credit}
 	l.Held = nil
 	l.topic = b.topicOf(topic{r.Channel, r.Group})
 	l.topic.loans = append(l.topic.loans, l)
@@ -147,21 +159,53 @@ func (b *creditBook) recall(key loanKey, credit uint32) uint32 {
 	return taken
 }
 
-func (b *creditBook) knows(h *fsm.Holder) bool {
-	return b.loans[loanKey{h.Node, h.Session}] != nil
+// offered is the loan that an offer was made of, or nil: what an earlier
+// registration had on its way is not of the credit that is lent now.
+func (b *creditBook) offered(node string, subscription uint64, ordinal uint32) *loan {
+	if l := b.loans[loanKey{node, subscription}]; l != nil && l.ordinal == ordinal {
+		return l
+	}
+	return nil
 }
 
-// used accounts for a credit that a grant took.
-func (b *creditBook) used(h *fsm.Holder) {
-	if l := b.loans[loanKey{h.Node, h.Session}]; l != nil && l.attached > 0 {
-		l.attached--
-		l.topic.attached--
+// used accounts for a credit that a grant took, and returns its loan; nil when
+// that is no more.
+func (b *creditBook) used(h *fsm.Holder) *loan {
+	l := b.offered(h.Node, h.Session, h.Subscription)
+	if l == nil || l.attached == 0 {
+		return nil
 	}
+	l.attached--
+	l.topic.attached--
+	return l
+}
+
+// owe keeps the credit of a job that could not be pushed until repay: a link
+// that is full now must not be tried again with each entry.
+func (b *creditBook) owe(l *loan) {
+	if l.owed == 0 {
+		b.owing = append(b.owing, l)
+	}
+	l.owed++
+}
+
+// repay makes owed credit free again, and returns the loans that it is of.
+func (b *creditBook) repay() []*loan {
+	repaid := b.owing
+	b.owing = nil
+	for _, l := range repaid {
+		if b.loans[l.key] == l {
+			l.free += l.owed
+			l.topic.free += uint64(l.owed)
+		}
+		l.owed = 0
+	}
+	return repaid
 }
 
 // giveBack accounts for credit that an entry carried and did not use.
 func (b *creditBook) giveBack(o *command.Offer) {
-	l := b.loans[loanKey{o.Node, o.Session}]
+	l := b.offered(o.Node, o.Session, o.Subscription)
 	if l == nil {
 		return
 	}
@@ -201,12 +245,30 @@ func (t *topicBook) useful(l *loan) bool {
 	return t.backlog[l.Tenant] > 0
 }
 
-// attach moves up to want credits into offers, one from each loan in turn.
-func (t *topicBook) attach(offers []command.Offer, want uint64) []command.Offer {
-	want = min(want, t.free)
-	first := len(offers)
-	for want > 0 && len(offers) < command.MaxOffers {
-		l := t.nextFree()
+// meet attaches the credit that the topic's demand still lacks: first such as
+// can move what waits, whose tenants are known, then any for fresh events, whose
+// tenants are not.
+func (t *topicBook) meet(offers []command.Offer) []command.Offer {
+	demand := t.waiting + t.fresh
+	if demand <= t.attached || t.free == 0 {
+		return offers
+	}
+	want, first := demand-t.attached, len(offers)
+	if t.waiting > 0 {
+		offers, want = t.attach(offers, first, want, t.useful)
+	}
+	offers, _ = t.attach(offers, first, min(want, t.fresh), func(*loan) bool { return true })
+	return offers
+}
+
+// attach moves up to want credits of the loans that may go into offers, from
+// each in turn, and returns what is still wanted. Offers from first on are the
+// topic's.
+func (t *topicBook) attach(
+	offers []command.Offer, first int, want uint64, may func(*loan) bool,
+) (attached []command.Offer, lacking uint64) {
+	for want > 0 && t.free > 0 && len(offers) < command.MaxOffers {
+		l := t.nextFree(may)
 		if l == nil {
 			break
 		}
@@ -218,15 +280,15 @@ func (t *topicBook) attach(offers []command.Offer, want uint64) []command.Offer 
 		want -= uint64(share)
 		offers = mergeOffer(offers, first, l, share)
 	}
-	return offers
+	return offers, want
 }
 
 func (t *topicBook) lenders() uint64 { return uint64(len(t.loans)) }
 
-func (t *topicBook) nextFree() *loan {
+func (t *topicBook) nextFree(may func(*loan) bool) *loan {
 	for range t.loans {
 		t.turn = (t.turn + 1) % len(t.loans)
-		if l := t.loans[t.turn]; l.free > 0 {
+		if l := t.loans[t.turn]; l.free > 0 && may(l) {
 			return l
 		}
 	}
@@ -242,6 +304,6 @@ func mergeOffer(offers []command.Offer, first int, l *loan, credit uint32) []com
 	}
 	return append(offers, command.Offer{
 		Channel: l.Channel, Group: l.Group, Tenant: l.Tenant, Node: l.Node, Worker: l.Worker,
-		Session: l.Subscription, LeaseMS: l.LeaseMS, Credit: credit,
+		Session: l.Subscription, Subscription: l.ordinal, LeaseMS: l.LeaseMS, Credit: credit,
 	})
 }

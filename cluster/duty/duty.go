@@ -58,9 +58,12 @@ type Duty struct {
 		leading    bool
 		generation uint64
 		nextDueMS  int64
-		credit     creditBook
-		clock      leaseClock
-		pump       pump
+		// refused means that the log took no entry: the next tick tries again, not
+		// at once, for it may refuse for a while, as during a transfer.
+		refused bool
+		credit  creditBook
+		clock   leaseClock
+		pump    pump
 	}
 }
 
@@ -136,6 +139,7 @@ func (d *Duty) Applied(outcome *fsm.Outcome) {
 		d.notified(&outcome.Notified[i])
 	}
 	d.askForCredit(outcome.Backlogs)
+	d.useLeftover(outcome.Leftover)
 }
 
 // Tick looks at the clock and the timers.
@@ -149,9 +153,18 @@ func (d *Duty) Tick(now time.Time) {
 		expire := command.Expire{Generation: d.mu.generation, Leases: over}
 		d.config.Proposer.Propose(expire.Append(nil))
 	}
+	if d.mu.refused {
+		d.mu.refused = false
+		d.config.Proposer.Wake()
+	}
 	if now.UnixMilli() >= d.mu.nextDueMS {
 		d.mu.nextDueMS = now.Add(time.Second).UnixMilli() // The entry's outcome says when the next one is due.
 		d.config.Proposer.Wake()
+	}
+	for _, l := range d.mu.credit.repay() {
+		if l.topic.waiting > 0 {
+			d.settle(l.topic)
+		}
 	}
 }
 
@@ -180,20 +193,23 @@ func (d *Duty) Renew(ids []command.LeaseID) (termsMS []uint32, ok bool) {
 }
 
 func (d *Duty) reset() {
-	d.mu.credit = newCreditBook()
+	d.mu.credit = newCreditBook(d.mu.credit.registered)
 	d.mu.clock = newLeaseClock()
 	d.mu.pump = newPump()
-	d.mu.nextDueMS = 0
+	d.mu.nextDueMS, d.mu.refused = 0, false
 }
 
 // granted starts the lease's clock and pushes the job; one that cannot be
 // delivered goes back uncounted.
 func (d *Duty) granted(grant *fsm.Grant, now time.Time) {
 	holder, job := &grant.Holder, &grant.Job
-	d.mu.credit.used(holder)
+	loan := d.mu.credit.used(holder)
 	d.mu.clock.grant(job.Lease, *holder, job.LeaseMS, now.Add(time.Duration(job.LeaseMS)*time.Millisecond))
-	if d.mu.credit.knows(holder) && d.config.Pusher.PushJob(holder.Node, holder.Session, job) == nil {
-		return
+	if loan != nil {
+		if d.config.Pusher.PushJob(holder.Node, holder.Session, job) == nil {
+			return
+		}
+		d.mu.credit.owe(loan)
 	}
 	d.release(job.Lease)
 }

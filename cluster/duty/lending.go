@@ -43,14 +43,6 @@ func (d *Duty) Pack(commands [][]byte) Packed {
 	return packed
 }
 
-// meet attaches the credit that the topic's demand still lacks.
-func (t *topicBook) meet(offers []command.Offer) []command.Offer {
-	if demand := t.waiting + t.fresh; demand > t.attached && t.free > 0 {
-		return t.attach(offers, demand-t.attached)
-	}
-	return offers
-}
-
 func (p *Packed) add(channel []byte) {
 	for i := range p.fresh {
 		if p.fresh[i].topic.channel == string(channel) {
@@ -72,12 +64,14 @@ func (d *Duty) Done(packed *Packed, applied bool) { //nolint:revive // An entry'
 	for _, f := range packed.fresh {
 		if t := d.mu.credit.topics[f.topic]; t != nil {
 			t.fresh -= min(t.fresh, f.events)
+			d.mu.credit.drop(t)
 		}
 	}
 	if !applied {
 		for i := range packed.Offers {
 			d.mu.credit.giveBack(&packed.Offers[i])
 		}
+		d.mu.refused = true
 	}
 }
 
@@ -88,6 +82,19 @@ func (d *Duty) askForCredit(changed []fsm.Backlog) {
 		if t := d.mu.credit.topics[topic{changed[i].Channel, changed[i].Group}]; t != nil && t.waiting > 0 {
 			d.settle(t)
 		}
+	}
+}
+
+// useLeftover has an entry made for what other lenders' work could not use, and
+// waiting work can: the entry that gave it back may have changed no backlog.
+func (d *Duty) useLeftover(offers []command.Offer) {
+	var last *topicBook
+	for i := range offers {
+		t := d.mu.credit.topics[topic{offers[i].Channel, offers[i].Group}]
+		if t != nil && t != last && t.waiting > 0 {
+			d.settle(t)
+		}
+		last = t
 	}
 }
 
@@ -159,7 +166,9 @@ func (d *Duty) Recall(node string, subscription uint64, credit uint32) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	taken := d.mu.credit.recall(loanKey{node, subscription}, credit)
-	_ = d.config.Pusher.PushReturned(node, subscription, taken)
+	if d.config.Pusher.PushReturned(node, subscription, taken) != nil {
+		d.mu.credit.lend(loanKey{node, subscription}, taken)
+	}
 }
 
 // Unregister ends a subscription's loan. Its jobs stay leased.
