@@ -11,6 +11,10 @@ import (
 // expireBatch bounds how many leases one Expire names.
 const expireBatch = command.MaxLeases
 
+// expireAgain is after how long a lease that is over and has not ended is named
+// again: the Expire that named it may have found no room in the queue.
+const expireAgain = time.Second
+
 // leaseClock knows when each lease in force is over, on this process's
 // monotonic clock. A renewal only moves the lease's own deadline: its place in
 // the heap is looked at when the old one comes up.
@@ -24,7 +28,8 @@ type leaseTerm struct {
 	holder  fsm.Holder
 	leaseMS uint32
 	ends    time.Time
-	// queued is the time the heap goes by, at or before ends.
+	// queued is the time the heap goes by: at or before ends, and behind it when
+	// the lease is expired.
 	queued  time.Time
 	at      int
 	expired bool
@@ -41,9 +46,7 @@ func (c *leaseClock) grant(id command.LeaseID, holder fsm.Holder, leaseMS uint32
 func (c *leaseClock) end(id command.LeaseID) {
 	if term := c.byFence[id.Fence]; term != nil {
 		delete(c.byFence, id.Fence)
-		if term.at >= 0 {
-			heap.Remove(&c.queue, term.at)
-		}
+		heap.Remove(&c.queue, term.at)
 	}
 }
 
@@ -54,11 +57,15 @@ func (c *leaseClock) renew(id command.LeaseID, now time.Time) uint32 {
 	if term == nil || term.id != id || term.expired {
 		return 0
 	}
-	term.ends = now.Add(time.Duration(term.leaseMS) * time.Millisecond)
+	// Never earlier: a new leader gives a little more than a term.
+	if ends := now.Add(time.Duration(term.leaseMS) * time.Millisecond); ends.After(term.ends) {
+		term.ends = ends
+	}
 	return term.leaseMS
 }
 
-// over takes out the leases whose term is over.
+// over are the leases whose term is over, expireBatch at most. Each is lost from
+// now on, and named again until it ends.
 func (c *leaseClock) over(now time.Time) []command.LeaseID {
 	var over []command.LeaseID
 	for len(c.queue) > 0 && len(over) < expireBatch && !c.queue[0].queued.After(now) {
@@ -68,8 +75,8 @@ func (c *leaseClock) over(now time.Time) []command.LeaseID {
 			heap.Fix(&c.queue, 0)
 			continue
 		}
-		heap.Pop(&c.queue)
-		term.expired = true
+		term.expired, term.queued = true, now.Add(expireAgain)
+		heap.Fix(&c.queue, 0)
 		over = append(over, term.id)
 	}
 	return over
