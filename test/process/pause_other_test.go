@@ -1,0 +1,9 @@
+//go:build !unix
+
+package process
+
+import "testing"
+
+func pause(t *testing.T, _ *process) { t.Skip("there is no pausing of processes") }
+
+func resume(t *testing.T, _ *process) { t.Skip("there is no pausing of processes") }
