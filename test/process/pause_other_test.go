@@ -4,6 +4,12 @@ package process
 
 import "testing"
 
-func pause(t *testing.T, _ *process) { t.Skip("there is no pausing of processes") }
+func pause(t *testing.T, _ *process) {
+	t.Helper()
+	t.Skip("there is no pausing of processes")
+}
 
-func resume(t *testing.T, _ *process) { t.Skip("there is no pausing of processes") }
+func resume(t *testing.T, _ *process) {
+	t.Helper()
+	t.Skip("there is no pausing of processes")
+}
