@@ -161,6 +161,9 @@ func (d *Duty) Tick(now time.Time) {
 		d.mu.nextDueMS = now.Add(time.Second).UnixMilli() // The entry's outcome says when the next one is due.
 		d.config.Proposer.Wake()
 	}
+	for _, a := range d.mu.pump.revive() {
+		d.feed(a)
+	}
 	for _, l := range d.mu.credit.repay() {
 		if l.topic.waiting > 0 {
 			d.settle(l.topic)

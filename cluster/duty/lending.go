@@ -107,7 +107,7 @@ func (d *Duty) settle(t *topicBook) {
 		case !t.useful(l):
 		case l.free > 0:
 			wake = true
-		case l.attached == 0 && !l.asked:
+		case l.attached == 0 && l.owed == 0 && !l.asked:
 			l.asked = d.config.Pusher.PushWant(l.Node, l.Subscription) == nil
 		}
 	}

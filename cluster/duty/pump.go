@@ -1,11 +1,6 @@
 package duty
 
-import (
-	"github.com/batonmq/baton/fsm"
-	"github.com/batonmq/baton/fsm/command"
-)
-
-// maxRemembered bounds for how many streams the highest pushed seq is kept, by
+// maxRemembered bounds for how many devices the highest pushed seq is kept, by
 // which a notification is told to have been sent before.
 const maxRemembered = 100_000
 
@@ -66,19 +61,39 @@ type attached struct {
 	// attach: when it is passed, the socket is told that it is synced.
 	next, head uint64
 	synced     bool
+	// unsaid is what the socket was not told yet of how its stream begins.
+	unsaid opening
+	// stalled means that a push failed: everything waits for the next tick, so
+	// that what could not be said is not passed over.
+	stalled bool
+}
+
+// opening is what is to be said of a stream's beginning.
+type opening struct {
+	state    *StreamState
+	from, to uint64
+	reason   string
+}
+
+// deviceKey is a device of a client, which is what sees a notification again.
+type deviceKey struct {
+	streamKey
+
+	device string
 }
 
 // pump is the attached sockets of a partition's streams.
 type pump struct {
 	byKey    map[attachmentKey]*attached
 	byStream map[streamKey][]*attached
-	pushed   map[streamKey]uint64
+	pushed   map[deviceKey]uint64
+	stalled  []*attached
 }
 
 func newPump() pump {
 	return pump{
 		byKey: make(map[attachmentKey]*attached), byStream: make(map[streamKey][]*attached),
-		pushed: make(map[streamKey]uint64),
+		pushed: make(map[deviceKey]uint64),
 	}
 }
 
@@ -116,174 +131,31 @@ func (p *pump) forget(node string) {
 	}
 }
 
-// note remembers the highest seq that was pushed, and tells whether this one
-// was pushed before.
-func (p *pump) note(key streamKey, seq uint64) bool {
+// note remembers the highest seq that was pushed to a device.
+func (p *pump) note(key deviceKey, seq uint64) {
 	highest, known := p.pushed[key]
-	if seq <= highest {
-		return true
-	}
-	if known || len(p.pushed) < maxRemembered {
+	if seq > highest && (known || len(p.pushed) < maxRemembered) {
 		p.pushed[key] = seq
 	}
-	return false
 }
 
-// Attach begins to push a client's stream to a socket. It returns false when
-// this node does not lead.
-func (d *Duty) Attach(wish *Attachment) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.mu.leading {
-		return false
-	}
-	view := d.config.State.View()
-	info, err := fsm.ReadStream(view, wish.Tenant, wish.ClientID, wish.DeviceID)
-	_ = view.Close() // Nothing can fail that matters to a reader.
-	if err != nil {
-		d.config.Logger.Error("cannot read a client's stream", "partition", d.config.Partition, "error", err)
-		return false
-	}
-	a := &attached{Attachment: *wish, key: streamKey{wish.Tenant, wish.ClientID}, id: info.ID, head: info.Head}
-	gap := a.begin(&info, d.config.Epoch())
-	d.mu.pump.add(a)
-	if !wish.Again {
-		state := StreamState{Head: info.Head, Oldest: info.Oldest, Next: a.next, Resumed: gap.resumed}
-		_ = d.config.Pusher.PushAttached(a.Node, a.Stream, state)
-	}
-	if gap.reason != "" {
-		_ = d.config.Pusher.PushGap(a.Node, a.Stream, gap.from, gap.to, gap.reason)
-	}
-	d.feed(a)
-	return true
-}
-
-// declared is what is to be said of a stream's beginning.
-type declared struct {
-	resumed  uint8
-	from, to uint64
-	reason   string
-}
-
-// begin decides where the stream starts for this socket.
-func (a *attached) begin(info *fsm.StreamInfo, epoch string) declared {
-	a.synced = a.Synced
-	switch {
-	case a.From == FromLive:
-		a.next = info.Head + 1
-		a.Acked = info.Head
-		return declared{}
-	case a.From == FromCursor:
-		a.next = max(info.Acked+1, info.Oldest)
-		a.Acked = a.next - 1
-		return declared{}
-	case a.Epoch != "" && a.Epoch != epoch, a.Seq > info.Head:
-		// Numbers of another epoch mean nothing here: begin with the oldest.
-		a.next, a.Acked = info.Oldest, info.Oldest-1
-		return declared{resumed: 2, from: 1, to: info.Oldest - 1, reason: "epoch"}
-	case a.Seq+1 < info.Oldest:
-		a.next, a.Acked = info.Oldest, info.Oldest-1
-		return declared{resumed: 2, from: a.Seq + 1, to: info.Oldest - 1, reason: "trimmed"}
-	default:
-		a.next = a.Seq + 1
-		if !a.Again {
-			a.Acked = a.Seq
-		}
-		return declared{resumed: 1}
+// stall has an attachment fed at the next tick, and not before.
+func (p *pump) stall(a *attached) {
+	if !a.stalled {
+		a.stalled = true
+		p.stalled = append(p.stalled, a)
 	}
 }
 
-// room is how many more notifications the socket's window takes.
-func (a *attached) room() uint64 {
-	out := a.next - 1 - min(a.Acked, a.next-1)
-	if out >= uint64(a.Window) || a.Hold {
-		return 0
-	}
-	return uint64(a.Window) - out
-}
-
-// feed sends what the window takes from the rows, and says when the replay is over.
-func (d *Duty) feed(a *attached) {
-	if a.Hold {
-		return
-	}
-	if room := a.room(); room > 0 && a.id != 0 {
-		view := d.config.State.View()
-		err := fsm.ReadNotifications(view, a.id, a.next, func(n *command.Notification) bool {
-			d.send(a, n)
-			room--
-			return room > 0
-		})
-		_ = view.Close() // Nothing can fail that matters to a reader.
-		if err != nil {
-			d.config.Logger.Error("cannot read a client's stream", "partition", d.config.Partition, "error", err)
+// revive takes the stalled attachments that are still there.
+func (p *pump) revive() []*attached {
+	revived := p.stalled[:0]
+	for _, a := range p.stalled {
+		if p.byKey[attachmentKey{a.Node, a.Stream}] == a {
+			a.stalled = false
+			revived = append(revived, a)
 		}
 	}
-	d.sayWhenSynced(a)
-}
-
-func (d *Duty) sayWhenSynced(a *attached) {
-	if !a.synced && a.next > a.head {
-		a.synced = true
-		_ = d.config.Pusher.PushSynced(a.Node, a.Stream, a.next-1)
-	}
-}
-
-func (d *Duty) send(a *attached, n *command.Notification) {
-	again := d.mu.pump.note(a.key, n.Seq)
-	if d.config.Pusher.PushNotification(a.Node, a.Stream, n, again) == nil {
-		a.next = n.Seq + 1
-	}
-}
-
-// notified sends a new notification to the sockets that are up to date with it;
-// the others come to it as their windows open.
-func (d *Duty) notified(n *fsm.Notified) {
-	for _, a := range d.mu.pump.byStream[streamKey{n.Tenant, n.ClientID}] {
-		if a.id == 0 {
-			d.learnStream(a)
-		}
-		if a.next == n.Notification.Seq && a.room() > 0 {
-			d.send(a, &n.Notification)
-		}
-	}
-}
-
-// learnStream finds the id of a stream that was empty when the socket attached.
-func (d *Duty) learnStream(a *attached) {
-	view := d.config.State.View()
-	defer func() { _ = view.Close() }() // Nothing can fail that matters to a reader.
-	if info, err := fsm.ReadStream(view, a.Tenant, a.ClientID, a.DeviceID); err == nil {
-		a.id = info.ID
-	}
-}
-
-// Ready lets a held stream go.
-func (d *Duty) Ready(node string, stream uint64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if a := d.mu.pump.byKey[attachmentKey{node, stream}]; a != nil && a.Hold {
-		a.Hold = false
-		d.feed(a)
-	}
-}
-
-// Acked opens the socket's window.
-func (d *Duty) Acked(node string, stream, seq uint64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if a := d.mu.pump.byKey[attachmentKey{node, stream}]; a != nil && seq > a.Acked {
-		full := a.room() == 0
-		a.Acked = min(seq, a.next-1)
-		if full {
-			d.feed(a)
-		}
-	}
-}
-
-// Detach ends an attachment.
-func (d *Duty) Detach(node string, stream uint64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.mu.pump.remove(attachmentKey{node, stream})
+	p.stalled = nil
+	return revived
 }
