@@ -9,7 +9,7 @@
 //
 //	Lead(started)             on the goroutine that applies, once per leadership
 //	Pack -> Applied, Done     for every proposed entry: credit out, effects in
-//	Register, Lend, Recall, Unregister, Attach, Acked, Detach, Renew, Forget
+//	Register, Lend, Recall, Unregister, Attach, Ready, Acked, Detach, Renew, Forget
 //	                          as gateways ask, from their links' goroutines
 //	Tick(now)                 by the group, every TickInterval
 //	Resign()                  when leadership is lost
@@ -17,6 +17,7 @@
 // One mutex guards a partition's duties; everything under it is memory, but for
 // the reads of a stream's replay. Pushes never block.
 //
-// Invariant: credit that a subscription lent is in one of three places: free
-// here, attached to an entry in flight, or used by a grant.
+// Invariant: credit that a subscription lent is in one place: free here, attached
+// to an entry in flight, owed until the next tick after a push that failed, or
+// used by a grant. See DESIGN.md.
 package duty

@@ -61,6 +61,20 @@ func TestOthersCreditIsNoUse(t *testing.T) {
 	}
 }
 
+// TestOthersCreditStays: no entry carries credit that nothing could use.
+func TestOthersCreditStays(t *testing.T) {
+	w := newWorld(t)
+	r := lent("n1", 1, 5)
+	r.Tenant = "a"
+	w.duty.Register(r)
+	w.do(publish("work", "b", "b"))
+	w.pack()
+	w.pack(publish("work", "b", "b"))
+	if none, one := w.flying[0].packed.Offers, w.flying[1].packed.Offers; len(none) > 0 || len(one) != 1 || one[0].Credit != 1 {
+		t.Errorf("an empty entry carries %v, one with an event %v", none, one)
+	}
+}
+
 // TestRecall takes back what no entry carries, and says how much it was.
 func TestRecall(t *testing.T) {
 	w := newWorld(t)

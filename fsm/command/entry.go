@@ -32,7 +32,8 @@ type Offer struct {
 	Node string
 	// Worker is the name the worker gave itself, for the lineage.
 	Worker string
-	// Session and Subscription name the worker's subscription on Node.
+	// Session names the worker's subscription on Node, and Subscription which of
+	// its registrations the credit is of.
 	Session      uint64
 	Subscription uint32
 	// LeaseMS is the lease the worker asked for, 0 for the channel's.
