@@ -17,8 +17,6 @@ const (
 	MaxQueuedCommands = 32_768
 	// MaxQueuedBytes is how large they may be together.
 	MaxQueuedBytes = 64 << 20
-	// maxEntriesInFlight is how many proposed entries may be unanswered.
-	maxEntriesInFlight = 128
 )
 
 // proposal is one command on its way into the log.
@@ -30,15 +28,16 @@ type proposal struct {
 	done func(status, *command.Result)
 }
 
-// batcher packs a group's commands into entries. It proposes one entry while
-// the commands of the next one gather: Raft takes an entry when it has written
-// the one before, so the load itself sets the size, and no timer is needed.
+// batcher packs a group's commands into entries. While one entry is on its way,
+// written, replicated and applied, the commands of the next one gather: the load
+// itself sets the size, and no timer is needed. One entry at a time costs a
+// command a part of the commit before it, and spares all nodes an entry: they
+// are what the processor is spent on.
 type batcher struct {
-	group    *Group
-	wake     chan struct{}
-	inFlight chan *proposed
-	stop     chan struct{}
-	running  sync.WaitGroup
+	group   *Group
+	wake    chan struct{}
+	stop    chan struct{}
+	running sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
@@ -54,21 +53,12 @@ type batcher struct {
 	clock    entryClock
 }
 
-// proposed is an entry in flight.
-type proposed struct {
-	future    raft.ApplyFuture
-	proposals []proposal
-	packed    packedEntry
-}
-
 func newBatcher(g *Group) *batcher {
 	b := &batcher{
 		group: g, wake: make(chan struct{}, 1), stop: make(chan struct{}),
-		inFlight: make(chan *proposed, maxEntriesInFlight),
 	}
-	b.running.Add(2)
+	b.running.Add(1)
 	go b.pack()
-	go b.answer()
 	return b
 }
 
@@ -141,7 +131,6 @@ func (p *proposal) finish(how status, result *command.Result) {
 // pack is the packing goroutine.
 func (b *batcher) pack() {
 	defer b.running.Done()
-	defer close(b.inFlight)
 	for {
 		select {
 		case <-b.stop:
@@ -180,8 +169,8 @@ func (b *batcher) take() bool {
 	return true
 }
 
-// propose gives an entry to Raft, which takes it when it has written the one
-// before.
+// propose gives an entry to Raft, waits until it is applied here, and answers
+// its proposals.
 func (b *batcher) propose() {
 	b.commands = b.commands[:0]
 	for i := range b.batch {
@@ -192,9 +181,8 @@ func (b *batcher) propose() {
 	packed, header := b.group.packEntry(b.commands)
 	header.TimeMS = b.clock.now()
 	data := command.AppendEntry(make([]byte, 0, b.sizeOf()), &header, b.commands)
-	p := &proposed{proposals: b.batch, packed: packed}
-	p.future = b.group.raft.Apply(data, 0)
-	b.inFlight <- p
+	future := b.group.raft.Apply(data, 0)
+	b.answer(future, &packed)
 }
 
 func (b *batcher) sizeOf() int {
@@ -205,32 +193,29 @@ func (b *batcher) sizeOf() int {
 	return size
 }
 
-// answer is the goroutine that waits for entries, in order, and answers their
-// proposals.
-func (b *batcher) answer() {
-	defer b.running.Done()
-	for p := range b.inFlight {
-		err := p.future.Error()
-		var outcome *fsm.Outcome
-		if err == nil {
-			switch response := p.future.Response().(type) {
-			case *fsm.Outcome:
-				outcome = response
-			case error:
-				err = response
-			}
+// answer answers the proposals of an entry when its fate is known.
+func (b *batcher) answer(future raft.ApplyFuture, packed *packedEntry) {
+	err := future.Error()
+	var outcome *fsm.Outcome
+	if err == nil {
+		switch response := future.Response().(type) {
+		case *fsm.Outcome:
+			outcome = response
+		case error:
+			err = response
 		}
-		how := statusOf(err)
-		b.group.entryDone(&p.packed, how != statusNotLeader)
-		at := 0
-		for i := range p.proposals {
-			if how != statusDone || outcome == nil || len(p.proposals[i].encoded) == 0 {
-				p.proposals[i].finish(how, nil)
-				continue
-			}
-			p.proposals[i].finish(how, &outcome.Results[at])
-			at++
+	}
+	how := statusOf(err)
+	b.group.entryDone(packed, how != statusNotLeader)
+	at := 0
+	for i := range b.batch {
+		p := &b.batch[i]
+		if how != statusDone || outcome == nil || len(p.encoded) == 0 {
+			p.finish(how, nil)
+			continue
 		}
+		p.finish(how, &outcome.Results[at])
+		at++
 	}
 }
 

@@ -44,6 +44,7 @@ type groupConfig struct {
 type Group struct {
 	config  groupConfig
 	raft    *raft.Raft
+	log     *raftlog.LogStore
 	state   *storage.State
 	replica *replica
 	batcher *batcher
@@ -69,22 +70,21 @@ func openGroup(config groupConfig) (*Group, error) {
 	if g.state, err = config.store.OpenState(config.id); err != nil {
 		return nil, err
 	}
-	log, err := raftlog.NewLogStore(config.store, config.id)
-	if err != nil {
+	if g.log, err = raftlog.NewLogStore(config.store, config.id); err != nil {
 		return nil, err
 	}
 	if config.duty != nil {
 		g.duty = config.duty(g, g.state)
 	}
 	g.replica = &replica{
-		group: config.id, state: g.state, open: config.open, logger: config.logger,
+		group: config.id, log: g.log, state: g.state, open: config.open, logger: config.logger,
 		leading: &g.leading, applied: g.applied, failed: g.quarantine,
 	}
 	if err := g.replica.load(); err != nil {
 		return nil, err
 	}
 	snapshots := raftlog.NewSnapshotStore(g.state, raftlog.SnapshotOptions{Logger: config.logger})
-	g.raft, err = raft.NewRaft(g.raftConfig(), g.replica, log, config.stable.Group(config.id), snapshots, config.transport)
+	g.raft, err = raft.NewRaft(g.raftConfig(), g.replica, g.log, config.stable.Group(config.id), snapshots, config.transport)
 	if err != nil {
 		return nil, fmt.Errorf("group %d: start raft: %w", config.id, err)
 	}
@@ -101,7 +101,7 @@ func (g *Group) raftConfig() *raft.Config {
 	c.LocalID = raft.ServerID(g.config.node)
 	c.HeartbeatTimeout, c.ElectionTimeout = t.HeartbeatTimeout, t.HeartbeatTimeout
 	c.LeaderLeaseTimeout = t.HeartbeatTimeout / 2
-	c.CommitTimeout = 50 * time.Millisecond
+	c.CommitTimeout = 200 * time.Millisecond
 	c.MaxAppendEntries = 64
 	c.SnapshotInterval, c.SnapshotThreshold, c.TrailingLogs = t.SnapshotInterval, t.SnapshotEntries, t.TrailingEntries
 	c.NoSnapshotRestoreOnStart = true

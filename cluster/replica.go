@@ -29,6 +29,7 @@ const chainRing = 4096
 // the leader's. Its methods run on Raft's FSM goroutine.
 type replica struct {
 	group  uint32
+	log    *raftlog.LogStore
 	state  *storage.State
 	open   func(*storage.View) (machine, error)
 	logger *slog.Logger
@@ -68,6 +69,12 @@ func (r *replica) load() error {
 // error.
 func (r *replica) ApplyBatch(logs []*raft.Log) []any {
 	responses := make([]any, len(logs))
+	if r.stopped == nil {
+		// A leader's Raft counts an entry that is still on its way to the disk here.
+		if err := r.log.WaitDurable(logs[len(logs)-1].Index); err != nil {
+			r.stop(err)
+		}
+	}
 	if r.stopped == nil {
 		if err := r.applyAll(logs, responses); err != nil {
 			r.stop(err)

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -104,6 +105,26 @@ func (c *Cluster) await(ctx context.Context, l *lane, what op, body []byte) ([]b
 		return answer.body, nil
 	}
 }
+
+// DurableIndex implements transport.Durability.
+func (c *Cluster) DurableIndex(group uint32) uint64 {
+	if g := c.group(group); g != nil {
+		return g.log.Durable()
+	}
+	return 0
+}
+
+// WaitDurable implements transport.Durability.
+func (c *Cluster) WaitDurable(group uint32, index uint64) error {
+	g := c.group(group)
+	if g == nil {
+		return errNoGroup
+	}
+	return g.log.WaitDurable(index)
+}
+
+// errNoGroup says that a group is not open here yet.
+var errNoGroup = errors.New("the group is not open here")
 
 // SnapshotGuard judges an InstallSnapshot before Raft sees it: one that is not
 // ahead of the state here is acknowledged without touching Raft.

@@ -179,7 +179,7 @@ func (n *Node) startCluster(ctx context.Context, peers net.Listener) error {
 		Calls: func(ctx context.Context, from transport.NodeID, request []byte) ([]byte, error) {
 			return n.members.Serve(ctx, string(from), request)
 		},
-		SnapshotGuard: n.cluster.SnapshotGuard, Logger: n.config.Logger,
+		SnapshotGuard: n.cluster.SnapshotGuard, Durable: n.cluster, Logger: n.config.Logger,
 	})
 	if err != nil {
 		return errors.Join(err, peers.Close())

@@ -15,18 +15,27 @@ type LogRow struct {
 }
 
 // Log is the Raft log of one group: contiguous rows between two bounds. Writers
-// wait for one another; readers never wait for a sync.
+// wait for one another, not for each other's syncs; readers never wait for a
+// sync.
 type Log struct {
 	store *Store
 	group uint32
 
-	// writing is held through a whole write, its sync included.
+	// writing is held through a whole write.
 	writing sync.Mutex
 
 	// bounds are both 0 when the log is empty.
 	bounds struct {
 		mu          sync.RWMutex
 		first, last uint64
+	}
+
+	// synced says which rows a loss of power cannot take. Lock order: synced.mu
+	// before bounds.mu.
+	synced struct {
+		mu      sync.Mutex
+		durable uint64
+		pending []*pendingSync // in the order written
 	}
 }
 
@@ -67,9 +76,10 @@ func (l *Log) Get(index uint64) ([]byte, error) {
 	return value, nil
 }
 
-// AppendSynced writes rows in one batch and syncs it. They must follow the last
-// row without a gap; ErrLogGap says that they do not, and nothing was written.
-func (l *Log) AppendSynced(rows []LogRow) error {
+// Append writes rows in one batch and begins its sync without waiting for it:
+// WaitDurable does. The rows must follow the last row without a gap; ErrLogGap
+// says that they do not, and nothing was written.
+func (l *Log) Append(rows []LogRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -80,7 +90,6 @@ func (l *Log) AppendSynced(rows []LogRow) error {
 		return fmt.Errorf("append to the log of group %d: %w", l.group, err)
 	}
 	b := l.store.db.NewBatchWithSize(batchBytes(rows))
-	defer func() { _ = b.Close() }() // A batch holds no resource whose release can fail.
 	key := logKey(l.group, 0)
 	for _, row := range rows {
 		binary.BigEndian.PutUint64(key[groupKeyBytes:], row.Index)
@@ -88,13 +97,28 @@ func (l *Log) AppendSynced(rows []LogRow) error {
 			return wrap("append", err)
 		}
 	}
-	if err := l.store.commit(b, pebble.Sync); err != nil {
+	if err := l.store.begin(b); err != nil {
 		return fmt.Errorf("append to the log of group %d: %w", l.group, err)
 	}
 	if first == 0 {
 		first = rows[0].Index
 	}
-	l.setBounds(first, rows[len(rows)-1].Index)
+	last = rows[len(rows)-1].Index
+	l.setBounds(first, last)
+	return l.began(&pendingSync{batch: b, last: last})
+}
+
+// AppendSynced is Append and WaitDurable.
+func (l *Log) AppendSynced(rows []LogRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := l.Append(rows); err != nil {
+		return err
+	}
+	if err := l.WaitDurable(rows[len(rows)-1].Index); err != nil {
+		return fmt.Errorf("append to the log of group %d: %w", l.group, err)
+	}
 	return nil
 }
 
@@ -125,11 +149,12 @@ func (l *Log) DeleteRange(from, to uint64) error {
 	}
 	switch {
 	case from == first && to == last:
-		l.setBounds(0, 0)
+		l.emptied()
 	case from == first:
 		l.setBounds(to+1, last)
 	default:
 		l.setBounds(first, from-1)
+		l.cutPending(from)
 	}
 	return nil
 }
@@ -158,7 +183,14 @@ func (l *Log) load() error {
 		return wrap("open the log", err)
 	}
 	l.setBounds(first, last)
+	l.synced.durable = last
 	return nil
+}
+
+// emptied notes that every row was removed.
+func (l *Log) emptied() {
+	l.setBounds(0, 0)
+	l.cutPending(1)
 }
 
 func contiguous(rows []LogRow, last uint64) error {

@@ -129,7 +129,7 @@ func (s *Staged) Commit() error {
 		return fmt.Errorf("install snapshot of group %d: %w", st.group, err)
 	}
 	st.live.epoch, st.live.applied, st.live.stage = w.epoch, w.applied, nil
-	log.setBounds(0, 0)
+	log.emptied()
 	return nil
 }
 

@@ -75,7 +75,7 @@ func (s *Store) DropGroup(group uint32) error {
 	if err := s.commit(b, pebble.Sync); err != nil {
 		return fmt.Errorf("drop group %d: %w", group, err)
 	}
-	log.setBounds(0, 0)
+	log.emptied()
 	return nil
 }
 

@@ -64,8 +64,18 @@ func (s *Store) Close() error {
 // when it grows, and the node gives up when it grows further.
 func (s *Store) WALStall() time.Duration { return s.wal.stall() }
 
-// commit applies a batch. Every write of this package goes through here.
-func (s *Store) commit(b *pebble.Batch, o *pebble.WriteOptions) (err error) {
+// commit applies a batch, and waits for its sync when o asks for one.
+func (s *Store) commit(b *pebble.Batch, o *pebble.WriteOptions) error {
+	return s.guarded(func() error { return s.db.Apply(b, o) })
+}
+
+// begin applies a batch and begins its sync: Batch.SyncWait waits for it.
+func (s *Store) begin(b *pebble.Batch) error {
+	return s.guarded(func() error { return s.db.ApplyNoSyncWait(b, pebble.Sync) })
+}
+
+// guarded runs a write. Every write of this package goes through here.
+func (s *Store) guarded(write func() error) (err error) {
 	if err = s.usable(); err != nil {
 		return err
 	}
@@ -77,7 +87,7 @@ func (s *Store) commit(b *pebble.Batch, o *pebble.WriteOptions) (err error) {
 			err = s.failed()
 		}
 	}()
-	if err = s.db.Apply(b, o); err != nil {
+	if err = write(); err != nil {
 		return wrap("commit", err)
 	}
 	// See engineLogger.Fatalf: a nil error alone is no proof of success.

@@ -100,6 +100,7 @@ func (h *handle) AppendEntries(
 		return h.heartbeat(target, args, resp)
 	}
 	cutEntries(args)
+	h.holdCommit(args)
 	h.leads(args.Term)
 	return h.roundTrip(target, &request{
 		kind: frameAppend, size: appendSize(args), timeout: AppendTimeout, reply: resp,
@@ -198,6 +199,14 @@ func cutEntries(args *raft.AppendEntriesRequest) {
 			args.Entries = args.Entries[:i]
 			return
 		}
+	}
+}
+
+// holdCommit tells a follower of no commit that rests on an entry which is not
+// synced here: Raft has counted this node for it already.
+func (h *handle) holdCommit(args *raft.AppendEntriesRequest) {
+	if durable := h.t.config.Durable; durable != nil {
+		args.LeaderCommitIndex = min(args.LeaderCommitIndex, durable.DurableIndex(h.group.id))
 	}
 }
 

@@ -79,6 +79,7 @@ func (p *pipeline) AppendEntries(
 	args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse,
 ) (raft.AppendFuture, error) {
 	cutEntries(args)
+	p.h.holdCommit(args)
 	size := appendSize(args)
 	if size > MaxRaftFrame {
 		return nil, fmt.Errorf("append of up to %d bytes: %w", size, ErrFrameTooLarge)

@@ -127,7 +127,8 @@ func (h *handle) offer(kind frameKind, in inbound) error {
 		return ErrGroupBusy
 	}
 	// This waits only for the reply goroutine: when the queue is full, it holds
-	// more than the consumer can, so that the oldest has been answered.
+	// more than the consumer can, so that Raft has answered the oldest, which waits
+	// for the disk at most; all groups share it.
 	select {
 	case h.replies <- pending:
 	case <-h.done:
@@ -147,6 +148,10 @@ func (h *handle) reply() {
 			select {
 			case answer := <-pending.answer:
 				h.t.replies.Put(pending.answer)
+				if err := h.settle(pending.command, answer.Response); err != nil {
+					pending.refuse(err)
+					continue
+				}
 				pending.respond(answer)
 			case <-h.done:
 				pending.refuse(ErrGroupNotHosted)
@@ -156,6 +161,22 @@ func (h *handle) reply() {
 			return
 		}
 	}
+}
+
+// settle waits until the entries of an append that Raft has stored are synced.
+func (h *handle) settle(command, response any) error {
+	durable := h.t.config.Durable
+	if durable == nil {
+		return nil
+	}
+	request, ok := command.(*raft.AppendEntriesRequest)
+	if !ok || len(request.Entries) == 0 {
+		return nil
+	}
+	if r, ok := response.(*raft.AppendEntriesResponse); !ok || !r.Success {
+		return nil
+	}
+	return durable.WaitDurable(h.group.id, request.Entries[len(request.Entries)-1].Index)
 }
 
 func (h *handle) refuseRest() {

@@ -66,6 +66,15 @@ const (
 	Conflict
 )
 
+// Durability says how far the logs of this node's groups are synced.
+type Durability interface {
+	// DurableIndex is the last index that is synced; it must not block.
+	DurableIndex(group uint32) uint64
+	// WaitDurable returns when the log is synced up to index; an error says that it
+	// never will be.
+	WaitDurable(group uint32, index uint64) error
+}
+
 // Config says who this node is and what it serves. Only Self, ClusterID,
 // Listener, Dial and Resolver are required.
 type Config struct {
@@ -87,6 +96,11 @@ type Config struct {
 	// HeartbeatGate, when it returns false, makes the group's outgoing
 	// heartbeats fail here. It is called for every heartbeat and must not block.
 	HeartbeatGate func(group uint32) bool
+	// Durable is for groups whose log store returns before it has synced: the index
+	// up to which the group's log here is synced, and a wait for it. An append that
+	// was stored is answered after the wait, and tells followers of no commit beyond
+	// it. nil means that a stored entry is a synced one.
+	Durable Durability
 	// SnapshotGuard judges an InstallSnapshot before Raft sees it.
 	SnapshotGuard func(group uint32, request *raft.InstallSnapshotRequest) SnapshotVerdict
 	Logger        *slog.Logger

@@ -36,7 +36,12 @@
 //
 // # Invariants
 //
-//   - StoreLogs returns after the sync. DeleteRange does not sync, see storage.Log.
+//   - StoreLogs of commands returns before their sync, so that Raft replicates
+//     while the disk works and its main goroutine never waits for it. Raft takes
+//     them for stored, so whoever owns it keeps three rules: an append is answered
+//     after WaitDurable of its last entry; an entry is applied after WaitDurable of
+//     it; no follower is told of a commit index above Durable. DeleteRange does not
+//     sync, see storage.Log.
 //   - A vote is in one row with its term: after a crash both count or neither.
 //   - GetLog finds every index between FirstIndex and LastIndex, and what it
 //     returns is never written again: callers may share it.

@@ -19,8 +19,9 @@ var (
 type LogStore struct {
 	log *storage.Log
 
-	// recent holds rows that are synced already. It may hold rows that are deleted
-	// too, which the bounds hide; it forgets them before their indexes come back.
+	// recent holds rows that are written, synced or not. It may hold rows that are
+	// deleted too, which the bounds hide; it forgets them before their indexes come
+	// back.
 	recent struct {
 		mu   sync.RWMutex
 		ring ring
@@ -70,22 +71,42 @@ func (l *LogStore) StoreLog(entry *raft.Log) error {
 	return l.StoreLogs([]*raft.Log{entry})
 }
 
-// StoreLogs implements raft.LogStore: one batch, one sync. The entries must
-// follow the last one without a gap, or storage.ErrLogGap.
+// StoreLogs implements raft.LogStore: one batch. The entries must follow the
+// last one without a gap, or storage.ErrLogGap.
+//
+// Commands are written when it returns, and synced later: who acts on them
+// (answers an append, applies an entry, tells a follower that it is committed)
+// waits with WaitDurable, or asks Durable. What else there is (configurations, a
+// new leader's first entry) is synced when it returns, and everything before it:
+// it is rare, and Raft itself acts on it.
 func (l *LogStore) StoreLogs(entries []*raft.Log) error {
 	rows := make([]storage.LogRow, len(entries))
+	onlyCommands := true
 	for i, entry := range entries {
 		row, err := encodeEntry(entry)
 		if err != nil {
 			return err
 		}
 		rows[i] = storage.LogRow{Index: entry.Index, Value: row}
+		onlyCommands = onlyCommands && entry.Type == raft.LogCommand
 	}
 	if err := l.append(rows); err != nil {
 		return err
 	}
 	l.remember(rows)
-	return nil
+	if onlyCommands || len(rows) == 0 {
+		return nil
+	}
+	return l.log.WaitDurable(rows[len(rows)-1].Index)
+}
+
+// Durable is the index up to which the log is synced.
+func (l *LogStore) Durable() uint64 { return l.log.Durable() }
+
+// WaitDurable returns when the entries up to index are synced, or are not in
+// the log any more; an error says that they never will be.
+func (l *LogStore) WaitDurable(index uint64) error {
+	return l.log.WaitDurable(index)
 }
 
 // DeleteRange implements raft.LogStore; both ends are included.
@@ -102,7 +123,7 @@ func (l *LogStore) append(rows []storage.LogRow) error {
 		l.recent.ring.clear()
 	}
 	l.recent.mu.Unlock()
-	return l.log.AppendSynced(rows)
+	return l.log.Append(rows)
 }
 
 func (l *LogStore) remember(rows []storage.LogRow) {

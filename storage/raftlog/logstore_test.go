@@ -3,6 +3,7 @@ package raftlog
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ func TestLogStoreAgreesWithAMap(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"":         m.agree,
 			"store":    m.store,
+			"wait":     m.wait,
 			"compact":  m.compact,
 			"conflict": m.conflict,
 			"reopen":   m.reopen,
@@ -39,8 +41,9 @@ type logModel struct {
 	log         *LogStore
 	entries     map[uint64]string
 	first, last uint64
-	// Between a truncation and the next synced write a crash may undo it.
-	truncated bool
+	// before is what the log was after each write since the last one that is known
+	// to be synced, that one first: a crash leaves one of them, or what is now.
+	before []logModel
 }
 
 func (m *logModel) open() {
@@ -48,17 +51,24 @@ func (m *logModel) open() {
 	m.log = must(NewLogStore(m.s, 1))
 }
 
+// changes notes what the log is before a write.
+func (m *logModel) changes() {
+	m.before = append(m.before, logModel{entries: maps.Clone(m.entries), first: m.first, last: m.last})
+}
+
 func (m *logModel) store(t *rapid.T) {
+	m.changes()
 	next := m.last + 1
 	if m.last == 0 {
 		next = rapid.Uint64Range(1, 1000).Draw(t, "begin")
 		m.first = next
 	}
+	kind := rapid.SampledFrom([]raft.LogType{raft.LogCommand, raft.LogCommand, raft.LogNoop}).Draw(t, "type")
 	var logs []*raft.Log
 	for i := range rapid.Uint64Range(1, 5).Draw(t, "count") {
 		data := strings.Repeat(rapid.StringMatching(`[a-z]{1,4}`).Draw(t, "data"),
 			rapid.SampledFrom([]int{1, 1, 1, 30_000}).Draw(t, "times"))
-		logs = append(logs, &raft.Log{Index: next + i, Term: 2, Data: []byte(data)})
+		logs = append(logs, &raft.Log{Index: next + i, Term: 2, Type: kind, Data: []byte(data)})
 		m.entries[next+i] = data
 		m.last = next + i
 	}
@@ -68,7 +78,33 @@ func (m *logModel) store(t *rapid.T) {
 	for _, entry := range logs {
 		clear(entry.Data) // The store keeps none of the caller's memory.
 	}
-	m.truncated = false
+	if kind != raft.LogCommand {
+		m.before = nil
+	}
+}
+
+func (m *logModel) wait(t *rapid.T) {
+	if m.last == 0 {
+		t.Skip("empty")
+	}
+	if err := m.log.WaitDurable(m.last); err != nil {
+		t.Fatal(err)
+	}
+	if durable := m.log.Durable(); durable != m.last {
+		t.Fatalf("durable up to %d, waited for %d", durable, m.last)
+	}
+	// The last row is synced, and with it whatever was written before it: only a
+	// truncation may come after.
+	m.before = m.sinceLastRow()
+}
+
+// sinceLastRow is what a crash may undo when the last row is synced.
+func (m *logModel) sinceLastRow() []logModel {
+	kept := len(m.before)
+	for kept > 0 && m.before[kept-1].last >= m.last && m.before[kept-1].entries[m.last] == m.entries[m.last] {
+		kept--
+	}
+	return m.before[kept:]
 }
 
 func (m *logModel) compact(t *rapid.T) {
@@ -89,6 +125,7 @@ func (m *logModel) remove(t *rapid.T, from, to uint64) {
 	if err := m.log.DeleteRange(from, to); err != nil {
 		t.Fatal(err)
 	}
+	m.changes()
 	for i := from; i <= to; i++ {
 		delete(m.entries, i)
 	}
@@ -100,7 +137,6 @@ func (m *logModel) remove(t *rapid.T, from, to uint64) {
 	default:
 		m.last = from - 1
 	}
-	m.truncated = true
 }
 
 func (m *logModel) reopen(t *rapid.T) {
@@ -108,12 +144,10 @@ func (m *logModel) reopen(t *rapid.T) {
 		t.Fatal(err)
 	}
 	m.open()
+	m.before = nil
 }
 
 func (m *logModel) crash(t *rapid.T) {
-	if m.truncated {
-		t.Skip("what a crash leaves of a truncation is not one thing")
-	}
 	keep := rapid.SampledFrom([]int{0, 30, 70, 100}).Draw(t, "keep")
 	crashed := m.fs.Clone(keep, rapid.Uint64().Draw(t, "seed"))
 	if err := m.s.Close(); err != nil {
@@ -121,6 +155,29 @@ func (m *logModel) crash(t *rapid.T) {
 	}
 	m.fs = crashed
 	m.open()
+	m.changes()
+	for _, left := range m.before {
+		if m.leaves(&left) {
+			m.entries, m.first, m.last, m.before = left.entries, left.first, left.last, nil
+			return
+		}
+	}
+	t.Fatalf("a crash left %d..%d, which is none of the %d states it may leave",
+		must(m.log.FirstIndex()), must(m.log.LastIndex()), len(m.before))
+}
+
+// leaves tells whether the log is in the state of another model.
+func (m *logModel) leaves(left *logModel) bool {
+	if must(m.log.FirstIndex()) != left.first || must(m.log.LastIndex()) != left.last {
+		return false
+	}
+	for i, data := range left.entries {
+		var entry raft.Log
+		if m.log.GetLog(i, &entry) != nil || string(entry.Data) != data {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *logModel) agree(t *rapid.T) {

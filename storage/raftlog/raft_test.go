@@ -19,9 +19,11 @@ import (
 // machine is the least FSM that keeps the contract: every entry is one row.
 type machine struct {
 	state *storage.State
+	logs  *LogStore
 }
 
 func (m *machine) ApplyBatch(logs []*raft.Log) []any {
+	must(0, m.logs.WaitDurable(logs[len(logs)-1].Index))
 	tx := m.state.Begin()
 	for _, entry := range logs {
 		tx.BeginEntry(entry.Index, entry.Term)
@@ -84,7 +86,7 @@ func (m *member) start(t *testing.T, bootstrap *raft.Configuration) {
 	if bootstrap != nil {
 		check(t, raft.BootstrapCluster(config, logs, m.stable.Group(1), snapshots, m.transport, *bootstrap))
 	}
-	r, err := raft.NewRaft(config, &machine{m.state}, logs, m.stable.Group(1), snapshots, m.transport)
+	r, err := raft.NewRaft(config, &machine{m.state, logs}, logs, m.stable.Group(1), snapshots, m.transport)
 	check(t, err)
 	m.raft = r
 }
