@@ -271,3 +271,25 @@ func TestOfferNames(t *testing.T) {
 		t.Errorf("offers are %+v, want %+v", offers, want)
 	}
 }
+
+// TestPartialBacklog: a partial backlog changes the tenants that it names, a
+// whole one replaces all.
+func TestPartialBacklog(t *testing.T) {
+	b := newCreditBook(0)
+	backlog := func(partial bool, tenants ...fsm.TenantBacklog) fsm.Backlog {
+		return fsm.Backlog{Channel: "work", Group: fsm.DefaultGroup, Total: 9, Tenants: tenants, Partial: partial}
+	}
+	for _, c := range []struct {
+		backlog fsm.Backlog
+		want    map[string]uint64
+	}{
+		{backlog(true, fsm.TenantBacklog{Tenant: "a", Waiting: 1}), map[string]uint64{"a": 1}},
+		{backlog(false, fsm.TenantBacklog{Tenant: "b", Waiting: 2}, fsm.TenantBacklog{Tenant: "c", Waiting: 3}), map[string]uint64{"b": 2, "c": 3}},
+		{backlog(true, fsm.TenantBacklog{Tenant: "d", Waiting: 4}, fsm.TenantBacklog{Tenant: "b"}), map[string]uint64{"c": 3, "d": 4}},
+	} {
+		b.setBacklog(c.backlog)
+		if got := b.topics[topic{"work", fsm.DefaultGroup}].backlog; !maps.Equal(got, c.want) {
+			t.Errorf("waiting are %v, want %v", got, c.want)
+		}
+	}
+}

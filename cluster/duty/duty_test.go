@@ -78,6 +78,53 @@ func TestOthersCreditStays(t *testing.T) {
 	w.hears("n1/1 job a, fence 1")
 }
 
+// TestLeftoverIsUsed: credit that other tenants' credit kept out of an entry is
+// used when that comes back, though the entry changed nothing else.
+func TestLeftoverIsUsed(t *testing.T) {
+	w := newWorld(t)
+	w.do(publish("work", "x", "x"))
+	other := lent("n1", 1, 2)
+	other.Tenant = "y"
+	w.duty.Register(other)
+	refused := publish("work", "y", "y")
+	refused.Event.ClientSeq = 9
+	w.pack(refused)
+	own := lent("n1", 2, 1)
+	own.Tenant = "x"
+	w.duty.Register(own)
+	w.pack() // All that is wanted flies already.
+	w.rest()
+	w.hears("n1/2 job x, fence 1")
+}
+
+// TestRefusedEntryIsTriedAgain at the next tick, not at once.
+func TestRefusedEntryIsTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.do(publish("work", "t", "a"))
+	w.duty.Register(lent("n1", 1, 1))
+	w.pack()
+	w.lose()
+	if w.woken {
+		t.Error("the log was asked again at once")
+	}
+	w.rest()
+	w.hears("n1/1 job a, fence 1")
+}
+
+// TestNobodyIsAskedForWhatIsOnItsWay: a subscription whose credit is in an entry
+// is not told that work waits.
+func TestNobodyIsAskedForWhatIsOnItsWay(t *testing.T) {
+	w := newWorld(t)
+	w.do(publish("work", "t", "a"))
+	w.pack(publish("work", "t", "b"))
+	w.duty.Register(lent("n1", 1, 2))
+	w.pack()
+	w.land()
+	w.hears()
+	w.rest()
+	w.hears("n1/1 job a, fence 1", "n1/1 job b, fence 2")
+}
+
 // TestRecall takes back what no entry carries, and says how much it was.
 func TestRecall(t *testing.T) {
 	w := newWorld(t)
@@ -183,6 +230,19 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+// TestEndedLeaseIsForgotten: a completed job's lease never expires.
+func TestEndedLeaseIsForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.duty.Register(lent("n1", 1, 1))
+	w.do(publish("work", "t", "a"))
+	w.do(&command.Complete{Lease: w.jobs[0].job.Lease})
+	w.now = w.now.Add(time.Hour)
+	if w.duty.Tick(w.now); len(w.proposed) > 0 {
+		t.Errorf("%d commands are proposed", len(w.proposed))
+	}
+	w.hears("n1/1 job a, fence 1")
+}
+
 // TestExpiryThatFindsNoRoom is proposed again, and the lease is lost from the
 // first time on.
 func TestExpiryThatFindsNoRoom(t *testing.T) {
@@ -258,6 +318,12 @@ func TestOnlyALeaderActs(t *testing.T) {
 		w.duty.Tick(w.now)
 		w.duty.Register(lent("n1", 1, 3))
 		w.duty.Lend("n1", 1, 3)
+		w.duty.Ready("n1", 7)
+		w.duty.Acked("n1", 7, 1)
+		if w.duty.Recall("n1", 1, 3); !slices.Equal(w.heard, []string{"n1/1 returned 0"}) {
+			t.Errorf("%s: a recall is answered with %q", name, w.heard)
+		}
+		w.heard = nil
 		if _, leads := w.duty.Renew([]command.LeaseID{lease}); leads || w.duty.Attach(socket(7, FromCursor, 0)) {
 			t.Errorf("%s: a lease was renewed, or a stream attached", name)
 		}
@@ -305,6 +371,24 @@ func TestLeadTakesOver(t *testing.T) {
 	if len(w.heard) != 11 {
 		t.Errorf("of 11 waiting events came %q", w.heard)
 	}
+}
+
+// TestLeadBeginsAnew: what waits is known from the start, what was lent before is
+// not, even if no Resign came between.
+func TestLeadBeginsAnew(t *testing.T) {
+	w := newWorld(t)
+	w.do(publish("work", "t", "a"))
+	w.duty.Resign()
+	w.lead()
+	w.duty.Register(lent("n1", 1, 3))
+	w.rest()
+	w.hears("n1/1 job a, fence 1")
+	w.duty.Attach(socket(7, FromCursor, 0))
+	w.heard = nil
+	w.lead()
+	w.do(publish("work", "t", "b"))
+	w.notify(1)
+	w.hears()
 }
 
 // TestFormerGenerationIsFenced: entries of an earlier leadership change nothing
