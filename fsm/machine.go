@@ -123,32 +123,32 @@ func (m *Machine) execute(encoded []byte) command.Result {
 	switch prefix.Kind {
 	case command.KindLeaderStart:
 		s.start.Decode(&r)
-		return m.checked(&r, func() command.Result { return m.leaderStart(&s.start) })
+		return checked(&r, func() command.Result { return m.leaderStart(&s.start) })
 	case command.KindPublish:
 		s.publish.Decode(&r)
 		s.publish.Route = prefix.Route
-		return m.checked(&r, func() command.Result { return m.publish(&s.publish) })
+		return checked(&r, func() command.Result { return m.publish(&s.publish) })
 	case command.KindComplete:
 		s.complete.Decode(&r)
-		return m.checked(&r, func() command.Result { return m.complete(&s.complete) })
+		return checked(&r, func() command.Result { return m.complete(&s.complete) })
 	case command.KindFail:
 		s.fail.Decode(&r)
-		return m.checked(&r, func() command.Result { return m.fail(&s.fail) })
+		return checked(&r, func() command.Result { return m.fail(&s.fail) })
 	case command.KindRelease:
 		s.release.Decode(&r)
-		return m.checked(&r, func() command.Result { return m.release(&s.release) })
+		return checked(&r, func() command.Result { return m.release(&s.release) })
 	case command.KindExpire:
 		s.expire.Decode(&r)
-		return m.checked(&r, func() command.Result { return m.expire(&s.expire) })
+		return checked(&r, func() command.Result { return m.expire(&s.expire) })
 	case command.KindAck:
 		s.ack.Decode(&r)
-		return m.checked(&r, func() command.Result { return m.ack(&s.ack) })
+		return checked(&r, func() command.Result { return m.ack(&s.ack) })
 	case command.KindCancel:
 		s.cancel.Decode(&r)
-		return m.checked(&r, func() command.Result { return m.cancel(&s.cancel) })
+		return checked(&r, func() command.Result { return m.cancel(&s.cancel) })
 	case command.KindCheckpoint:
 		s.checkpoint.Decode(&r)
-		return m.checked(&r, func() command.Result { return m.checkpoint(&s.checkpoint) })
+		return checked(&r, func() command.Result { return m.checkpoint(&s.checkpoint) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
@@ -159,7 +159,7 @@ func (m *Machine) execute(encoded []byte) command.Result {
 
 // checked runs a decoded command, unless its body could not be read: then it
 // is refused, on every replica alike.
-func (m *Machine) checked(r *command.Reader, run func() command.Result) command.Result {
+func checked(r *command.Reader, run func() command.Result) command.Result {
 	if err := r.Err(); err != nil {
 		return refuse(command.BadRequest, "the command cannot be read: "+err.Error())
 	}

@@ -81,17 +81,15 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 	case command.KindLeaderStart:
 		var start command.LeaderStart
 		start.Decode(&r)
-		m.generation++
-		out.Started = &Started{Node: start.Node, Generation: m.generation}
-		return command.Result{Generation: m.generation}
+		return checked(&r, func() command.Result { return m.leaderStart(out, &start) })
 	case command.KindFormCluster:
 		var form command.FormCluster
 		form.Decode(&r)
-		return m.form(tx, out, &form, encoded)
+		return checked(&r, func() command.Result { return m.form(tx, out, &form, encoded) })
 	case command.KindAdmitMember:
 		var admit command.AdmitMember
 		admit.Decode(&r)
-		return m.admit(tx, out, &admit.Member)
+		return checked(&r, func() command.Result { return m.admit(tx, out, &admit.Member) })
 	case command.KindSetReplicas:
 		return refuse(command.NotAvailable, "replicas cannot be moved yet")
 	case command.KindPublish, command.KindComplete, command.KindFail, command.KindRelease, command.KindExpire,
@@ -101,6 +99,14 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)
 		return command.Result{}
 	}
+}
+
+func (m *Meta) leaderStart(out *Outcome, c *command.LeaderStart) command.Result {
+	m.generation++
+	if out.effects {
+		out.Started = &Started{Node: c.Node, Generation: m.generation}
+	}
+	return command.Result{Generation: m.generation}
 }
 
 // form keeps the founding facts; a second time changes nothing.
@@ -128,6 +134,9 @@ func (m *Meta) admit(tx *storage.Tx, out *Outcome, member *command.Member) comma
 			return 0
 		}
 	})
+	if reason := member.Invalid(); reason != "" {
+		return refuse(command.BadRequest, reason)
+	}
 	switch {
 	case found:
 		member.AdmittedMS = m.members[at].AdmittedMS

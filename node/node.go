@@ -148,6 +148,7 @@ func (n *Node) openData() error {
 		return err
 	}
 	n.store = store
+	stable.OnFatal(n.fatal)
 	n.onClose("store", func(context.Context) error { return store.Close() })
 	n.onClose("votes", func(context.Context) error { return stable.Close() })
 	n.cluster = cluster.New(cluster.Config{

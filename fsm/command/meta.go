@@ -1,7 +1,16 @@
 package command
 
-// MaxMembers is how many members a cluster has at most.
-const MaxMembers = 64
+import "fmt"
+
+const (
+	// MaxMembers is how many members a cluster has at most.
+	MaxMembers = 64
+	// MaxMemberID is the bytes of a member's id, which begins with its name.
+	MaxMemberID = 255
+	// MaxMemberText is the bytes of each address that a member advertises, and of
+	// its version.
+	MaxMemberText = 1024
+)
 
 // Member is one admitted node.
 type Member struct {
@@ -16,6 +25,19 @@ type Member struct {
 	Version       string
 	// AdmittedMS is when it became a member.
 	AdmittedMS int64
+}
+
+// Invalid says why the member cannot be kept; empty when it can.
+func (m *Member) Invalid() string {
+	if m.ID == "" || len(m.ID) > MaxMemberID || len(m.Name) > MaxMemberID {
+		return fmt.Sprintf("a member's id has 1 to %d bytes, and so has its name", MaxMemberID)
+	}
+	for _, text := range []string{m.PeerAddress, m.GossipAddress, m.ClientURL, m.Version} {
+		if len(text) > MaxMemberText {
+			return fmt.Sprintf("a member's address has at most %d bytes", MaxMemberText)
+		}
+	}
+	return ""
 }
 
 func appendMember(dst []byte, m *Member) []byte {

@@ -34,8 +34,17 @@ type Stable struct {
 
 	// mu guards what follows and every write.
 	mu     sync.Mutex
-	groups map[uint32]*groupStable
-	failed error
+	groups  map[uint32]*groupStable
+	failed  error
+	onFatal func(error)
+}
+
+// OnFatal has f called once, on a goroutine of its own, when a write has failed.
+// It should end the process: a node that cannot keep its votes may not vote.
+func (s *Stable) OnFatal(f func(error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onFatal = f
 }
 
 // Group returns the store of one group, the same one for every caller. If its row
@@ -110,6 +119,9 @@ func (s *Stable) set(key, row []byte) error {
 	}
 	if err := s.rows.Set(key, row); err != nil {
 		s.failed = fmt.Errorf("%w: %w", ErrStableFailed, err)
+		if s.onFatal != nil {
+			go s.onFatal(s.failed)
+		}
 		return s.failed
 	}
 	return nil

@@ -157,3 +157,29 @@ func TestDamagedStableRowIsNotAnEmptyOne(t *testing.T) {
 }
 
 var _ raft.StableStore = (*groupStable)(nil)
+
+// failingRows refuses every write.
+type failingRows struct{ rowStore }
+
+func (failingRows) Set([]byte, []byte) error { return errors.New("no disk") }
+
+// TestFailedVoteIsFatalOnce tells the owner of the first failed write only, and
+// refuses what comes after.
+func TestFailedVoteIsFatalOnce(t *testing.T) {
+	s := newStable(failingRows{&memoryRows{byKey: map[string][]byte{}}})
+	told := make(chan error, 2)
+	s.OnFatal(func(err error) { told <- err })
+	for range 2 {
+		if err := s.Group(1).SetUint64([]byte(keyCurrentTerm), 1); !errors.Is(err, ErrStableFailed) {
+			t.Fatalf("a vote that was not written: %v", err)
+		}
+	}
+	if err := <-told; !errors.Is(err, ErrStableFailed) {
+		t.Errorf("told %v", err)
+	}
+	select {
+	case err := <-told:
+		t.Errorf("told again: %v", err)
+	default:
+	}
+}

@@ -1,0 +1,116 @@
+package fsm
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// metaWorld is one replica of the meta group.
+type metaWorld struct {
+	world
+
+	meta *Meta
+}
+
+func newMetaWorld(t *testing.T) *metaWorld {
+	t.Helper()
+	w := &metaWorld{world: world{tb: t, store: openStore(t), groups: new(uint32)}}
+	w.nextGroup()
+	w.reopenMeta(t)
+	return w
+}
+
+func (w *metaWorld) reopenMeta(t *testing.T) {
+	t.Helper()
+	view := w.state.View()
+	defer func() { check(t, view.Close()) }()
+	meta, err := OpenMeta(view)
+	check(t, err)
+	w.meta = meta
+}
+
+func (w *metaWorld) applyMeta(t *testing.T, effects bool, commands ...[]byte) *Outcome {
+	t.Helper()
+	w.index++
+	tx := w.state.Begin()
+	tx.BeginEntry(w.index, 1)
+	outcome, err := w.meta.Apply(tx, command.AppendEntry(nil, &command.Header{TimeMS: 1000}, commands), effects)
+	check(t, err)
+	tx.EndEntry()
+	check(t, tx.Commit())
+	return outcome
+}
+
+func admitting(id string) []byte {
+	admit := command.AdmitMember{Member: command.Member{ID: id, Name: "n", PeerAddress: "127.0.0.1:1"}}
+	return admit.Append(nil)
+}
+
+// TestMetaKeepsWhatFormedTheCluster forms a cluster twice, admits members and
+// brings one up to date, and reads all of it back.
+func TestMetaKeepsWhatFormedTheCluster(t *testing.T) {
+	w := newMetaWorld(t)
+	form := command.FormCluster{ClusterID: "c", Partitions: 8, Replicas: 3, Members: []command.Member{{ID: "b"}, {ID: "a"}}}
+	outcome := w.applyMeta(t, true, form.Append(nil), form.Append(nil), admitting("c"), admitting("a"))
+	if outcome.Results[0].Duplicate || !outcome.Results[1].Duplicate {
+		t.Errorf("forming twice: %+v", outcome.Results[:2])
+	}
+	w.reopenMeta(t)
+	members := w.meta.Members()
+	if len(members) != 3 || members[0].ID != "a" || members[1].ID != "b" || members[2].ID != "c" {
+		t.Fatalf("members %+v", members)
+	}
+	if members[0].PeerAddress != "127.0.0.1:1" || members[0].AdmittedMS != 1000 {
+		t.Errorf("a member that came again: %+v", members[0])
+	}
+}
+
+// TestMetaRefusesWhatItCannotKeep sends what a broken or newer node might.
+func TestMetaRefusesWhatItCannotKeep(t *testing.T) {
+	w := newMetaWorld(t)
+	long := strings.Repeat("x", command.MaxMemberText+1)
+	address := command.AdmitMember{Member: command.Member{ID: "a", ClientURL: long}}
+	refused := map[string][]byte{
+		"no id":                 admitting(""),
+		"a long id":             admitting(long),
+		"a long address":        address.Append(nil),
+		"cut short":             admitting("a")[:6],
+		"a partition's command": (&command.Ack{Tenant: "t", ClientID: "c"}).Append(nil),
+	}
+	for what, encoded := range refused {
+		result := w.applyMeta(t, true, encoded).Results[0]
+		if result.Reason != command.BadRequest || result.Message == "" {
+			t.Errorf("%s: %+v", what, result)
+		}
+	}
+	if members := w.meta.Members(); len(members) != 0 {
+		t.Fatalf("members %+v", members)
+	}
+	for i := range command.MaxMembers {
+		w.applyMeta(t, true, admitting(fmt.Sprintf("m%02d", i)))
+	}
+	if result := w.applyMeta(t, true, admitting("one more")).Results[0]; result.Reason != command.TooLarge {
+		t.Errorf("one member too many: %+v", result)
+	}
+	if result := w.applyMeta(t, true, admitting("m00")).Results[0]; result.Reason != command.Done {
+		t.Errorf("a member that is there already: %+v", result)
+	}
+}
+
+// TestMetaTellsOnlyItsLeaderThatItStarted applies a LeaderStart with and without
+// effects: the state counts it, the outcome of a follower says nothing.
+func TestMetaTellsOnlyItsLeaderThatItStarted(t *testing.T) {
+	w := newMetaWorld(t)
+	start := (&command.LeaderStart{Node: "n"}).Append(nil)
+	if outcome := w.applyMeta(t, false, start); outcome.Started != nil {
+		t.Errorf("a follower starts: %+v", outcome.Started)
+	}
+	w.reopenMeta(t)
+	outcome := w.applyMeta(t, true, start)
+	if outcome.Started == nil || outcome.Started.Generation != 2 || outcome.Started.Node != "n" {
+		t.Errorf("the second leader: %+v", outcome.Started)
+	}
+}
