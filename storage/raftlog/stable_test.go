@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/hashicorp/raft"
 	"pgregory.net/rapid"
@@ -166,20 +168,23 @@ func (failingRows) Set([]byte, []byte) error { return errors.New("no disk") }
 // TestFailedVoteIsFatalOnce tells the owner of the first failed write only, and
 // refuses what comes after.
 func TestFailedVoteIsFatalOnce(t *testing.T) {
-	s := newStable(failingRows{&memoryRows{byKey: map[string][]byte{}}})
-	told := make(chan error, 2)
-	s.OnFatal(func(err error) { told <- err })
-	for range 2 {
-		if err := s.Group(1).SetUint64([]byte(keyCurrentTerm), 1); !errors.Is(err, ErrStableFailed) {
-			t.Fatalf("a vote that was not written: %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(failingRows{&memoryRows{byKey: map[string][]byte{}}})
+		var told atomic.Int32
+		s.OnFatal(func(err error) {
+			if !errors.Is(err, ErrStableFailed) {
+				t.Errorf("told %v", err)
+			}
+			told.Add(1)
+		})
+		for range 2 {
+			if err := s.Group(1).SetUint64([]byte(keyCurrentTerm), 1); !errors.Is(err, ErrStableFailed) {
+				t.Fatalf("a vote that was not written: %v", err)
+			}
 		}
-	}
-	if err := <-told; !errors.Is(err, ErrStableFailed) {
-		t.Errorf("told %v", err)
-	}
-	select {
-	case err := <-told:
-		t.Errorf("told again: %v", err)
-	default:
-	}
+		synctest.Wait()
+		if told.Load() != 1 {
+			t.Errorf("told %d times", told.Load())
+		}
+	})
 }
