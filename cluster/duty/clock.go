@@ -28,8 +28,8 @@ type leaseTerm struct {
 	holder  fsm.Holder
 	leaseMS uint32
 	ends    time.Time
-	// queued is the time the heap goes by: at or before ends, and behind it when
-	// the lease is expired.
+	// queued is the time the heap goes by, and when ends is looked at; behind it
+	// when the lease is expired, or was given more than a term at first.
 	queued  time.Time
 	at      int
 	expired bool
@@ -57,10 +57,7 @@ func (c *leaseClock) renew(id command.LeaseID, now time.Time) uint32 {
 	if term == nil || term.id != id || term.expired {
 		return 0
 	}
-	// Never earlier: a new leader gives a little more than a term.
-	if ends := now.Add(time.Duration(term.leaseMS) * time.Millisecond); ends.After(term.ends) {
-		term.ends = ends
-	}
+	term.ends = now.Add(time.Duration(term.leaseMS) * time.Millisecond)
 	return term.leaseMS
 }
 

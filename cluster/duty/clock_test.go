@@ -94,7 +94,7 @@ func (m *clockModel) audit(t *rapid.T) {
 				t.Fatalf("%d is not held by %d", id.Fence, holder)
 			}
 		}
-		if len(held) != want {
+		if len(held) != want || len(m.clock.heldBy("n2", holder)) > 0 {
 			t.Fatalf("%d holds %d leases, want %d", holder, len(held), want)
 		}
 	}

@@ -258,6 +258,51 @@ func TestFailedPushIsNotPassedOver(t *testing.T) {
 	w.hears("n1/7 notify 4", "n1/7 notify 5")
 }
 
+// TestMissedPush: after a push that failed nothing follows, though it would
+// arrive, until the tick; then it goes on where it was.
+func TestMissedPush(t *testing.T) {
+	want := []string{"n1/7 attached, head 3, oldest 1, next 2, resumed 0", "n1/7 notify 2", "n1/7 notify 3", "n1/7 synced 3"}
+	for at := range want {
+		w := newWorld(t)
+		w.notify(3)
+		w.acknowledge("tablet", 0)
+		w.acknowledge("phone", 1)
+		w.missing = at + 1
+		w.duty.Attach(socket(7, FromCursor, 0))
+		w.duty.Ready("n1", 7)
+		w.hears(want[:at]...)
+		w.duty.Tick(w.now)
+		w.hears(want[at:]...)
+		w.duty.Tick(w.now)
+		w.hears()
+	}
+}
+
+// TestReadyWhileStalled: a held stream that could not be told how it begins says
+// that first, at the tick.
+func TestReadyWhileStalled(t *testing.T) {
+	w := newWorld(t)
+	w.notify(1)
+	a := socket(7, FromCursor, 0)
+	a.Hold, w.missing = true, 1
+	w.duty.Attach(a)
+	w.duty.Ready("n1", 7)
+	w.hears()
+	w.duty.Tick(w.now)
+	w.hears("n1/7 attached, head 1, oldest 1, next 1, resumed 0", "n1/7 notify 1", "n1/7 synced 1")
+}
+
+// TestCursorIsTheDevices: a device goes on behind what it acknowledged itself,
+// whatever others keep.
+func TestCursorIsTheDevices(t *testing.T) {
+	w := newWorld(t)
+	w.notify(4)
+	w.acknowledge("tablet", 1)
+	w.acknowledge("phone", 3)
+	w.duty.Attach(socket(7, FromCursor, 0))
+	w.hears("n1/7 attached, head 4, oldest 2, next 4, resumed 0", "n1/7 notify 4", "n1/7 synced 4")
+}
+
 // TestDeletedMeanwhile: what other devices acknowledge is deleted, even where
 // this one waits with its window full and has no cursor yet; it is told.
 func TestDeletedMeanwhile(t *testing.T) {
