@@ -93,6 +93,10 @@ func (n *Node) GossipAddress() string { return n.members.GossipAddress() }
 // ID is the member id: the name and the data directory's incarnation.
 func (n *Node) ID() string { return n.who.id() }
 
+// Name is the node's name; one that was given none has made it up, and keeps it
+// in its data directory. Empty before Start.
+func (n *Node) Name() string { return n.who.name }
+
 // Ready is nil once the node belongs to a formed cluster and reaches every
 // leader; else it says what is missing.
 func (n *Node) Ready(ctx context.Context) error {

@@ -54,6 +54,7 @@ type server interface {
 	Stop(ctx context.Context) error
 	Ready(ctx context.Context) error
 	ClientURL() string
+	Name() string
 }
 
 func serve(ctx context.Context, t *terminal, s *settings) (err error) {
@@ -78,7 +79,7 @@ func serve(ctx context.Context, t *terminal, s *settings) (err error) {
 	if err = n.Start(ctx); err != nil {
 		return s.explain(err)
 	}
-	welcome(t.out, n.ClientURL(), &config)
+	welcome(t.out, n, &config)
 	announced := make(chan struct{})
 	go func() {
 		defer close(announced)
@@ -93,12 +94,12 @@ func serve(ctx context.Context, t *terminal, s *settings) (err error) {
 }
 
 // welcome says where to connect, and what is not protected.
-func welcome(w io.Writer, url string, c *node.Config) {
+func welcome(w io.Writer, n server, c *node.Config) {
 	_, _ = fmt.Fprintf(w, `baton %s
   clients  %s  (WebSocket at /ws)
   peers    %s, gossip %s
   data     %s
-`, c.Name, url, c.PeerListen, c.GossipListen, c.DataDir)
+`, n.Name(), n.ClientURL(), c.PeerListen, c.GossipListen, c.DataDir)
 	if isLoopback(c.Listen) {
 		_, _ = fmt.Fprintln(w, "This node asks nobody for a password: every program on this machine may use it.")
 	} else {
