@@ -52,9 +52,8 @@ type loan struct {
 type topicBook struct {
 	topic
 
-	loans []*loan
-	// turn is where the next entry begins to take credit.
-	turn    int
+	// loans are all, near those of this node's own gateway.
+	loans, near lenders
 	free    uint64
 	backlog map[string]uint64
 	waiting uint64
@@ -63,8 +62,38 @@ type topicBook struct {
 	fresh, attached uint64
 }
 
+// lenders are loans that give credit in turn.
+type lenders struct {
+	all  []*loan
+	turn int
+}
+
+func (s *lenders) add(l *loan) { s.all = append(s.all, l) }
+
+func (s *lenders) remove(l *loan) {
+	for i, other := range s.all {
+		if other == l {
+			s.all = append(s.all[:i], s.all[i+1:]...)
+			return
+		}
+	}
+}
+
+// next is the next loan that has free credit and may be used.
+func (s *lenders) next(may func(*loan) bool) *loan {
+	for range s.all {
+		s.turn = (s.turn + 1) % len(s.all)
+		if l := s.all[s.turn]; l.free > 0 && may(l) {
+			return l
+		}
+	}
+	return nil
+}
+
 // creditBook is all credit lent to this partition.
 type creditBook struct {
+	// node is this node: its own gateway's loans are near.
+	node  string
 	loans  map[loanKey]*loan
 	topics map[topic]*topicBook
 	// waiting are the topics with a backlog.
@@ -76,16 +105,16 @@ type creditBook struct {
 	registered uint32
 }
 
-func newCreditBook(registered uint32) creditBook {
+func newCreditBook(node string, registered uint32) creditBook {
 	return creditBook{
-		loans: make(map[loanKey]*loan), topics: make(map[topic]*topicBook), waiting: make(map[*topicBook]struct{}),
+		node: node, loans: make(map[loanKey]*loan), topics: make(map[topic]*topicBook), waiting: make(map[*topicBook]struct{}),
 		registered: registered,
 	}
 }
 
 // drop forgets a topic that nobody lends to and where nothing waits.
 func (b *creditBook) drop(t *topicBook) {
-	if len(t.loans) == 0 && t.waiting == 0 && t.fresh == 0 {
+	if len(t.loans.all) == 0 && t.waiting == 0 && t.fresh == 0 {
 		delete(b.topics, t.topic)
 	}
 }
@@ -106,7 +135,10 @@ func (b *creditBook) register(r *Registration) *loan {
 	l := &loan{Registration: *r, key: key, ordinal: b.registered, free: r.Credit}
 	l.Held = nil
 	l.topic = b.topicOf(topic{r.Channel, r.Group})
-	l.topic.loans = append(l.topic.loans, l)
+	l.topic.loans.add(l)
+	if l.Node == b.node {
+		l.topic.near.add(l)
+	}
 	l.topic.free += uint64(r.Credit)
 	b.loans[key] = l
 	return l
@@ -119,12 +151,8 @@ func (b *creditBook) unregister(key loanKey) {
 	}
 	delete(b.loans, key)
 	l.topic.free -= uint64(l.free)
-	for i, other := range l.topic.loans {
-		if other == l {
-			l.topic.loans = append(l.topic.loans[:i], l.topic.loans[i+1:]...)
-			break
-		}
-	}
+	l.topic.loans.remove(l)
+	l.topic.near.remove(l)
 	l.topic.attached -= uint64(l.attached)
 	b.drop(l.topic)
 }
@@ -283,16 +311,16 @@ func (t *topicBook) attach(
 	return offers, want
 }
 
-func (t *topicBook) lenders() uint64 { return uint64(len(t.loans)) }
+func (t *topicBook) lenders() uint64 { return uint64(len(t.loans.all)) }
 
+// nextFree is the loan to take credit of: the next in turn, or a near one, whose
+// job and its end need no link between nodes, while that has half as much free.
 func (t *topicBook) nextFree(may func(*loan) bool) *loan {
-	for range t.loans {
-		t.turn = (t.turn + 1) % len(t.loans)
-		if l := t.loans[t.turn]; l.free > 0 && may(l) {
-			return l
-		}
+	near, inTurn := t.near.next(may), t.loans.next(may)
+	if near != nil && 2*near.free >= inTurn.free {
+		return near
 	}
-	return nil
+	return inTurn
 }
 
 func mergeOffer(offers []command.Offer, first int, l *loan, credit uint32) []command.Offer {

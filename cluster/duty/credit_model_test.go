@@ -171,10 +171,10 @@ func (m *creditModel) audit(t *rapid.T) {
 // is remembered that nobody needs.
 func (m *creditModel) settled(t *rapid.T) {
 	for _, topic := range m.duty.mu.credit.topics {
-		if len(topic.loans) == 0 && topic.waiting == 0 {
+		if len(topic.loans.all) == 0 && topic.waiting == 0 {
 			t.Fatalf("%v is remembered for nothing", topic.topic)
 		}
-		for _, l := range topic.loans {
+		for _, l := range topic.loans.all {
 			if topic.useful(l) && l.free > 0 {
 				t.Fatalf("%v waits for %v, which has %d free", topic.backlog, l.key, l.free)
 			}
@@ -275,7 +275,7 @@ func TestOfferNames(t *testing.T) {
 // TestPartialBacklog: a partial backlog changes the tenants that it names, a
 // whole one replaces all.
 func TestPartialBacklog(t *testing.T) {
-	b := newCreditBook(0)
+	b := newCreditBook("n1", 0)
 	backlog := func(partial bool, tenants ...fsm.TenantBacklog) fsm.Backlog {
 		return fsm.Backlog{Channel: "work", Group: fsm.DefaultGroup, Total: 9, Tenants: tenants, Partial: partial}
 	}
@@ -291,5 +291,32 @@ func TestPartialBacklog(t *testing.T) {
 		if got := b.topics[topic{"work", fsm.DefaultGroup}].backlog; !maps.Equal(got, c.want) {
 			t.Errorf("waiting are %v, want %v", got, c.want)
 		}
+	}
+}
+
+// TestNearCreditComesFirst lends the same from this node and two others: jobs go
+// to this node's own gateway, but not when it has less than half as much free.
+func TestNearCreditComesFirst(t *testing.T) {
+	b := newCreditBook("here", 0)
+	for i, node := range []string{"there", "here", "yonder"} {
+		b.register(&Registration{Node: node, Subscription: uint64(i), Channel: "work", Group: fsm.DefaultGroup, Credit: 8})
+	}
+	book := b.topicOf(topic{"work", fsm.DefaultGroup})
+	taken := map[string]uint32{}
+	for round := range 12 {
+		book.fresh++
+		for _, offer := range book.meet(nil) {
+			taken[offer.Node] += offer.Credit
+		}
+		if round == 3 && taken["here"] != 4 {
+			t.Errorf("the first jobs went to %v", taken)
+		}
+	}
+	if taken["here"] < 4 || taken["there"] == 0 || taken["yonder"] == 0 {
+		t.Errorf("12 jobs went to %v", taken)
+	}
+	b.unregister(loanKey{"here", 1})
+	if len(book.near.all) != 0 || len(book.loans.all) != 2 {
+		t.Error("a loan that is over is still there")
 	}
 }

@@ -196,7 +196,7 @@ func (d *Duty) Renew(ids []command.LeaseID) (termsMS []uint32, ok bool) {
 }
 
 func (d *Duty) reset() {
-	d.mu.credit = newCreditBook(d.mu.credit.registered)
+	d.mu.credit = newCreditBook(d.config.Node, d.mu.credit.registered)
 	d.mu.clock = newLeaseClock()
 	d.mu.pump = newPump()
 	d.mu.nextDueMS, d.mu.refused = 0, false

@@ -102,7 +102,7 @@ func (d *Duty) useLeftover(offers []command.Offer) {
 // asks those lenders for more who have none left.
 func (d *Duty) settle(t *topicBook) {
 	wake := false
-	for _, l := range t.loans {
+	for _, l := range t.loans.all {
 		switch {
 		case !t.useful(l):
 		case l.free > 0:
