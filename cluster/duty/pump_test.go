@@ -3,6 +3,9 @@ package duty
 import (
 	"fmt"
 	"testing"
+
+	"github.com/batonmq/baton/fsm"
+	"github.com/batonmq/baton/fsm/command"
 )
 
 // socket is an attachment of the client ann on node n1.
@@ -116,6 +119,7 @@ func TestWindowBoundsWhatIsOut(t *testing.T) {
 	w.hears()
 	w.duty.Acked("n1", 7, 4)
 	w.hears("n1/7 notify 5", "n1/7 notify 6", "n1/7 synced 6")
+	w.duty.Acked("n1", 7, 2) // Late: it takes no room.
 	w.notify(2)
 	w.hears("n1/7 notify 7")
 	w.duty.Acked("n1", 7, 1_000_000) // Not further than what was sent.
@@ -290,6 +294,16 @@ func TestReadyWhileStalled(t *testing.T) {
 	w.hears()
 	w.duty.Tick(w.now)
 	w.hears("n1/7 attached, head 1, oldest 1, next 1, resumed 0", "n1/7 notify 1", "n1/7 synced 1")
+}
+
+// TestNothingComesBeforeTheBeginning: a new notification does not overtake what
+// the socket was not told yet of how its stream begins.
+func TestNothingComesBeforeTheBeginning(t *testing.T) {
+	w := newWorld(t)
+	w.missing = 1
+	w.duty.Attach(socket(7, FromCursor, 0))
+	w.duty.Applied(&fsm.Outcome{Notified: []fsm.Notified{{Tenant: "t", ClientID: "ann", Notification: command.Notification{Seq: 1}}}})
+	w.hears()
 }
 
 // TestCursorIsTheDevices: a device goes on behind what it acknowledged itself,
