@@ -228,8 +228,8 @@ func TestCreditIsNeverInventedOrLost(t *testing.T) {
 // backlog can use, from each lender in turn, and no more.
 func TestPackMeetsDemand(t *testing.T) {
 	w := newWorld(t)
-	w.duty.Register(lent("n1", 1, 10))
-	w.duty.Register(lent("n2", 2, 10))
+	w.duty.Register(lent("n2", 1, 10)) // Neither is near.
+	w.duty.Register(lent("n3", 2, 10))
 	for _, c := range []struct{ events, want int }{{0, 0}, {1, 1}, {4, 4}, {15, 15}, {3, 0}} {
 		var commands []appender
 		for range c.events {
