@@ -63,6 +63,16 @@ func (f *fleet) start(t *testing.T, nodes ...*node) {
 	}
 }
 
+// killAll kills all nodes at once, and returns when they have ended.
+func (f *fleet) killAll() {
+	for _, n := range f.nodes {
+		_ = n.process.cmd.Process.Kill() // It may have ended.
+	}
+	for _, n := range f.nodes {
+		n.process.kill()
+	}
+}
+
 // awaitReady waits until every node reaches the leaders of all partitions.
 func (f *fleet) awaitReady(t *testing.T) {
 	t.Helper()

@@ -261,17 +261,18 @@ func (l *load) finish(t *testing.T) {
 }
 
 // awaitNothingLost waits until what was acknowledged has come back: whatever is
-// under way would count as lost.
+// under way would count as lost. It gives up in the end, and with the first fault
+// of another kind; what is missing is for check to say.
 func awaitNothingLost(t *testing.T, log *history.Log) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(patience / 2)
 	waitFor(t, "every event comes back", func() error {
 		faults := history.Check(log.Records())
-		lost := slices.DeleteFunc(faults, func(f history.Fault) bool { return f.Rule != history.Lost })
-		if len(lost) == 0 || time.Now().After(deadline) {
+		other := slices.ContainsFunc(faults, func(f history.Fault) bool { return f.Rule != history.Lost })
+		if len(faults) == 0 || other || time.Now().After(deadline) {
 			return nil
 		}
-		return fmt.Errorf("%d events did not, %s", len(lost), lost[0])
+		return fmt.Errorf("%d events did not", len(faults))
 	})
 }
 

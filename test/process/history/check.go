@@ -27,7 +27,8 @@ const (
 	// Reordered: a number came behind a higher one, and not because it was sent
 	// again.
 	Reordered Rule = "reordered"
-	// Gap: a hole was declared, and nothing here gives a reason for one.
+	// Gap: a hole was declared over what the client never had, and nothing here
+	// gives a reason for one. What it had before, and acknowledged, may be gone.
 	Gap Rule = "gap"
 	// CompletedTwice: two completes of one event had an effect.
 	CompletedTwice Rule = "completed twice"
@@ -157,8 +158,13 @@ func (c *checker) notify(r *Notified) {
 }
 
 func (c *checker) gap(r *Gapped) {
-	c.fault(Gap, "%s has a gap from %d to %d: %s", r.Client, r.From, r.To, r.Reason)
 	s := c.stream(r.Client)
+	for number := r.From; number <= r.To; number++ {
+		if _, had := s.had[number]; !had {
+			c.fault(Gap, "%s has a gap from %d to %d (%s), and never had %d", r.Client, r.From, r.To, r.Reason, number)
+			break
+		}
+	}
 	s.reached, s.highest = max(s.reached, r.To), max(s.highest, r.To)
 }
 

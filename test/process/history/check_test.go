@@ -9,7 +9,7 @@ import (
 
 // good is a history without a fault, and with everything that is allowed: a
 // second attempt, a late answer, a repeated key, an outcome nobody knows, and a
-// client that comes back and is sent again what it had.
+// client that comes back and is sent again what it had, but for what is gone.
 func good() []history.Record {
 	return []history.Record{
 		history.Attached{Client: "ana"},
@@ -29,6 +29,7 @@ func good() []history.Record {
 		history.Notified{Client: "ana", Key: "k2", Seq: 2, EventID: "e2", CorrelationID: "e2"},
 		history.Notified{Client: "ben", Key: "k1", Seq: 1, EventID: "e9", CorrelationID: "e9"},
 		history.Attached{Client: "ana"},
+		history.Gapped{Client: "ana", From: 1, To: 1, Reason: "trimmed"},
 		history.Notified{Client: "ana", Key: "k2", Seq: 2, EventID: "e2", CorrelationID: "e2"},
 		history.Notified{Client: "ana", Key: "k2", Seq: 2, EventID: "e2", CorrelationID: "e2", Redelivered: true},
 		history.Notified{Client: "ana", Key: "k3", Seq: 3, EventID: "e3", CorrelationID: "e3"},
