@@ -54,9 +54,9 @@ type topicBook struct {
 
 	// loans are all, near those of this node's own gateway.
 	loans, near lenders
-	free    uint64
-	backlog map[string]uint64
-	waiting uint64
+	free        uint64
+	backlog     map[string]uint64
+	waiting     uint64
 	// fresh counts the events that entries in flight will add; attached the
 	// credit they carry.
 	fresh, attached uint64
@@ -93,7 +93,7 @@ func (s *lenders) next(may func(*loan) bool) *loan {
 // creditBook is all credit lent to this partition.
 type creditBook struct {
 	// node is this node: its own gateway's loans are near.
-	node  string
+	node   string
 	loans  map[loanKey]*loan
 	topics map[topic]*topicBook
 	// waiting are the topics with a backlog.
