@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/batonmq/baton/cluster/duty"
 	"github.com/batonmq/baton/cluster/members"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/storage"
@@ -20,8 +21,8 @@ import (
 // partition p is group p+1.
 const MetaGroup = 0
 
-// sweepInterval is how often lanes and couriers look for what is too old.
-const sweepInterval = 10 * time.Millisecond
+// courierSweep is how often couriers look whether their attach is too old.
+const courierSweep = time.Second
 
 // Config is what a node's Cluster works with.
 type Config struct {
@@ -53,7 +54,6 @@ type Cluster struct {
 		subscriptions map[uint64]*subscription
 		couriers      map[uint64]*courier
 		admitted      []command.Member
-		closing       bool
 	}
 	stop    chan struct{}
 	running sync.WaitGroup
@@ -100,13 +100,7 @@ func (c *Cluster) Start(t transport.Transport, m *members.Members) {
 // Stop hands leaderships over and closes the groups. The transport must still
 // be up.
 func (c *Cluster) Stop(ctx context.Context) error {
-	c.mu.Lock()
-	c.mu.closing = true
-	groups := make([]*Group, 0, len(c.mu.groups))
-	for _, g := range c.mu.groups {
-		groups = append(groups, g)
-	}
-	c.mu.Unlock()
+	groups := c.allGroups()
 	errs := make([]error, len(groups))
 	var closing sync.WaitGroup
 	for i, g := range groups {
@@ -241,24 +235,39 @@ func (c *Cluster) groupLane(group uint32) *lane {
 	return (*lanes)[group]
 }
 
-// sweep looks for what is too old.
+// sweep is the node's clock. One goroutine serves all groups: a ticker for each
+// would wake the processor as many times.
 func (c *Cluster) sweep() {
 	defer c.running.Done()
-	ticker := time.NewTicker(sweepInterval)
+	ticker := time.NewTicker(duty.TickInterval)
 	defer ticker.Stop()
+	couriers := time.Now()
 	for {
 		select {
 		case <-c.stop:
 			return
 		case now := <-ticker.C:
-			if lanes := c.lanes.Load(); lanes != nil {
-				for _, l := range *lanes {
-					l.tick(now)
-				}
+			c.eachLane(func(l *lane) { l.tick(now) })
+			for _, g := range c.allGroups() {
+				g.tick(now)
 			}
+			if now.Sub(couriers) < courierSweep {
+				continue
+			}
+			couriers = now
 			for _, courier := range c.allCouriers() {
 				courier.tick(now)
 			}
 		}
 	}
+}
+
+func (c *Cluster) allGroups() []*Group {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	groups := make([]*Group, 0, len(c.mu.groups))
+	for _, g := range c.mu.groups {
+		groups = append(groups, g)
+	}
+	return groups
 }

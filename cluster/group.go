@@ -89,9 +89,8 @@ func openGroup(config groupConfig) (*Group, error) {
 		return nil, fmt.Errorf("group %d: start raft: %w", config.id, err)
 	}
 	g.batcher = newBatcher(g)
-	g.running.Add(2)
+	g.running.Add(1)
 	go g.watchLeadership()
-	go g.tick()
 	return g, nil
 }
 
@@ -224,24 +223,15 @@ func (g *Group) quarantine(error) {
 	go g.raft.Shutdown()
 }
 
-// tick is the leader's clock: lazy commands, leases and timers.
-func (g *Group) tick() {
-	defer g.running.Done()
-	ticker := time.NewTicker(duty.TickInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-g.stop:
-			return
-		case now := <-ticker.C:
-			if g.serving.Load() == 0 {
-				continue
-			}
-			g.batcher.pressLazy()
-			if g.duty != nil {
-				g.duty.Tick(now)
-			}
-		}
+// tick is the leader's clock: lazy commands, leases and timers. It is called
+// every duty.TickInterval.
+func (g *Group) tick(now time.Time) {
+	if g.serving.Load() == 0 {
+		return
+	}
+	g.batcher.pressLazy()
+	if g.duty != nil {
+		g.duty.Tick(now)
 	}
 }
 

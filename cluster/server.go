@@ -32,13 +32,9 @@ func (c *Cluster) LinkUp(peer transport.NodeID) {
 func (c *Cluster) LinkDown(peer transport.NodeID) {
 	c.mu.Lock()
 	delete(c.mu.linked, peer)
-	groups := make([]*Group, 0, len(c.mu.groups))
-	for _, g := range c.mu.groups {
-		groups = append(groups, g)
-	}
 	c.mu.Unlock()
 	c.eachLane(func(l *lane) { l.linkDown(peer) })
-	for _, g := range groups {
+	for _, g := range c.allGroups() {
 		if g.duty != nil {
 			g.duty.Forget(string(peer))
 		}
