@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,11 +65,22 @@ type Cluster struct {
 // and Receive to the transport, then call Start.
 func New(config Config) *Cluster {
 	c := &Cluster{config: config, stop: make(chan struct{})}
+	c.nextID.Store(firstID())
 	c.mu.groups = make(map[uint32]*Group)
 	c.mu.linked = make(map[transport.NodeID]bool)
 	c.mu.subscriptions = make(map[uint64]*subscription)
 	c.mu.couriers = make(map[uint64]*courier)
 	return c
+}
+
+// firstID is where the ids of subscriptions and streams begin: elsewhere in each
+// life of the process. The state names the holder of a lease by node and
+// subscription, and keeps that through restarts; counted from 1 again, another
+// worker's subscription would be taken for it, and be given its jobs.
+func firstID() uint64 {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // It never fails.
+	return binary.BigEndian.Uint64(random[:]) >> 12
 }
 
 // Self is this member as it was configured.

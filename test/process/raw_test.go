@@ -27,6 +27,7 @@ type message struct {
 	Duplicate           bool
 	EventID             string `json:"event_id"`
 	Subscription        string
+	Channel             string
 }
 
 // fields is what is sent.
