@@ -286,3 +286,25 @@ func TestFailedSyncStopsEverything(t *testing.T) {
 		})
 	}
 }
+
+// TestCrashesInARow loses power right after a start, before anything is synced,
+// and again after the next start: Pebble takes an older log file for damaged that
+// does not end cleanly, and an empty one is not out of the way yet.
+func TestCrashesInARow(t *testing.T) {
+	for seed := range uint64(40) {
+		fs := NewCrashFS()
+		for crash := range uint64(4) {
+			s := openTest(t, fs)
+			log := must(s.Log(1))
+			_, last := log.Bounds()
+			check(t, log.Append(logRows(last+1, last+1, strings.Repeat("x", 40_000))))
+			if crash%2 == seed%2 {
+				check(t, log.WaitDurable(last+1))
+				check(t, log.Append(logRows(last+2, last+2, strings.Repeat("y", 40_000))))
+			}
+			crashed := fs.Clone([]int{0, 30, 70, 100}[(seed+crash)%4], seed*4+crash)
+			check(t, s.Close())
+			fs = crashed
+		}
+	}
+}

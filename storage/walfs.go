@@ -82,7 +82,8 @@ func (f *watchedFS) opened(name string, file vfs.File, err error, reused bool) (
 // what is written. A sync that makes a file longer writes its inode too and
 // takes twice as long as one that overwrites; this way one in many does. Pebble
 // reads a log up to the first chunk that is not one, as it must for the files
-// that it reuses, which are long enough already.
+// that it reuses, which are long enough already. It begins after the first sync:
+// a file that holds zeros holds a record, too.
 const zeroAhead = 256 << 10
 
 // zeros is what zeroAhead is filled with.
@@ -93,6 +94,7 @@ type watchedFile struct {
 
 	watch  *walWatch
 	reused bool
+	synced bool
 	// written and filled are offsets; Pebble's log writer has one goroutine.
 	written, filled int64
 }
@@ -102,8 +104,8 @@ func (f *watchedFile) Write(p []byte) (int, error) {
 	f.watch.begin()
 	n, err := f.File.Write(p)
 	f.written += int64(n)
-	if err == nil && !f.reused && f.written > f.filled {
-		if _, err = f.File.WriteAt(zeros[:], f.written); err == nil {
+	if err == nil && f.synced && !f.reused && f.written > f.filled {
+		if _, err = f.WriteAt(zeros[:], f.written); err == nil {
 			f.filled = f.written + zeroAhead
 		}
 	}
@@ -123,6 +125,7 @@ func (f *watchedFile) Sync() error {
 func (f *watchedFile) SyncData() error {
 	f.watch.begin()
 	err := f.File.SyncData()
+	f.synced = f.synced || err == nil && f.written > 0
 	f.watch.end(err)
 	return err
 }
