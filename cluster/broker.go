@@ -41,7 +41,7 @@ func (c *Cluster) SubmitLazy(partition uint32, encoded []byte) {
 		return
 	}
 	_, generation, _ := l.current()
-	l.tell(generation, append(appendFrame(nil, frameLazy, partition+1, generation), encoded...))
+	_ = l.tell(generation, append(appendFrame(nil, frameLazy, partition+1, generation), encoded...))
 }
 
 // Renew extends leases of one partition.
@@ -57,14 +57,14 @@ func (c *Cluster) Renew(partition uint32, leases []command.LeaseID, to Renewer, 
 func (c *Cluster) Subscribe(spec SubscriptionSpec, sink JobSink) Subscription {
 	s := &subscription{id: c.nextID.Add(1), spec: spec, sink: sink, cluster: c}
 	s.mu.credit = spec.Credit
-	s.mu.loans = make([]loanState, c.Partitions())
 	s.mu.jobs = make(map[heldKey]heldJob)
 	c.mu.Lock()
 	c.mu.subscriptions[s.id] = s
 	c.mu.Unlock()
 	c.eachLane(func(l *lane) {
-		if _, generation, up := l.current(); up && l.group != MetaGroup {
-			s.register(l.group-1, generation)
+		// Whoever learns of a leader now finds the subscription, or was before us.
+		if _, generation, _ := l.current(); generation != 0 && l.group != MetaGroup {
+			s.begin(l.group-1, generation)
 		}
 	})
 	return s
@@ -82,8 +82,8 @@ func (c *Cluster) Attach(spec StreamSpec, sink StreamSink) Stream {
 	c.mu.couriers[courier.id] = courier
 	c.mu.Unlock()
 	if l := c.laneOf(courier.partition); l != nil {
-		if _, generation, up := l.current(); up {
-			courier.register(courier.partition, generation)
+		if _, generation, _ := l.current(); generation != 0 {
+			courier.begin(generation)
 		}
 	}
 	return courier

@@ -23,8 +23,9 @@ import (
 // partition p is group p+1.
 const MetaGroup = 0
 
-// courierSweep is how often couriers look whether their attach is too old.
-const courierSweep = time.Second
+// sweepInterval is how often couriers and subscriptions look for what nobody
+// answered, or could not be told.
+const sweepInterval = time.Second
 
 // Config is what a node's Cluster works with.
 type Config struct {
@@ -254,7 +255,7 @@ func (c *Cluster) sweep() {
 	defer c.running.Done()
 	ticker := time.NewTicker(duty.TickInterval)
 	defer ticker.Stop()
-	couriers := time.Now()
+	swept := time.Now()
 	for {
 		select {
 		case <-c.stop:
@@ -264,12 +265,15 @@ func (c *Cluster) sweep() {
 			for _, g := range c.allGroups() {
 				g.tick(now)
 			}
-			if now.Sub(couriers) < courierSweep {
+			if now.Sub(swept) < sweepInterval {
 				continue
 			}
-			couriers = now
+			swept = now
 			for _, courier := range c.allCouriers() {
 				courier.tick(now)
+			}
+			for _, s := range c.allSubscriptions() {
+				s.sweep()
 			}
 		}
 	}

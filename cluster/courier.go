@@ -31,7 +31,13 @@ type courier struct {
 		known       bool
 		synced      bool
 		last, acked uint64
-		began       time.Time
+		// opening means that nothing followed Attached yet: a gap now is of what
+		// comes before the stream's beginning.
+		opening bool
+		// untold means that the leader could not be told something: it is attached
+		// anew.
+		untold bool
+		began  time.Time
 	}
 }
 
@@ -42,6 +48,21 @@ func (c *courier) register(partition uint32, generation uint64) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if generation >= c.mu.generation {
+		c.registerLocked(generation)
+	}
+}
+
+// begin is register for a courier that no leader knows of yet.
+func (c *courier) begin(generation uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.generation == 0 {
+		c.registerLocked(generation)
+	}
+}
+
+func (c *courier) registerLocked(generation uint64) {
 	if c.mu.closed {
 		return
 	}
@@ -55,8 +76,8 @@ func (c *courier) register(partition uint32, generation uint64) {
 		a.Again, a.Synced = true, c.mu.synced
 		a.From, a.Epoch, a.Seq, a.Acked = duty.FromSeq, "", c.mu.last, c.mu.acked
 	}
-	frame := appendAttachment(appendFrame(nil, frameAttach, partition+1, generation), &a)
-	c.cluster.laneOf(partition).tell(generation, frame)
+	frame := appendAttachment(appendFrame(nil, frameAttach, c.partition+1, generation), &a)
+	c.mu.untold = c.cluster.laneOf(c.partition).tell(generation, frame) != nil
 }
 
 // Ready implements Stream.
@@ -97,7 +118,9 @@ func (c *courier) tellLocked(kind frameKind, number uint64) {
 	}
 	b := appendFrame(nil, kind, c.partition+1, c.mu.generation)
 	b = command.AppendUint(b, c.id)
-	c.cluster.laneOf(c.partition).tell(c.mu.generation, command.AppendUint(b, number))
+	if c.cluster.laneOf(c.partition).tell(c.mu.generation, command.AppendUint(b, number)) != nil {
+		c.mu.untold = true
+	}
 }
 
 // receive takes a frame of the leader: only of the one it is attached at.
@@ -116,14 +139,9 @@ func (c *courier) receive(f *frame) {
 	case frameNotify:
 		c.notify(f)
 	case frameGap:
-		from, to, reason := f.Uint(), f.Uint(), f.String()
-		c.advance(to)
-		c.sink.Gap(from, to, reason)
+		c.gap(f)
 	case frameSynced:
-		c.mu.Lock()
-		c.mu.synced = true
-		c.mu.Unlock()
-		c.sink.Synced(f.Uint())
+		c.synced(f)
 	default:
 	}
 }
@@ -137,6 +155,7 @@ func (c *courier) attached(f *frame) {
 	c.mu.attached = true
 	if !c.mu.known && next > 0 {
 		c.mu.known, c.mu.last, c.mu.acked = true, next-1, next-1
+		c.mu.opening = true
 	}
 	c.mu.Unlock()
 	if first {
@@ -160,16 +179,55 @@ func (c *courier) advance(seq uint64) bool {
 	if c.mu.known && seq <= c.mu.last {
 		return false
 	}
-	c.mu.known, c.mu.last = true, seq
+	c.mu.known, c.mu.last, c.mu.opening = true, seq, false
 	return true
 }
 
-// tick gives up an attach that no leader answered.
+// gap declares what is not to be had, as far as the socket does not know it yet.
+// It counts as acknowledged: nobody acknowledges a gap, and the leader's window
+// moves along with it.
+func (c *courier) gap(f *frame) {
+	from, to, reason := f.Uint(), f.Uint(), f.String()
+	if f.Err() != nil {
+		return
+	}
+	c.mu.Lock()
+	opening := c.mu.opening || !c.mu.known
+	if !opening {
+		from = max(from, c.mu.last+1)
+	}
+	if opening || from <= to {
+		c.mu.known, c.mu.opening = true, false
+		c.mu.last, c.mu.acked = max(c.mu.last, to), max(c.mu.acked, to)
+	}
+	c.mu.Unlock()
+	if opening || from <= to {
+		c.sink.Gap(from, to, reason)
+	}
+}
+
+// synced says once that the replay is over.
+func (c *courier) synced(f *frame) {
+	seq := f.Uint()
+	c.mu.Lock()
+	first := !c.mu.synced && f.Err() == nil
+	c.mu.synced, c.mu.opening = c.mu.synced || first, false
+	c.mu.Unlock()
+	if first {
+		c.sink.Synced(seq)
+	}
+}
+
+// tick gives up an attach that no leader answered, and attaches anew where the
+// leader could not be told something.
 func (c *courier) tick(now time.Time) {
 	c.mu.Lock()
 	late := !c.mu.attached && !c.mu.closed && now.Sub(c.mu.began) > AnswerTimeout
 	if late {
-		c.mu.attached = true
+		c.mu.attached, c.mu.closed = true, true
+	}
+	if c.mu.untold {
+		c.registerLocked(c.mu.generation)
 	}
 	c.mu.Unlock()
 	if late {

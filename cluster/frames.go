@@ -17,6 +17,7 @@ import (
 //	lend         subscription credit                 edge -> leader
 //	recall       subscription credit                 edge -> leader
 //	unregister   subscription                        edge -> leader
+//	registered   subscription                        leader -> edge
 //	want         subscription                        leader -> edge
 //	returned     subscription credit                 leader -> edge
 //	job          subscription job                    leader -> edge
@@ -40,6 +41,7 @@ const (
 	frameLend
 	frameRecall
 	frameUnregister
+	frameRegistered
 	frameWant
 	frameReturned
 	frameJob
@@ -88,16 +90,17 @@ func appendFrame(dst []byte, kind frameKind, group uint32, generation uint64) []
 
 // frame is the head of a received frame, with a reader at its fields.
 type frame struct {
+	command.Reader
+
 	kind       frameKind
 	group      uint32
 	generation uint64
-	command.Reader
 }
 
 func readFrame(data []byte) frame {
 	f := frame{Reader: command.NewReader(data)}
 	f.kind = frameKind(f.Byte())
-	f.group = uint32(f.Uint())
+	f.group = f.Uint32()
 	f.generation = f.Uint()
 	return f
 }
@@ -116,7 +119,7 @@ func appendRegistration(dst []byte, r *duty.Registration) []byte {
 func readRegistration(f *frame, node string) duty.Registration {
 	return duty.Registration{
 		Node: node, Subscription: f.Uint(), Channel: f.String(), Group: f.String(), Tenant: f.String(),
-		Worker: f.String(), LeaseMS: uint32(f.Uint()), Credit: uint32(f.Uint()), Held: readLeaseIDs(&f.Reader),
+		Worker: f.String(), LeaseMS: f.Uint32(), Credit: f.Uint32(), Held: readLeaseIDs(&f.Reader),
 	}
 }
 
@@ -158,7 +161,7 @@ func appendAttachment(dst []byte, a *duty.Attachment) []byte {
 func readAttachment(f *frame, node string) duty.Attachment {
 	return duty.Attachment{
 		Node: node, Stream: f.Uint(), Tenant: f.String(), ClientID: f.String(), DeviceID: f.String(),
-		From: duty.From(f.Byte()), Epoch: f.String(), Seq: f.Uint(), Acked: f.Uint(), Window: uint32(f.Uint()),
+		From: duty.From(f.Byte()), Epoch: f.String(), Seq: f.Uint(), Acked: f.Uint(), Window: f.Uint32(),
 		Again: f.Bool(), Synced: f.Bool(), Hold: f.Bool(),
 	}
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -31,8 +32,9 @@ type ask struct {
 	body     []byte
 	to       asker
 	deadline time.Time
-	// sent means that some leader may have seen it.
-	sent bool
+	// sent means that some leader may have seen it, resent that two may have, or
+	// one twice.
+	sent, resent bool
 }
 
 // lane carries this node's requests to one group's leader, in order. What is
@@ -99,21 +101,27 @@ func (l *lane) transmit(a *ask) {
 	b = command.AppendUint(b, a.relend)
 	b = append(b, a.body...)
 	l.mu.buffer = b
-	a.relend = 0 // Lent with this frame; a second one would lend it twice.
-	a.sent = true
-	if l.send(l.mu.leader, b) != nil {
+	if err := l.send(l.mu.leader, b); err != nil {
 		l.mu.up = false
+		if !errors.Is(err, transport.ErrLinkDown) { // A link that is down comes up; one that is full stays.
+			l.mu.rewindAt = time.Now().Add(rewindDelay)
+		}
+		return
 	}
+	a.relend = 0 // Lent with this frame; a second one would lend it twice.
+	a.sent, a.resent = true, a.sent
 }
 
-// tell sends a frame that needs no answer to the leader of a generation; it is
-// lost when that is not the leader any more.
-func (l *lane) tell(generation uint64, frame []byte) {
+// tell sends a frame that needs no answer to the leader of a generation; when
+// that is not the leader any more it is lost, and no error: the new one is told
+// everything anew.
+func (l *lane) tell(generation uint64, frame []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.mu.generation == generation && l.mu.leader != "" {
-		_ = l.send(l.mu.leader, frame) // A lost link is told to everybody who cares.
+	if l.mu.generation != generation || l.mu.leader == "" {
+		return nil
 	}
+	return l.send(l.mu.leader, frame)
 }
 
 // lead learns of a leader. It returns whether this is news.
@@ -123,7 +131,7 @@ func (l *lane) lead(leader transport.NodeID, generation uint64) bool {
 	if generation <= l.mu.generation {
 		return false
 	}
-	l.mu.leader, l.mu.generation, l.mu.up = leader, generation, false
+	l.mu.leader, l.mu.generation, l.mu.up, l.mu.rewindAt = leader, generation, false, time.Time{}
 	return true
 }
 
@@ -144,7 +152,7 @@ func (l *lane) linkDown(peer transport.NodeID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.mu.leader == peer {
-		l.mu.up = false
+		l.mu.up, l.mu.rewindAt = false, time.Time{}
 	}
 }
 
@@ -160,7 +168,7 @@ func (l *lane) answer(f *frame) {
 	seq, how := f.Uint(), status(f.Byte())
 	l.mu.Lock()
 	at := seq - l.mu.first
-	if seq < l.mu.first || at >= uint64(len(l.mu.asks)) || l.mu.asks[at] == nil {
+	if f.Err() != nil || seq < l.mu.first || at >= uint64(len(l.mu.asks)) || l.mu.asks[at] == nil {
 		l.mu.Unlock()
 		return
 	}
@@ -174,6 +182,9 @@ func (l *lane) answer(f *frame) {
 	a := l.mu.asks[at]
 	l.remove(at)
 	l.mu.Unlock()
+	if how == statusOverloaded && a.resent {
+		how = statusUnknown // This time it was refused; the time before is not known.
+	}
 	a.to.answered(how, &f.Reader)
 }
 

@@ -11,7 +11,8 @@ import (
 // where work waits.
 //
 // Invariant: what is lent and what is held never exceed the credit that the
-// worker gave, but for a moment after it gave less.
+// worker gave, but for a moment after it gave less, or after an end was refused
+// whose place had been lent already: then the excess is recalled.
 type subscription struct {
 	id      uint64
 	spec    SubscriptionSpec
@@ -38,10 +39,18 @@ type subscription struct {
 
 // loanState is the credit lent to one partition.
 type loanState struct {
+	partition  uint32
 	generation uint64
 	lent       uint32
-	wants      bool
-	recalling  bool
+	// settled means that the leader answered the registration. Until then nothing
+	// new is lent, and lent is what a former registration was: the jobs that are
+	// pushed again were granted for that.
+	settled bool
+	// wants means that work waits there, recalling that credit was asked back.
+	wants, recalling bool
+	// overdue means that the last sweep saw an answer missing, untold that the
+	// leader could not be told something.
+	overdue, untold bool
 }
 
 type heldKey struct {
@@ -60,9 +69,7 @@ func (s *subscription) SetCredit(credit uint32) {
 	defer s.mu.Unlock()
 	s.mu.credit = credit
 	s.spreadLocked()
-	if over := int64(s.mu.lent) + int64(s.mu.held) - int64(credit); over > 0 {
-		s.recallLocked(uint32(over))
-	}
+	s.recallExcessLocked()
 }
 
 // End implements Subscription.
@@ -85,6 +92,10 @@ func (s *subscription) End(lease command.LeaseID, encoded []byte, to Replier, sl
 	}
 	way := &ending{subscription: s, key: key, to: to, slot: slot}
 	accepted := s.cluster.laneOf(partition).ask(opCommand, relend, encoded, way)
+	if !accepted && relend != 0 {
+		s.mu.loans[partition].lent--
+		s.mu.lent--
+	}
 	s.mu.Unlock()
 	if !accepted {
 		way.answered(statusOverloaded, &command.Reader{})
@@ -94,12 +105,12 @@ func (s *subscription) End(lease command.LeaseID, encoded []byte, to Replier, sl
 // relendHereLocked lends the place that an ended job opens to the job's own
 // partition, unless another one waits for credit.
 func (s *subscription) relendHereLocked(partition uint32) bool {
-	loan := &s.mu.loans[partition]
-	if s.mu.closed || loan.generation == 0 || s.mu.lent+s.mu.held >= s.mu.credit {
+	loan := s.loanLocked(partition)
+	if s.mu.closed || !loan.settled || s.mu.lent+s.mu.held >= s.mu.credit {
 		return false
 	}
 	for i := range s.mu.loans {
-		if s.mu.loans[i].wants && uint32(i) != partition {
+		if other := &s.mu.loans[i]; other.wants && other != loan {
 			return false
 		}
 	}
@@ -138,6 +149,7 @@ func (s *subscription) ended(key heldKey, reason command.Reason) {
 	}
 	s.mu.jobs[key] = heldJob{lease: job.lease}
 	s.mu.held++
+	s.recallExcessLocked()
 }
 
 // Lost implements Subscription.
@@ -165,21 +177,22 @@ func (s *subscription) Close() {
 	defer s.mu.Unlock()
 	s.mu.closed = true
 	for i := range s.mu.loans {
-		s.tellLocked(uint32(i), frameUnregister, 0)
+		s.tellLocked(&s.mu.loans[i], frameUnregister, 0)
 	}
 }
 
 // tellLocked sends a small frame about this subscription to the leader that it
 // is registered with.
-func (s *subscription) tellLocked(partition uint32, kind frameKind, number uint64) {
-	generation := s.mu.loans[partition].generation
-	if generation == 0 {
+func (s *subscription) tellLocked(loan *loanState, kind frameKind, number uint64) {
+	if loan.generation == 0 {
 		return
 	}
-	b := appendFrame(s.mu.buffer[:0], kind, partition+1, generation)
+	b := appendFrame(s.mu.buffer[:0], kind, loan.partition+1, loan.generation)
 	b = command.AppendUint(b, s.id)
 	s.mu.buffer = command.AppendUint(b, number)
-	s.cluster.laneOf(partition).tell(generation, s.mu.buffer)
+	if s.cluster.laneOf(loan.partition).tell(loan.generation, s.mu.buffer) != nil {
+		loan.untold = true
+	}
 }
 
 // register begins to lend to a partition's new leader, with the list of the
@@ -187,13 +200,37 @@ func (s *subscription) tellLocked(partition uint32, kind frameKind, number uint6
 func (s *subscription) register(partition uint32, generation uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if loan := s.loanLocked(partition); generation >= loan.generation {
+		s.registerLocked(loan, generation)
+	}
+}
+
+// begin is register for a subscription that the partition's leader knows
+// nothing of yet.
+func (s *subscription) begin(partition uint32, generation uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if loan := s.loanLocked(partition); loan.generation == 0 {
+		s.registerLocked(loan, generation)
+	}
+}
+
+// loanLocked is the loan to a partition; a subscription may be older than the
+// cluster that it learns of.
+func (s *subscription) loanLocked(partition uint32) *loanState {
+	for next := uint32(len(s.mu.loans)); next < max(partition+1, s.cluster.Partitions()); next++ { //nolint:gosec // There are few partitions.
+		s.mu.loans = append(s.mu.loans, loanState{partition: next})
+	}
+	return &s.mu.loans[partition]
+}
+
+func (s *subscription) registerLocked(loan *loanState, generation uint64) {
 	if s.mu.closed {
 		return
 	}
-	loan := &s.mu.loans[partition]
+	partition := loan.partition
 	s.cluster.laneOf(partition).keepCredit(s.id)
-	s.mu.lent -= loan.lent
-	*loan = loanState{generation: generation}
+	*loan = loanState{partition: partition, generation: generation, lent: loan.lent}
 	r := duty.Registration{
 		Subscription: s.id, Channel: s.spec.Channel, Group: s.spec.Group, Tenant: s.spec.Tenant,
 		Worker: s.spec.Worker, LeaseMS: s.spec.LeaseMS,
@@ -204,6 +241,5 @@ func (s *subscription) register(partition uint32, generation uint64) {
 		}
 	}
 	frame := appendRegistration(appendFrame(nil, frameRegister, partition+1, generation), &r)
-	s.cluster.laneOf(partition).tell(generation, frame)
-	s.spreadLocked()
+	loan.untold = s.cluster.laneOf(partition).tell(generation, frame) != nil
 }

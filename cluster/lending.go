@@ -12,66 +12,115 @@ func (s *subscription) spreadLocked() {
 	}
 	for s.mu.lent+s.mu.held < s.mu.credit {
 		free := s.mu.credit - s.mu.lent - s.mu.held
-		partition, share := s.neediestLocked(free)
-		if partition < 0 {
+		loan, share := s.neediestLocked(free)
+		if loan == nil {
 			return
 		}
-		loan := &s.mu.loans[partition]
 		loan.lent += share
 		loan.wants = false
 		s.mu.lent += share
-		s.tellLocked(uint32(partition), frameLend, uint64(share))
+		s.tellLocked(loan, frameLend, uint64(share))
 	}
 }
 
-// neediestLocked is the partition to lend to next, and how much; -1 for none.
-func (s *subscription) neediestLocked(free uint32) (partition int, share uint32) {
+// neediestLocked is the loan to lend to next, and how much; nil for none.
+func (s *subscription) neediestLocked(free uint32) (neediest *loanState, share uint32) {
 	loans := s.mu.loans
-	best := -1
+	best, registering := -1, false
 	for i := range loans {
 		at := (s.mu.turn + i) % len(loans)
 		loan := &loans[at]
 		switch {
-		case loan.generation == 0:
+		case !loan.settled:
+			registering = registering || loan.generation != 0
 		case loan.wants:
 			s.mu.turn = at + 1
-			return at, max(1, free/2)
+			return loan, max(1, free/2)
 		case best < 0 || loan.lent < loans[best].lent:
 			best = at
 		}
 	}
 	if best < 0 {
-		return -1, 0
+		return nil, 0
 	}
 	s.mu.turn = best + 1
-	even := s.mu.credit / uint32(len(loans))
+	even := s.mu.credit / uint32(len(loans)) //nolint:gosec // There are few partitions.
 	if loans[best].lent >= max(1, even) {
-		return best, 1
+		if registering { // What it is to have is not known yet.
+			return nil, 0
+		}
+		return &loans[best], 1
 	}
-	return best, min(free, max(1, even-loans[best].lent))
+	return &loans[best], min(free, max(1, even-loans[best].lent))
 }
 
 // recallLocked asks for credit back from the partitions that have most.
 func (s *subscription) recallLocked(credit uint32) {
 	for range s.mu.loans {
-		most := -1
+		var most *loanState
 		for i := range s.mu.loans {
 			loan := &s.mu.loans[i]
-			if loan.lent == 0 || loan.recalling || loan.wants {
+			if loan.lent == 0 || loan.recalling || loan.wants || !loan.settled {
 				continue
 			}
-			if most < 0 || loan.lent > s.mu.loans[most].lent {
-				most = i
+			if most == nil || loan.lent > most.lent {
+				most = loan
 			}
 		}
-		if most < 0 || credit == 0 {
+		if most == nil || credit == 0 {
 			return
 		}
-		loan := &s.mu.loans[most]
-		amount := min(credit, loan.lent)
-		loan.recalling = true
+		amount := min(credit, most.lent)
+		most.recalling, most.overdue = true, false
 		credit -= amount
-		s.tellLocked(uint32(most), frameRecall, uint64(amount))
+		s.tellLocked(most, frameRecall, uint64(amount))
+	}
+}
+
+// recallExcessLocked asks back what is lent beyond the worker's credit.
+func (s *subscription) recallExcessLocked() {
+	if out := s.mu.lent + s.mu.held; out > s.mu.credit {
+		s.recallLocked(out - s.mu.credit)
+	}
+}
+
+// registered begins to lend to a partition: its leader has registered the
+// subscription, and the jobs that it pushed again have come. What else was lent
+// by a former registration is free.
+func (s *subscription) registered(partition uint32, generation uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	loan := s.loanLocked(partition)
+	if s.mu.closed || loan.generation != generation || loan.settled {
+		return
+	}
+	loan.settled, loan.overdue = true, false
+	s.mu.lent -= loan.lent
+	loan.lent = 0
+	s.spreadLocked()
+}
+
+// sweep tries again what a full link has lost: it is called every sweepInterval,
+// and an answer that is missing at two of them is not waited for any longer.
+func (s *subscription) sweep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wants := false
+	for i := range s.mu.loans {
+		loan := &s.mu.loans[i]
+		late := loan.overdue
+		loan.overdue = loan.generation != 0 && (!loan.settled || loan.recalling)
+		switch {
+		case loan.untold, late && !loan.settled:
+			s.registerLocked(loan, loan.generation)
+		case late:
+			loan.recalling = false
+		}
+		wants = wants || loan.wants
+	}
+	s.recallExcessLocked()
+	if wants && s.mu.lent+s.mu.held >= s.mu.credit {
+		s.recallLocked(1)
 	}
 }
 
@@ -80,7 +129,7 @@ func (s *subscription) recallLocked(credit uint32) {
 func (s *subscription) want(partition uint32, generation uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	loan := &s.mu.loans[partition]
+	loan := s.loanLocked(partition)
 	if s.mu.closed || loan.generation != generation {
 		return
 	}
@@ -96,12 +145,12 @@ func (s *subscription) want(partition uint32, generation uint64) {
 func (s *subscription) returned(partition uint32, generation uint64, credit uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	loan := &s.mu.loans[partition]
-	if loan.generation != generation {
+	loan := s.loanLocked(partition)
+	if s.mu.closed || loan.generation != generation {
 		return
 	}
 	credit = min(credit, loan.lent)
-	loan.recalling = false
+	loan.recalling, loan.overdue = false, false
 	loan.lent -= credit
 	s.mu.lent -= credit
 	s.spreadLocked()
@@ -114,10 +163,14 @@ func (s *subscription) job(partition uint32, generation uint64, job *command.Job
 	defer s.delivering.Unlock()
 	key := heldKey{partition, job.Lease.Fence}
 	s.mu.Lock()
-	loan := &s.mu.loans[partition]
+	loan := s.loanLocked(partition)
 	_, known := s.mu.jobs[key]
 	if s.mu.closed || loan.generation != generation || known {
+		gone := s.mu.closed
 		s.mu.Unlock()
+		if gone {
+			s.cluster.giveBack(job.Lease)
+		}
 		return
 	}
 	if loan.lent > 0 {

@@ -80,6 +80,11 @@ func (p *pusher) PushCancel(node string, subscription uint64, lease command.Leas
 	return p.send(node, command.AppendUint(command.AppendString(b, reason), graceMS))
 }
 
+// PushRegistered implements duty.Pusher.
+func (p *pusher) PushRegistered(node string, subscription uint64) error {
+	return p.send(node, p.begin(frameRegistered, subscription))
+}
+
 // PushWant implements duty.Pusher.
 func (p *pusher) PushWant(node string, subscription uint64) error {
 	return p.send(node, p.begin(frameWant, subscription))

@@ -81,6 +81,9 @@ func (c *Cluster) follow(l *lane, generation uint64) {
 // Receive implements transport.Handler: one exhaustive switch over the frames.
 func (c *Cluster) Receive(peer transport.NodeID, data []byte) {
 	f := readFrame(data)
+	if f.Err() != nil {
+		return
+	}
 	switch f.kind {
 	case frameLead:
 		c.learnLeader(&f)
@@ -96,12 +99,10 @@ func (c *Cluster) Receive(peer transport.NodeID, data []byte) {
 		}
 	case frameRegister, frameLend, frameRecall, frameUnregister, frameAttach, frameStreamReady, frameAcked, frameDetach:
 		c.serveEdge(peer, &f)
-	case frameWant, frameReturned, frameJob, frameCancelJob:
+	case frameRegistered, frameWant, frameReturned, frameJob, frameCancelJob:
 		c.receivePush(&f)
 	case frameAttached, frameNotify, frameGap, frameSynced:
-		if courier := c.courier(f.Uint()); courier != nil {
-			courier.receive(&f)
-		}
+		c.receiveStream(&f)
 	default:
 		// A newer node's frame: what it wants has a deadline of its own.
 	}
@@ -114,36 +115,60 @@ func (c *Cluster) learnLeader(f *frame) {
 	}
 }
 
+// receiveStream hands a leader's word to the courier it is for, or says again
+// that it is gone.
+func (c *Cluster) receiveStream(f *frame) {
+	id := f.Uint()
+	if courier := c.courier(id); courier != nil {
+		courier.receive(f)
+	} else if f.kind == frameNotify {
+		c.tellGone(frameDetach, f, id)
+	}
+}
+
 // receivePush hands a leader's word to the subscription it is for. A job for
 // one that is gone goes back.
 func (c *Cluster) receivePush(f *frame) {
+	if f.group == MetaGroup || f.group > c.Partitions() {
+		return
+	}
+	id := f.Uint()
+	s := c.subscription(id)
+	if s == nil {
+		if f.kind == frameJob {
+			job := f.Job()
+			if f.Err() == nil {
+				c.giveBack(job.Lease)
+			}
+			c.tellGone(frameUnregister, f, id)
+		}
+		return
+	}
 	partition := f.group - 1
-	s := c.subscription(f.Uint())
-	switch f.kind {
+	switch f.kind { //nolint:exhaustive // Receive has chosen these.
+	case frameRegistered:
+		s.registered(partition, f.generation)
 	case frameWant:
-		if s != nil {
-			s.want(partition, f.generation)
-		}
+		s.want(partition, f.generation)
 	case frameReturned:
-		if s != nil {
-			s.returned(partition, f.generation, uint32(f.Uint()))
-		}
+		s.returned(partition, f.generation, f.Uint32())
 	case frameJob:
-		job := f.Job()
-		if f.Err() != nil {
-			return
+		if job := f.Job(); f.Err() == nil {
+			s.job(partition, f.generation, &job)
 		}
-		if s == nil {
-			c.giveBack(job.Lease)
-			return
-		}
-		s.job(partition, f.generation, &job)
 	case frameCancelJob:
-		lease, reason, grace := f.LeaseID(), f.String(), f.Uint()
-		if s != nil {
+		if lease, reason, grace := f.LeaseID(), f.String(), f.Uint(); f.Err() == nil {
 			s.cancelJob(lease, reason, grace)
 		}
-	default:
+	}
+}
+
+// tellGone says again what the sender of a frame was told in vain, on a full
+// link: that its subscription, or stream, is no more.
+func (c *Cluster) tellGone(kind frameKind, f *frame, id uint64) {
+	if l := c.groupLane(f.group); l != nil {
+		gone := command.AppendUint(appendFrame(nil, kind, f.group, f.generation), id)
+		_ = l.tell(f.generation, gone) // The next push brings it again.
 	}
 }
 
@@ -160,7 +185,7 @@ func (c *Cluster) serveEdge(peer transport.NodeID, f *frame) {
 		return
 	}
 	node := string(peer)
-	switch f.kind {
+	switch f.kind { //nolint:exhaustive // Receive has chosen these.
 	case frameRegister:
 		if r := readRegistration(f, node); f.Err() == nil {
 			g.duty.Register(&r)
@@ -170,9 +195,9 @@ func (c *Cluster) serveEdge(peer transport.NodeID, f *frame) {
 			g.duty.Attach(&a)
 		}
 	case frameLend:
-		g.duty.Lend(node, f.Uint(), uint32(f.Uint()))
+		g.duty.Lend(node, f.Uint(), f.Uint32())
 	case frameRecall:
-		g.duty.Recall(node, f.Uint(), uint32(f.Uint()))
+		g.duty.Recall(node, f.Uint(), f.Uint32())
 	case frameUnregister:
 		g.duty.Unregister(node, f.Uint())
 	case frameStreamReady:
@@ -181,7 +206,6 @@ func (c *Cluster) serveEdge(peer transport.NodeID, f *frame) {
 		g.duty.Acked(node, f.Uint(), f.Uint())
 	case frameDetach:
 		g.duty.Detach(node, f.Uint())
-	default:
 	}
 }
 
@@ -189,6 +213,9 @@ func (c *Cluster) serveEdge(peer transport.NodeID, f *frame) {
 func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 	seq, what, relend := f.Uint(), op(f.Byte()), f.Uint()
 	way := answerTo{cluster: c, peer: peer, group: f.group, generation: f.generation, seq: seq}
+	if f.Err() != nil {
+		return
+	}
 	g := c.group(f.group)
 	if g == nil || !g.serves(f.generation) {
 		way.status(statusNotLeader)
@@ -201,7 +228,9 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 		}
 		g.submit(append([]byte(nil), f.Rest()...), false, way.result)
 	case opRenew:
-		way.renewed(g, readLeaseIDs(&f.Reader))
+		if ids := readLeaseIDs(&f.Reader); f.Err() == nil {
+			way.renewed(g, ids)
+		}
 	case opTrace:
 		tenant, id := f.String(), f.String()
 		g.after(func(how status) { way.lineage(g, how, tenant, id) })

@@ -26,8 +26,10 @@ func resultOf(how status, body *command.Reader) command.Result {
 		return command.Result{Reason: command.Overloaded, Message: "too much waits for this partition already", RetryAfterMS: 200}
 	case statusUnknown:
 	}
-	return command.Result{Reason: command.OutcomeUnknown,
-		Message: "the answer was lost; send it again with the same idempotency key to learn it"}
+	return command.Result{
+		Reason:  command.OutcomeUnknown,
+		Message: "the answer was lost; send it again with the same idempotency key to learn it",
+	}
 }
 
 // renewal is a renewal's way back to its Renewer.
@@ -44,7 +46,7 @@ func (r *renewal) answered(how status, body *command.Reader) {
 	}
 	terms := make([]uint32, 0, len(r.leases))
 	for range r.leases {
-		terms = append(terms, uint32(body.Uint()))
+		terms = append(terms, body.Uint32())
 	}
 	r.to.Renewed(r.slot, r.leases, terms)
 }

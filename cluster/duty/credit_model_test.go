@@ -320,3 +320,26 @@ func TestNearCreditComesFirst(t *testing.T) {
 		t.Error("a loan that is over is still there")
 	}
 }
+
+// TestARegistrationIsAnsweredLast: a gateway that is told that its subscription is
+// registered has been told of the jobs that it had not got before.
+func TestARegistrationIsAnsweredLast(t *testing.T) {
+	w := newWorld(t)
+	jobs := -1
+	w.registered = func(to loanKey) {
+		if to == (loanKey{"n2", 1}) {
+			jobs = len(w.jobs)
+		}
+	}
+	w.duty.Register(lent("n2", 1, 2))
+	w.do(publish("work", "t", "x"), publish("work", "t", "y"))
+	if jobs != 0 || len(w.jobs) != 2 {
+		t.Fatalf("the registration was answered behind %d jobs, then there were %d", jobs, len(w.jobs))
+	}
+	w.jobs = nil
+	w.lead()
+	w.duty.Register(lent("n2", 1, 0))
+	if jobs != 2 {
+		t.Errorf("a registration is answered behind %d of 2 jobs that are pushed again", jobs)
+	}
+}

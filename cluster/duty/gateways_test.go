@@ -22,6 +22,8 @@ type gateways struct {
 	// took is called for each job that arrives, returned for credit.
 	took     func(loanKey)
 	returned func(loanKey, uint32)
+	// registered is called for the answer to a registration.
+	registered func(loanKey)
 	// said is called for what arrives at a stream.
 	said func(attachmentKey, message)
 }
@@ -54,6 +56,14 @@ func (g *gateways) PushJob(node string, subscription uint64, job *command.Job) e
 // PushCancel implements Pusher.
 func (g *gateways) PushCancel(node string, subscription uint64, lease command.LeaseID, reason string, graceMS uint64) error {
 	return g.hear(node, subscription, "cancel fence %d, %s, grace %d", lease.Fence, reason, graceMS)
+}
+
+// PushRegistered implements Pusher. It is not written down: each registration has one.
+func (g *gateways) PushRegistered(node string, subscription uint64) error {
+	if g.registered != nil {
+		g.registered(loanKey{node, subscription})
+	}
+	return nil
 }
 
 // PushWant implements Pusher.

@@ -134,6 +134,8 @@ func (d *Duty) Register(r *Registration) {
 			d.pushAgain(r, id)
 		}
 	}
+	// A gateway that does not get this registers again.
+	_ = d.config.Pusher.PushRegistered(r.Node, r.Subscription)
 	if l.topic.waiting > 0 {
 		d.settle(l.topic)
 	}
