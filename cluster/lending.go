@@ -54,13 +54,15 @@ func (s *subscription) neediestLocked(free uint32) (neediest *loanState, share u
 	return &loans[best], min(free, max(1, even-loans[best].lent))
 }
 
-// recallLocked asks for credit back from the partitions that have most.
+// recallLocked asks for credit back from the partitions that have most; from
+// one that wants more only what the worker does not give any longer.
 func (s *subscription) recallLocked(credit uint32) {
+	excess := s.mu.lent+s.mu.held > s.mu.credit
 	for range s.mu.loans {
 		var most *loanState
 		for i := range s.mu.loans {
 			loan := &s.mu.loans[i]
-			if loan.lent == 0 || loan.recalling || loan.wants || !loan.settled {
+			if loan.lent == 0 || loan.recalling || loan.wants && !excess || !loan.settled {
 				continue
 			}
 			if most == nil || loan.lent > most.lent {

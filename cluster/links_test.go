@@ -67,6 +67,7 @@ type edge struct {
 func newEdge(partitions uint32) *edge {
 	e := &edge{Cluster: New(Config{Self: command.Member{ID: "n1"}, Logger: slog.New(slog.DiscardHandler)}), links: &links{}}
 	e.transport = e.links
+	e.nextID.Store(0)
 	lanes := make([]*lane, partitions+1)
 	for i := range lanes {
 		lanes[i] = newLane(uint32(i), e.send)
