@@ -72,16 +72,12 @@ func (c *Cluster) Subscribe(spec SubscriptionSpec, sink JobSink) Subscription {
 
 // Attach connects a socket to its client's stream.
 func (c *Cluster) Attach(spec StreamSpec, sink StreamSink) Stream {
-	slot := command.SlotOf(spec.Tenant, spec.ClientID)
-	courier := &courier{
-		id: c.nextID.Add(1), partition: command.PartitionOf(slot, max(1, c.Partitions())),
-		spec: spec, sink: sink, cluster: c,
-	}
+	courier := &courier{id: c.nextID.Add(1), spec: spec, sink: sink, cluster: c}
 	courier.mu.hold, courier.mu.began = spec.Hold, time.Now()
 	c.mu.Lock()
 	c.mu.couriers[courier.id] = courier
 	c.mu.Unlock()
-	if l := c.laneOf(courier.partition); l != nil {
+	if l := c.laneOf(courier.partition()); l != nil {
 		if _, generation, _ := l.current(); generation != 0 {
 			courier.begin(generation)
 		}
@@ -132,7 +128,7 @@ func (c *Cluster) ClientURLs() []string {
 // Ready is nil once the node belongs to a formed cluster and reaches the
 // leaders of meta and every partition.
 func (c *Cluster) Ready(context.Context) error {
-	if c.formation.Load() == nil {
+	if c.lanes.Load() == nil {
 		return fmt.Errorf("%w: %s", ErrNotReady, c.members.Waiting())
 	}
 	var missing []string

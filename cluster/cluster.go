@@ -133,8 +133,8 @@ func (c *Cluster) Formed(f members.Formation, founding bool) error {
 	for i := range lanes {
 		lanes[i] = newLane(uint32(i), c.send)
 	}
-	c.lanes.Store(&lanes) // Before the formation: who sees that finds its lanes.
 	c.formation.Store(&f)
+	c.lanes.Store(&lanes) // Last: a lane's leader is registered with by partition.
 	c.setAdmitted(f.Members)
 	return c.openGroups(&f, founding)
 }

@@ -12,7 +12,6 @@ import (
 // changes: what the socket has got already is never given to it again.
 type courier struct {
 	id        uint64
-	partition uint32
 	spec      StreamSpec
 	sink      StreamSink
 	cluster   *Cluster
@@ -41,9 +40,16 @@ type courier struct {
 	}
 }
 
+// partition is where the client's stream lives. A socket may be older than the
+// cluster that it learns of: nothing is sent for it until there is one.
+func (c *courier) partition() uint32 {
+	slot := command.SlotOf(c.spec.Tenant, c.spec.ClientID)
+	return command.PartitionOf(slot, max(1, c.cluster.Partitions()))
+}
+
 // register attaches at a partition's new leader.
 func (c *courier) register(partition uint32, generation uint64) {
-	if partition != c.partition {
+	if partition != c.partition() {
 		return
 	}
 	c.mu.Lock()
@@ -76,8 +82,8 @@ func (c *courier) registerLocked(generation uint64) {
 		a.Again, a.Synced = true, c.mu.synced
 		a.From, a.Epoch, a.Seq, a.Acked = duty.FromSeq, "", c.mu.last, c.mu.acked
 	}
-	frame := appendAttachment(appendFrame(nil, frameAttach, c.partition+1, generation), &a)
-	c.mu.untold = c.cluster.laneOf(c.partition).tell(generation, frame) != nil
+	frame := appendAttachment(appendFrame(nil, frameAttach, c.partition()+1, generation), &a)
+	c.mu.untold = c.cluster.laneOf(c.partition()).tell(generation, frame) != nil
 }
 
 // Ready implements Stream.
@@ -99,7 +105,7 @@ func (c *courier) Ack(seq uint64, delivered []command.Delivery) {
 	c.mu.acked = max(c.mu.acked, seq)
 	c.tellLocked(frameAcked, seq)
 	c.mu.Unlock()
-	c.cluster.SubmitLazy(c.partition, ack.Append(nil))
+	c.cluster.SubmitLazy(c.partition(), ack.Append(nil))
 }
 
 // Close implements Stream.
@@ -116,9 +122,9 @@ func (c *courier) tellLocked(kind frameKind, number uint64) {
 	if c.mu.generation == 0 {
 		return
 	}
-	b := appendFrame(nil, kind, c.partition+1, c.mu.generation)
+	b := appendFrame(nil, kind, c.partition()+1, c.mu.generation)
 	b = command.AppendUint(b, c.id)
-	if c.cluster.laneOf(c.partition).tell(c.mu.generation, command.AppendUint(b, number)) != nil {
+	if c.cluster.laneOf(c.partition()).tell(c.mu.generation, command.AppendUint(b, number)) != nil {
 		c.mu.untold = true
 	}
 }
@@ -147,7 +153,7 @@ func (c *courier) receive(f *frame) {
 }
 
 func (c *courier) attached(f *frame) {
-	state := StreamState{Epoch: c.cluster.Epoch(c.partition), Head: f.Uint(), Oldest: f.Uint()}
+	state := StreamState{Epoch: c.cluster.Epoch(c.partition()), Head: f.Uint(), Oldest: f.Uint()}
 	next := f.Uint()
 	state.Resumed = Resumed(f.Byte())
 	c.mu.Lock()
@@ -231,6 +237,6 @@ func (c *courier) tick(now time.Time) {
 	}
 	c.mu.Unlock()
 	if late {
-		c.sink.Attached(StreamState{Epoch: c.cluster.Epoch(c.partition), Reason: command.NoLeader})
+		c.sink.Attached(StreamState{Epoch: c.cluster.Epoch(c.partition()), Reason: command.NoLeader})
 	}
 }

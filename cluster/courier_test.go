@@ -291,3 +291,21 @@ func TestStreamHasNoHolesAndNothingTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestAttachBeforeTheCluster: a socket may be older than the partitions, one of
+// which its stream lives in.
+func TestAttachBeforeTheCluster(t *testing.T) {
+	e := newEdge(8)
+	formation, lanes := e.formation.Swap(nil), e.lanes.Swap(nil)
+	c, s := e.attach(StreamSpec{})
+	e.formation.Store(formation)
+	e.lanes.Store(lanes)
+	home := command.PartitionOf(command.SlotOf("t", "ann"), 8)
+	if home == 0 {
+		t.Fatal("the client's stream has to live elsewhere than where everything begins")
+	}
+	e.lead("n2", 0, 1)
+	e.lead("n2", home, 1)
+	e.push(frameAttached, home, 1, c.id, opens(0, 1, 1, 0))
+	s.hears(t, "attached, head 0 oldest 1 resumed 0, done")
+}

@@ -15,6 +15,8 @@ type StreamInfo struct {
 	// Acked is the device's acknowledgement; without a cursor of its own, what
 	// lies before Oldest.
 	Acked uint64
+	// Cursor means that the device has a cursor of its own.
+	Cursor bool
 }
 
 // ReadStream reads a client's stream as one of its devices sees it.
@@ -35,7 +37,7 @@ func ReadStream(view *storage.View, tenant, client, device string) (info StreamI
 		device = DefaultDevice
 	}
 	if d := row.device(device); d != nil {
-		info.Acked = d.acked
+		info.Acked, info.Cursor = d.acked, true
 	}
 	return info, nil
 }

@@ -120,18 +120,41 @@ func (d *Duty) feed(a *attached) {
 	d.sayWhenSynced(a)
 }
 
-// skip declares what was deleted before this socket had it: others of the
-// client's devices acknowledged it, and this one has no cursor yet that keeps it.
+// skip declares what was deleted before this socket had it: another socket of the
+// client acknowledged it. A socket that begins at its device's cursor, and was sent
+// nothing yet, begins at the cursor as it is now: the acknowledgements of the
+// socket before may have been on their way when this one attached.
 func (d *Duty) skip(a *attached, to uint64) bool {
 	if a.next > to {
 		return true
 	}
-	if d.config.Pusher.PushGap(a.Node, a.Stream, a.next, to, "trimmed") != nil {
-		d.mu.pump.stall(a)
-		return false
+	from := a.next
+	if a.From == FromCursor && !a.begun {
+		from = max(from, d.acknowledged(a)+1)
+	}
+	if from <= to {
+		if d.config.Pusher.PushGap(a.Node, a.Stream, from, to, "trimmed") != nil {
+			d.mu.pump.stall(a)
+			return false
+		}
+		a.begun = true
 	}
 	a.next, a.Acked = to+1, max(a.Acked, to) // Nobody acknowledges a gap.
 	return true
+}
+
+// acknowledged is the cursor of the socket's device.
+func (d *Duty) acknowledged(a *attached) uint64 {
+	view := d.config.State.View()
+	defer func() { _ = view.Close() }() // Nothing can fail that matters to a reader.
+	info, err := fsm.ReadStream(view, a.Tenant, a.ClientID, a.DeviceID)
+	if err != nil {
+		d.config.Logger.Error("cannot read a device's cursor", "partition", d.config.Partition, "error", err)
+	}
+	if err != nil || !info.Cursor {
+		return 0
+	}
+	return info.Acked
 }
 
 func (d *Duty) sayWhenSynced(a *attached) {
@@ -153,7 +176,7 @@ func (d *Duty) send(a *attached, n *command.Notification) bool {
 		return false
 	}
 	d.mu.pump.note(key, n.Seq)
-	a.next = n.Seq + 1
+	a.next, a.begun = n.Seq+1, true
 	return true
 }
 

@@ -149,9 +149,17 @@ func (d *Duty) pushAgain(r *Registration, id command.LeaseID) {
 		d.config.Logger.Error("cannot read a leased job", "partition", d.config.Partition, "error", err)
 		return
 	}
-	if found && d.config.Pusher.PushJob(r.Node, r.Subscription, &job) != nil {
+	if !found || !r.takes(&job) {
+		return // Ended since, or leased to somebody who had the number before.
+	}
+	if d.config.Pusher.PushJob(r.Node, r.Subscription, &job) != nil {
 		d.release(id)
 	}
+}
+
+// takes tells whether a job is of what the subscription is for.
+func (r *Registration) takes(job *command.Job) bool {
+	return job.Event.Channel == r.Channel && job.Group == r.Group && (r.Tenant == "" || r.Tenant == job.Event.Tenant)
 }
 
 // Lend adds credit to a subscription's loan.

@@ -61,6 +61,8 @@ type attached struct {
 	// attach: when it is passed, the socket is told that it is synced.
 	next, head uint64
 	synced     bool
+	// begun means that it was sent something of the stream.
+	begun bool
 	// unsaid is what the socket was not told yet of how its stream begins.
 	unsaid opening
 	// stalled means that a push failed: everything waits for the next tick, so

@@ -19,6 +19,8 @@ type courier struct {
 	// next is the seq that has to come next, once known.
 	next  uint64
 	known bool
+	// begun means that it was told something of the stream.
+	begun bool
 }
 
 // streamModel drives the sockets of one client at random.
@@ -29,6 +31,8 @@ type streamModel struct {
 	couriers map[attachmentKey]*courier
 	head     uint64
 	pushed   map[string]uint64
+	// cursors are what the devices have acknowledged.
+	cursors map[string]uint64
 }
 
 func (m *streamModel) attach(t *rapid.T) {
@@ -75,6 +79,9 @@ func (m *streamModel) hearing(key attachmentKey, said message) {
 	if c == nil || c.attached == (said.kind == "attached") {
 		m.t.Fatalf("%v is told %v", key, said)
 	}
+	if said.kind != "attached" {
+		c.beginAt(m.cursors[c.wish.DeviceID]+1, said)
+	}
 	right := true
 	switch said.kind {
 	case "attached":
@@ -92,6 +99,20 @@ func (m *streamModel) hearing(key attachmentKey, said message) {
 	if !right {
 		m.t.Fatalf("%v is %+v, and is told %+v; its device was told up to %d", key, *c, said, m.pushed[c.wish.DeviceID])
 	}
+}
+
+// beginAt has a socket that began at its device's cursor begin where that is now.
+func (c *courier) beginAt(cursor uint64, said message) {
+	first := said.from
+	if said.kind == "synced" {
+		first++
+	}
+	if c.wish.From == FromCursor && !c.begun && c.known {
+		if moved := min(cursor, first); moved > c.next {
+			c.next, c.acked = moved, max(c.acked, moved-1)
+		}
+	}
+	c.begun = c.begun || said.kind != "synced"
 }
 
 func (c *courier) hearAttached(said message) {
@@ -128,6 +149,7 @@ func (m *streamModel) ack(key attachmentKey, seq uint64) {
 	c.acked = seq
 	m.duty.Acked(key.node, key.stream, seq)
 	m.acknowledge(c.wish.DeviceID, seq)
+	m.cursors[c.wish.DeviceID] = max(m.cursors[c.wish.DeviceID], seq)
 }
 
 func (m *streamModel) ready(t *rapid.T) {
@@ -209,7 +231,7 @@ func TestStreamHasNoHoles(t *testing.T) {
 		group++
 		m := &streamModel{
 			world: openWorld(t, store, group), t: t,
-			couriers: make(map[attachmentKey]*courier), pushed: make(map[string]uint64),
+			couriers: make(map[attachmentKey]*courier), pushed: make(map[string]uint64), cursors: make(map[string]uint64),
 		}
 		m.said = m.hearing
 		m.lead()

@@ -343,6 +343,23 @@ func TestDeletedMeanwhile(t *testing.T) {
 	w.hears("n1/7 gap 8 to 8, trimmed", "n1/7 notify 9")
 }
 
+// TestAckOfTheEarlierSocket: what a device has acknowledged on the socket before,
+// in an entry that was applied after the new one attached, is no gap.
+func TestAckOfTheEarlierSocket(t *testing.T) {
+	w := newWorld(t)
+	w.notify(4)
+	phone := socket(7, FromCursor, 0)
+	phone.DeviceID, phone.Hold = "phone", true
+	w.duty.Attach(phone)
+	w.hears("n1/7 attached, head 4, oldest 1, next 1, resumed 0")
+	w.acknowledge("phone", 3)
+	w.duty.Ready("n1", 7)
+	w.hears("n1/7 notify 4", "n1/7 synced 4")
+	w.acknowledge("phone", 4)
+	w.notify(1)
+	w.hears("n1/7 notify 5")
+}
+
 // TestRemembersBoundedly: past the bound a new device is not remembered, and
 // those that are go on.
 func TestRemembersBoundedly(t *testing.T) {
