@@ -53,7 +53,7 @@ type Cluster struct {
 	mu struct {
 		sync.RWMutex
 		groups        map[uint32]*Group
-		linked        map[transport.NodeID]bool
+		linked        map[transport.NodeID]time.Time // since when
 		subscriptions map[uint64]*subscription
 		couriers      map[uint64]*courier
 		admitted      []command.Member
@@ -68,7 +68,7 @@ func New(config Config) *Cluster {
 	c := &Cluster{config: config, stop: make(chan struct{})}
 	c.nextID.Store(firstID())
 	c.mu.groups = make(map[uint32]*Group)
-	c.mu.linked = make(map[transport.NodeID]bool)
+	c.mu.linked = make(map[transport.NodeID]time.Time)
 	c.mu.subscriptions = make(map[uint64]*subscription)
 	c.mu.couriers = make(map[uint64]*courier)
 	return c

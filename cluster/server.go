@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
@@ -12,7 +13,7 @@ import (
 // was asked of the peer is asked again.
 func (c *Cluster) LinkUp(peer transport.NodeID) {
 	c.mu.Lock()
-	c.mu.linked[peer] = true
+	c.mu.linked[peer] = time.Now()
 	c.mu.Unlock()
 	c.mu.RLock()
 	for id, g := range c.mu.groups {

@@ -61,8 +61,7 @@ type Config struct {
 	TrailingEntries uint64
 	// SnapshotInterval is how often that is looked at, 0 for 20 s.
 	SnapshotInterval time.Duration
-	// HeartbeatTimeout is how long a follower waits for its leader, 0 for one
-	// second.
+	// HeartbeatTimeout is how long a follower waits for its leader, 0 for 750 ms.
 	HeartbeatTimeout time.Duration
 	// Logger receives the node's log; nil means none. Registry receives its
 	// metrics; nil means one of its own.
