@@ -41,6 +41,7 @@ type batcher struct {
 
 	mu struct {
 		sync.Mutex
+
 		queue []proposal
 		bytes int
 		// pressing means that somebody waits: lazy commands alone do not press.

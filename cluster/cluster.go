@@ -52,6 +52,7 @@ type Cluster struct {
 
 	mu struct {
 		sync.RWMutex
+
 		groups        map[uint32]*Group
 		linked        map[transport.NodeID]time.Time // since when
 		subscriptions map[uint64]*subscription

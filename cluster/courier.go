@@ -11,16 +11,17 @@ import (
 // courier keeps one socket attached to its client's stream, through leader
 // changes: what the socket has got already is never given to it again.
 type courier struct {
-	id        uint64
-	spec      StreamSpec
-	sink      StreamSink
-	cluster   *Cluster
+	id      uint64
+	spec    StreamSpec
+	sink    StreamSink
+	cluster *Cluster
 
 	// delivering keeps pushes in order.
 	delivering sync.Mutex
 
 	mu struct {
 		sync.Mutex
+
 		generation uint64
 		attached   bool
 		hold       bool
@@ -45,45 +46,6 @@ type courier struct {
 func (c *courier) partition() uint32 {
 	slot := command.SlotOf(c.spec.Tenant, c.spec.ClientID)
 	return command.PartitionOf(slot, max(1, c.cluster.Partitions()))
-}
-
-// register attaches at a partition's new leader.
-func (c *courier) register(partition uint32, generation uint64) {
-	if partition != c.partition() {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if generation >= c.mu.generation {
-		c.registerLocked(generation)
-	}
-}
-
-// begin is register for a courier that no leader knows of yet.
-func (c *courier) begin(generation uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.mu.generation == 0 {
-		c.registerLocked(generation)
-	}
-}
-
-func (c *courier) registerLocked(generation uint64) {
-	if c.mu.closed {
-		return
-	}
-	c.mu.generation = generation
-	a := duty.Attachment{
-		Stream: c.id, Tenant: c.spec.Tenant, ClientID: c.spec.ClientID, DeviceID: c.spec.DeviceID,
-		From: duty.From(c.spec.Resume), Epoch: c.spec.Epoch, Seq: c.spec.Seq, Acked: c.spec.Seq,
-		Window: c.spec.Window, Hold: c.mu.hold,
-	}
-	if c.mu.known {
-		a.Again, a.Synced = true, c.mu.synced
-		a.From, a.Epoch, a.Seq, a.Acked = duty.FromSeq, "", c.mu.last, c.mu.acked
-	}
-	frame := appendAttachment(appendFrame(nil, frameAttach, c.partition()+1, generation), &a)
-	c.mu.untold = c.cluster.laneOf(c.partition()).tell(generation, frame) != nil
 }
 
 // Ready implements Stream.
@@ -139,7 +101,7 @@ func (c *courier) receive(f *frame) {
 	if !current {
 		return
 	}
-	switch f.kind {
+	switch f.kind { //nolint:exhaustive // Receive has chosen these.
 	case frameAttached:
 		c.attached(f)
 	case frameNotify:
@@ -148,7 +110,6 @@ func (c *courier) receive(f *frame) {
 		c.gap(f)
 	case frameSynced:
 		c.synced(f)
-	default:
 	}
 }
 
@@ -239,4 +200,43 @@ func (c *courier) tick(now time.Time) {
 	if late {
 		c.sink.Attached(StreamState{Epoch: c.cluster.Epoch(c.partition()), Reason: command.NoLeader})
 	}
+}
+
+// register attaches at a partition's new leader.
+func (c *courier) register(partition uint32, generation uint64) {
+	if partition != c.partition() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if generation >= c.mu.generation {
+		c.registerLocked(generation)
+	}
+}
+
+// begin is register for a courier that no leader knows of yet.
+func (c *courier) begin(generation uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.generation == 0 {
+		c.registerLocked(generation)
+	}
+}
+
+func (c *courier) registerLocked(generation uint64) {
+	if c.mu.closed {
+		return
+	}
+	c.mu.generation = generation
+	a := duty.Attachment{
+		Stream: c.id, Tenant: c.spec.Tenant, ClientID: c.spec.ClientID, DeviceID: c.spec.DeviceID,
+		From: duty.From(c.spec.Resume), Epoch: c.spec.Epoch, Seq: c.spec.Seq, Acked: c.spec.Seq,
+		Window: c.spec.Window, Hold: c.mu.hold,
+	}
+	if c.mu.known {
+		a.Again, a.Synced = true, c.mu.synced
+		a.From, a.Epoch, a.Seq, a.Acked = duty.FromSeq, "", c.mu.last, c.mu.acked
+	}
+	frame := appendAttachment(appendFrame(nil, frameAttach, c.partition()+1, generation), &a)
+	c.mu.untold = c.cluster.laneOf(c.partition()).tell(generation, frame) != nil
 }

@@ -115,7 +115,7 @@ type StreamState struct {
 type StreamSink interface {
 	Attached(state StreamState)
 	Notification(notification *command.Notification, redelivered bool)
-	// Gap declares that seqs from to to (both included) are not to be had.
+	// Gap declares that the seqs of from, to and between are not to be had.
 	Gap(from, to uint64, reason string)
 	// Synced says that the replay is over: live from seq.
 	Synced(seq uint64)

@@ -45,6 +45,7 @@ type lane struct {
 
 	mu struct {
 		sync.Mutex
+
 		leader     transport.NodeID
 		generation uint64
 		// up means that requests flow: the leader is known and reachable, and did

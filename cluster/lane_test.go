@@ -30,9 +30,9 @@ func (h *heardBack) want(tb tester, want ...status) {
 	}
 }
 
-// answer has a leader answer a partition's request.
-func (e *edge) answer(partition uint32, generation, seq uint64, how status, body string) {
-	b := command.AppendUint(appendFrame(nil, frameAnswer, partition+1, generation), seq)
+// answer has the leader of partition 0 answer a request.
+func (e *edge) answer(generation, seq uint64, how status, body string) {
+	b := command.AppendUint(appendFrame(nil, frameAnswer, 1, generation), seq)
 	e.Receive("n2", append(append(b, byte(how)), body...))
 }
 
@@ -53,10 +53,10 @@ func TestLaneWaitsForALeader(t *testing.T) {
 	e.hears(t)
 	e.lead("n2", 0, 3)
 	e.hears(t, "n2: ask, partition 0 of 3, seq 0 op 1 relend false a", "n2: ask, partition 0 of 3, seq 1 op 1 relend false b")
-	e.answer(0, 3, 1, statusDone, "B")
-	e.answer(0, 3, 1, statusDone, "again")
-	e.answer(0, 3, 0, statusDone, "A")
-	e.answer(0, 3, 7, statusDone, "nobody's")
+	e.answer(3, 1, statusDone, "B")
+	e.answer(3, 1, statusDone, "again")
+	e.answer(3, 0, statusDone, "A")
+	e.answer(3, 7, statusDone, "nobody's")
 	a.want(t, statusDone)
 	b.want(t, statusDone)
 	if a.body+b.body != "AB" {
@@ -74,8 +74,8 @@ func TestLaneAsksARefusingLeaderAgain(t *testing.T) {
 		e.lead("n2", 0, 1)
 		a, b := e.ask(t, "a"), e.ask(t, "b")
 		e.links.take()
-		e.answer(0, 1, 0, statusNotLeader, "")
-		e.answer(0, 1, 1, statusUnknown, "")
+		e.answer(1, 0, statusNotLeader, "")
+		e.answer(1, 1, statusUnknown, "")
 		e.ask(t, "c")
 		e.laneOf(0).tick(time.Now().Add(rewindDelay))
 		e.hears(t)
@@ -98,11 +98,11 @@ func TestLaneFollowsLeaders(t *testing.T) {
 	e.links.take()
 	e.lead("n3", 0, 2)
 	e.hears(t, "n3: ask, partition 0 of 2, seq 0 op 1 relend false a")
-	e.answer(0, 1, 0, statusNotLeader, "")
+	e.answer(1, 0, statusNotLeader, "")
 	e.lead("n2", 0, 1)
 	e.ask(t, "b")
 	e.hears(t, "n3: ask, partition 0 of 2, seq 1 op 1 relend false b")
-	e.answer(0, 1, 0, statusDone, "") // The former one had it in the log: that is an answer.
+	e.answer(1, 0, statusDone, "") // The former one had it in the log: that is an answer.
 	a.want(t, statusDone)
 }
 
@@ -113,7 +113,7 @@ func TestLaneLosesItsLink(t *testing.T) {
 		e := newEdge(1)
 		e.lead("n2", 0, 1)
 		e.ask(t, "a")
-		e.answer(0, 1, 0, statusNotLeader, "")
+		e.answer(1, 0, statusNotLeader, "")
 		e.links.take()
 		e.LinkDown("n3")
 		e.LinkDown("n2")
@@ -164,8 +164,8 @@ func TestLaneGivesUp(t *testing.T) {
 		failed.want(t, statusNotLeader)
 		never.want(t, statusNotLeader)
 		later.want(t)
-		e.answer(0, 1, 0, statusDone, "late")
-		e.answer(0, 1, 1, statusDone, "late")
+		e.answer(1, 0, statusDone, "late")
+		e.answer(1, 1, statusDone, "late")
 		e.laneOf(0).tick(time.Now())
 		sent.want(t, statusUnknown)
 		failed.want(t, statusNotLeader)
@@ -182,10 +182,10 @@ func TestOverloadedTheSecondTime(t *testing.T) {
 	e := newEdge(1)
 	e.lead("n2", 0, 1)
 	first, second := e.ask(t, "a"), e.ask(t, "b")
-	e.answer(0, 1, 0, statusOverloaded, "")
+	e.answer(1, 0, statusOverloaded, "")
 	first.want(t, statusOverloaded)
 	e.lead("n3", 0, 2)
-	e.answer(0, 2, 1, statusOverloaded, "")
+	e.answer(2, 1, statusOverloaded, "")
 	second.want(t, statusUnknown)
 }
 
@@ -203,7 +203,7 @@ func TestLaneIsBounded(t *testing.T) {
 		t.Fatal("the lane takes more than it should")
 	}
 	first.want(t)
-	e.answer(0, 1, 0, statusDone, "")
+	e.answer(1, 0, statusDone, "")
 	if !l.ask(opCommand, 0, half, first) || l.ask(opCommand, 0, []byte{1}, first) {
 		t.Error("an answer makes room for as much as it answers")
 	}
@@ -295,11 +295,11 @@ func TestLaneKeepsOrder(t *testing.T) {
 				}
 				seq := received[0]
 				received = received[1:]
-				e.answer(0, generation, seq, statusDone, "")
+				e.answer(generation, seq, statusDone, "")
 			},
 			"refuse": func(t *rapid.T) {
 				for _, seq := range received {
-					e.answer(0, generation, seq, rapid.SampledFrom([]status{statusNotLeader, statusUnknown}).Draw(t, "how"), "")
+					e.answer(generation, seq, rapid.SampledFrom([]status{statusNotLeader, statusUnknown}).Draw(t, "how"), "")
 				}
 				received = nil
 			},
@@ -309,7 +309,7 @@ func TestLaneKeepsOrder(t *testing.T) {
 		e.lead("n2", 0, generation)
 		receive()
 		for _, seq := range received {
-			e.answer(0, generation, seq, statusDone, "")
+			e.answer(generation, seq, statusDone, "")
 		}
 		for _, h := range asked {
 			h.want(t, statusDone)

@@ -24,6 +24,7 @@ type subscription struct {
 
 	mu struct {
 		sync.Mutex
+
 		credit uint32
 		lent   uint32
 		held   uint32
@@ -102,24 +103,6 @@ func (s *subscription) End(lease command.LeaseID, encoded []byte, to Replier, sl
 	}
 }
 
-// relendHereLocked lends the place that an ended job opens to the job's own
-// partition, unless another one waits for credit.
-func (s *subscription) relendHereLocked(partition uint32) bool {
-	loan := s.loanLocked(partition)
-	if s.mu.closed || !loan.settled || s.mu.lent+s.mu.held >= s.mu.credit {
-		return false
-	}
-	for i := range s.mu.loans {
-		if other := &s.mu.loans[i]; other.wants && other != loan {
-			return false
-		}
-	}
-	loan.lent++
-	loan.wants = false
-	s.mu.lent++
-	return true
-}
-
 // ending is the way back of a command that ends a lease.
 type ending struct {
 	subscription *subscription
@@ -134,39 +117,12 @@ func (e *ending) answered(how status, body *command.Reader) {
 	e.to.Reply(e.slot, &result)
 }
 
-// ended settles a job whose end was answered: gone, or still held because the
-// end was refused.
-func (s *subscription) ended(key heldKey, reason command.Reason) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	job, known := s.mu.jobs[key]
-	if !known || !job.ending {
-		return
-	}
-	if reason == command.Done || reason == command.LeaseLost {
-		delete(s.mu.jobs, key)
-		return
-	}
-	s.mu.jobs[key] = heldJob{lease: job.lease}
-	s.mu.held++
-	s.recallExcessLocked()
-}
-
 // Lost implements Subscription.
 func (s *subscription) Lost(lease command.LeaseID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropLocked(heldKey{uint32(lease.Event.Partition), lease.Fence})
 	s.spreadLocked()
-}
-
-func (s *subscription) dropLocked(key heldKey) {
-	if job, known := s.mu.jobs[key]; known {
-		delete(s.mu.jobs, key)
-		if !job.ending {
-			s.mu.held--
-		}
-	}
 }
 
 // Close implements Subscription.
@@ -242,4 +198,49 @@ func (s *subscription) registerLocked(loan *loanState, generation uint64) {
 	}
 	frame := appendRegistration(appendFrame(nil, frameRegister, partition+1, generation), &r)
 	loan.untold = s.cluster.laneOf(partition).tell(generation, frame) != nil
+}
+
+// relendHereLocked lends the place that an ended job opens to the job's own
+// partition, unless another one waits for credit.
+func (s *subscription) relendHereLocked(partition uint32) bool {
+	loan := s.loanLocked(partition)
+	if s.mu.closed || !loan.settled || s.mu.lent+s.mu.held >= s.mu.credit {
+		return false
+	}
+	for i := range s.mu.loans {
+		if other := &s.mu.loans[i]; other.wants && other != loan {
+			return false
+		}
+	}
+	loan.lent++
+	loan.wants = false
+	s.mu.lent++
+	return true
+}
+
+// ended settles a job whose end was answered: gone, or still held because the
+// end was refused.
+func (s *subscription) ended(key heldKey, reason command.Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	job, known := s.mu.jobs[key]
+	if !known || !job.ending {
+		return
+	}
+	if reason == command.Done || reason == command.LeaseLost {
+		delete(s.mu.jobs, key)
+		return
+	}
+	s.mu.jobs[key] = heldJob{lease: job.lease}
+	s.mu.held++
+	s.recallExcessLocked()
+}
+
+func (s *subscription) dropLocked(key heldKey) {
+	if job, known := s.mu.jobs[key]; known {
+		delete(s.mu.jobs, key)
+		if !job.ending {
+			s.mu.held--
+		}
+	}
 }

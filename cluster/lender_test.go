@@ -122,9 +122,9 @@ func TestJobsAndEnds(t *testing.T) {
 	s.books(t, 0, 2, 2)
 	e.push(frameJob, 0, 1, s.id, job(0, 5)) // Pushed again before the end was known: it is not a job any more.
 	w.hears(t)
-	e.answer(0, 1, 0, statusDone, result(command.Done))
-	e.answer(0, 1, 1, statusDone, result(command.LeaseLost))
-	e.answer(0, 1, 2, statusDone, result(command.LeaseLost))
+	e.answer(1, 0, statusDone, result(command.Done))
+	e.answer(1, 1, statusDone, result(command.LeaseLost))
+	e.answer(1, 2, statusDone, result(command.LeaseLost))
 	s.books(t, 0, 2, 2)
 	if len(s.mu.jobs) != 0 {
 		t.Errorf("%d jobs are remembered", len(s.mu.jobs))
@@ -138,7 +138,7 @@ func TestARefusedEndIsStillHeld(t *testing.T) {
 	e.push(frameJob, 0, 1, s.id, job(0, 5))
 	s.End(leaseOf(0, 5), nil, nobody{}, 1)
 	e.links.take()
-	e.answer(0, 1, 0, statusDone, result(command.Overloaded))
+	e.answer(1, 0, statusDone, result(command.Overloaded))
 	e.hears(t, "n2: recall, partition 0 of 1, 1")
 	s.books(t, 1, 2)
 	e.push(frameReturned, 0, 1, s.id, uints(1))
@@ -194,7 +194,7 @@ func TestLessCreditIsRecalled(t *testing.T) {
 }
 
 // TestALostAnswerIsAskedForAgain: an answer to a recall or a registration that a
-// full link lost is not waited for for ever.
+// full link lost is asked for again.
 func TestALostAnswerIsAskedForAgain(t *testing.T) {
 	e, s, _ := lends(t, 1, 4)
 	s.SetCredit(1)

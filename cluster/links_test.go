@@ -139,9 +139,12 @@ func describe(s sentFrame) string {
 	case frameRegister:
 		r := readRegistration(&f, "n1")
 		return fmt.Sprintf("%s, credit %d held %d", head("register"), r.Credit, len(r.Held))
-	case frameLend, frameRecall:
+	case frameLend:
 		_, credit := f.Uint(), f.Uint()
-		return fmt.Sprintf("%s, %d", head(map[frameKind]string{frameLend: "lend", frameRecall: "recall"}[f.kind]), credit)
+		return fmt.Sprintf("%s, %d", head("lend"), credit)
+	case frameRecall:
+		_, credit := f.Uint(), f.Uint()
+		return fmt.Sprintf("%s, %d", head("recall"), credit)
 	case frameUnregister:
 		return head("unregister")
 	case frameAttach:

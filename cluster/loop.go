@@ -17,6 +17,7 @@ type loop struct {
 
 	mu struct {
 		sync.Mutex
+
 		frames []byte
 		ends   []int
 	}

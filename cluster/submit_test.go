@@ -33,7 +33,7 @@ func TestStatusOf(t *testing.T) {
 
 // TestResultOf: what is not an answer says of the command whether it may be applied.
 func TestResultOf(t *testing.T) {
-	for how, want := range map[status]command.Reason{
+	for how, want := range map[status]command.Reason{ //nolint:exhaustive // An answer is looked at below.
 		statusNotLeader: command.NoLeader, statusOverloaded: command.Overloaded, statusUnknown: command.OutcomeUnknown,
 		0: command.OutcomeUnknown, 99: command.OutcomeUnknown,
 	} {
@@ -64,7 +64,7 @@ func TestRenew(t *testing.T) {
 	e.lead("n2", 0, 1)
 	var got terms
 	e.Renew(0, []command.LeaseID{leaseOf(0, 1), leaseOf(0, 2)}, &got, 1)
-	e.answer(0, 1, 0, statusDone, string(uints(1000, 0)(nil)))
+	e.answer(1, 0, statusDone, string(uints(1000, 0)(nil)))
 	if got.leases != 2 || len(got.terms) != 2 || got.terms[0] != 1000 || got.terms[1] != 0 {
 		t.Errorf("the answer is %+v", got)
 	}

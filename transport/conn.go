@@ -25,6 +25,7 @@ type conn struct {
 
 	mu struct {
 		sync.Mutex
+
 		out    []byte // complete frames, except between begin and end
 		start  int    // where the frame that is being appended begins
 		frames int

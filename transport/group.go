@@ -47,6 +47,7 @@ type handle struct {
 
 	mu struct {
 		sync.Mutex
+
 		snapshots map[net.Conn]struct{} // being sent or received; nil once closed
 	}
 }

@@ -71,6 +71,7 @@ func (m *memoryNetwork) breakAll() {
 type tcpNetwork struct {
 	mu struct {
 		sync.Mutex
+
 		addresses map[NodeID]string
 		dialed    []net.Conn
 	}
@@ -181,6 +182,7 @@ func receive[T any](tb testing.TB, what string, from <-chan T) T {
 type machine struct {
 	mu struct {
 		sync.Mutex
+
 		log [][]byte
 	}
 }

@@ -20,6 +20,7 @@ type recorder struct {
 	received atomic.Int64
 	mu       struct {
 		sync.Mutex
+
 		peers map[NodeID]*recorded
 	}
 }

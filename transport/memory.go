@@ -20,6 +20,7 @@ import (
 type Network struct {
 	mu struct {
 		sync.Mutex
+
 		random    *rand.Rand
 		listeners map[string]*memoryListener
 		streams   map[*stream]struct{}

@@ -26,6 +26,7 @@ type pipeline struct {
 
 	mu struct {
 		sync.Mutex
+
 		err      error // why it is broken
 		isClosed bool
 		waiting  []*appendFuture // sent and not answered, oldest first

@@ -12,6 +12,7 @@ type raftConn struct {
 
 	mu struct {
 		sync.Mutex
+
 		last    uint64 // the last request id
 		pending map[uint64]*pendingRequest
 		used    time.Time

@@ -15,6 +15,7 @@ type raftPeer struct {
 
 	mu struct {
 		sync.Mutex
+
 		conn     *raftConn
 		attempt  chan struct{} // closed when the attempt to connect ends; nil: none
 		failures int

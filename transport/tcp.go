@@ -38,6 +38,7 @@ type TCP struct {
 
 	mu struct {
 		sync.Mutex
+
 		closed bool
 		raws   map[net.Conn]struct{} // every open connection
 		groups map[uint32]*group
@@ -240,6 +241,7 @@ func (t *TCP) refuseQuietly(raw net.Conn, err error) {
 type logLimiter struct {
 	mu struct {
 		sync.Mutex
+
 		last       time.Time
 		suppressed int
 	}

@@ -33,7 +33,7 @@ type Stable struct {
 	rows rowStore
 
 	// mu guards what follows and every write.
-	mu     sync.Mutex
+	mu      sync.Mutex
 	groups  map[uint32]*groupStable
 	failed  error
 	onFatal func(error)
