@@ -59,16 +59,6 @@ type pusher struct {
 	group   *Group
 }
 
-func (p *pusher) begin(kind frameKind, id uint64) []byte {
-	// The duties' own generation: it is set before serving begins.
-	b := appendFrame(make([]byte, 0, 256), kind, p.group.config.id, p.group.pushing.Load())
-	return command.AppendUint(b, id)
-}
-
-func (p *pusher) send(node string, frame []byte) error {
-	return p.cluster.send(transport.NodeID(node), frame)
-}
-
 // PushJob implements duty.Pusher.
 func (p *pusher) PushJob(node string, subscription uint64, job *command.Job) error {
 	return p.send(node, command.AppendJob(p.begin(frameJob, subscription), job))
@@ -122,3 +112,13 @@ func (p *pusher) PushSynced(node string, stream, seq uint64) error {
 func openPartition(view *storage.View) (machine, error) { return fsm.Open(view) }
 
 func openMeta(view *storage.View) (machine, error) { return fsm.OpenMeta(view) }
+
+func (p *pusher) begin(kind frameKind, id uint64) []byte {
+	// The duties' own generation: it is set before serving begins.
+	b := appendFrame(make([]byte, 0, 256), kind, p.group.config.id, p.group.pushing.Load())
+	return command.AppendUint(b, id)
+}
+
+func (p *pusher) send(node string, frame []byte) error {
+	return p.cluster.send(transport.NodeID(node), frame)
+}

@@ -43,27 +43,12 @@ type replica struct {
 	machine machine
 	chains  [chainRing]chainAt
 	stopped error
-	header  command.Entry
 }
 
 type chainAt struct{ index, chain uint64 }
 
 // errQuarantined is why a stopped replica answers nothing.
 var errQuarantined = errors.New("the replica is quarantined")
-
-// load reads the state back: at the start, and after a snapshot.
-func (r *replica) load() error {
-	view := r.state.View()
-	defer func() { _ = view.Close() }() // Nothing can fail that matters to a reader.
-	m, err := r.open(view)
-	if err != nil {
-		return fmt.Errorf("group %d: %w", r.group, err)
-	}
-	r.machine = m
-	applied := r.state.Applied()
-	r.chains[applied.Index%chainRing] = chainAt{applied.Index, applied.Chain}
-	return nil
-}
 
 // ApplyBatch implements raft.BatchingFSM. Each response is a *fsm.Outcome, or an
 // error.
@@ -92,6 +77,51 @@ func (r *replica) ApplyBatch(logs []*raft.Log) []any {
 		}
 	}
 	return responses
+}
+
+// errDiverged says that a replica holds another state than its leader.
+var errDiverged = errors.New("the replica's state differs from its leader's: restore it from a snapshot of the others")
+
+// Apply implements raft.FSM; Raft calls ApplyBatch instead.
+func (r *replica) Apply(log *raft.Log) any { return r.ApplyBatch([]*raft.Log{log})[0] }
+
+// Snapshot implements raft.FSM: the state is its own snapshot.
+func (r *replica) Snapshot() (raft.FSMSnapshot, error) { return liveSnapshot{}, nil }
+
+// Restore implements raft.FSM: a received snapshot becomes the state.
+func (r *replica) Restore(reader io.ReadCloser) error {
+	staged, ok := raftlog.StagedFrom(reader)
+	if !ok {
+		return errors.New("restore: only a received snapshot can be restored")
+	}
+	if err := staged.Commit(); err != nil {
+		return fmt.Errorf("group %d: make a received snapshot the state: %w", r.group, err)
+	}
+	r.stopped = nil
+	return r.load()
+}
+
+// liveSnapshot writes nothing: see raftlog.
+type liveSnapshot struct{}
+
+// Persist implements raft.FSMSnapshot.
+func (liveSnapshot) Persist(sink raft.SnapshotSink) error { return sink.Close() }
+
+// Release implements raft.FSMSnapshot.
+func (liveSnapshot) Release() {}
+
+// load reads the state back: at the start, and after a snapshot.
+func (r *replica) load() error {
+	view := r.state.View()
+	defer func() { _ = view.Close() }() // Nothing can fail that matters to a reader.
+	m, err := r.open(view)
+	if err != nil {
+		return fmt.Errorf("group %d: %w", r.group, err)
+	}
+	r.machine = m
+	applied := r.state.Applied()
+	r.chains[applied.Index%chainRing] = chainAt{applied.Index, applied.Chain}
+	return nil
 }
 
 // applyAll applies a batch in one transaction, or nothing of it.
@@ -128,9 +158,6 @@ func (r *replica) applyOne(tx *storage.Tx, log *raft.Log) (*fsm.Outcome, error) 
 	return outcome, nil
 }
 
-// errDiverged says that a replica holds another state than its leader.
-var errDiverged = errors.New("the replica's state differs from its leader's: restore it from a snapshot of the others")
-
 // compare holds the replica's chain hash against the one in an entry's header.
 func (r *replica) compare(log *raft.Log) error {
 	index, chain, err := command.PeekCheck(log.Data)
@@ -151,31 +178,3 @@ func (r *replica) stop(err error) {
 		"group", r.group, "applied", r.state.Applied().Index, "error", err)
 	r.failed(r.stopped)
 }
-
-// Apply implements raft.FSM; Raft calls ApplyBatch instead.
-func (r *replica) Apply(log *raft.Log) any { return r.ApplyBatch([]*raft.Log{log})[0] }
-
-// Snapshot implements raft.FSM: the state is its own snapshot.
-func (r *replica) Snapshot() (raft.FSMSnapshot, error) { return liveSnapshot{}, nil }
-
-// Restore implements raft.FSM: a received snapshot becomes the state.
-func (r *replica) Restore(reader io.ReadCloser) error {
-	staged, ok := raftlog.StagedFrom(reader)
-	if !ok {
-		return errors.New("restore: only a received snapshot can be restored")
-	}
-	if err := staged.Commit(); err != nil {
-		return fmt.Errorf("group %d: make a received snapshot the state: %w", r.group, err)
-	}
-	r.stopped = nil
-	return r.load()
-}
-
-// liveSnapshot writes nothing: see raftlog.
-type liveSnapshot struct{}
-
-// Persist implements raft.FSMSnapshot.
-func (liveSnapshot) Persist(sink raft.SnapshotSink) error { return sink.Close() }
-
-// Release implements raft.FSMSnapshot.
-func (liveSnapshot) Release() {}
