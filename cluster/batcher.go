@@ -23,6 +23,8 @@ const (
 type proposal struct {
 	// encoded is empty for a marker, which rides along and writes nothing.
 	encoded []byte
+	// lazy means that nobody waits: it has no entry made, and rides along.
+	lazy bool
 	// done is called once, with a result that is valid during the call; nil for
 	// nobody waits.
 	done func(status, *command.Result)
@@ -70,16 +72,16 @@ func (b *batcher) close() {
 }
 
 // add queues a proposal, or returns false when the queue is full.
-func (b *batcher) add(p proposal, lazy bool) bool {
+func (b *batcher) add(p proposal) bool {
 	b.mu.Lock()
 	full := len(b.mu.queue) >= MaxQueuedCommands || b.mu.bytes >= MaxQueuedBytes
 	if !full {
 		b.mu.queue = append(b.mu.queue, p)
 		b.mu.bytes += len(p.encoded)
-		b.mu.pressing = b.mu.pressing || !lazy
+		b.mu.pressing = b.mu.pressing || !p.lazy
 	}
 	b.mu.Unlock()
-	if !full && !lazy {
+	if !full && !p.lazy {
 		b.nudge()
 	}
 	return !full

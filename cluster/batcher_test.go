@@ -33,7 +33,7 @@ func TestEntriesAreBounded(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "runs") {
 			size := sizes.Draw(t, "size")
 			for range rapid.SampledFrom([]int{1, 2, command.MaxEntryCommands}).Draw(t, "count") {
-				if b.add(proposal{encoded: large[:size]}, false) {
+				if b.add(proposal{encoded: large[:size]}) {
 					queued = append(queued, size)
 				}
 			}
@@ -64,19 +64,19 @@ func TestEntriesAreBounded(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	b := idleBatcher()
 	for range MaxQueuedCommands {
-		if !b.add(proposal{}, false) {
+		if !b.add(proposal{}) {
 			t.Fatal("the queue takes less than it should")
 		}
 	}
-	if b.add(proposal{}, false) {
+	if b.add(proposal{}) {
 		t.Error("the queue takes more commands than it should")
 	}
-	if b.take(); !b.add(proposal{}, false) {
+	if b.take(); !b.add(proposal{}) {
 		t.Error("taking makes no room")
 	}
 	b = idleBatcher()
-	b.add(proposal{encoded: make([]byte, MaxQueuedBytes)}, true)
-	if b.add(proposal{encoded: []byte{1}}, true) {
+	b.add(proposal{encoded: make([]byte, MaxQueuedBytes), lazy: true})
+	if b.add(proposal{encoded: []byte{1}, lazy: true}) {
 		t.Error("the queue takes more bytes than it should")
 	}
 }
@@ -88,18 +88,23 @@ func TestLazyCommandsWait(t *testing.T) {
 	if b.pressLazy(); b.nudged() || b.take() {
 		t.Error("an entry is made of nothing")
 	}
-	b.add(proposal{encoded: []byte("lazy")}, true)
+	b.add(proposal{encoded: []byte("lazy"), lazy: true})
 	if b.nudged() || b.take() {
 		t.Error("a lazy command has an entry made")
 	}
-	b.add(proposal{encoded: []byte("pressing")}, false)
+	b.add(proposal{encoded: []byte("pressing")})
 	if !b.nudged() || !b.take() || len(b.batch) != 2 {
 		t.Errorf("an entry of both has %d commands", len(b.batch))
 	}
-	b.add(proposal{encoded: []byte("lazy")}, true)
+	b.add(proposal{encoded: []byte("lazy"), lazy: true})
 	if b.pressLazy(); !b.nudged() || !b.take() || len(b.batch) != 1 || b.take() {
 		t.Error("a lazy command is not pressed for once")
 	}
+}
+
+// TestPressMakesAnEntryOfNothing: credit and timers need one without commands.
+func TestPressMakesAnEntryOfNothing(t *testing.T) {
+	b := idleBatcher()
 	if b.press(); !b.nudged() || !b.take() || len(b.batch) != 0 || b.take() {
 		t.Error("credit and timers have no entry made, or more than one")
 	}
@@ -115,9 +120,9 @@ func TestFlushAnswersAll(t *testing.T) {
 				t.Error("there is no result")
 			}
 			told = append(told, how)
-		}}, false)
+		}})
 	}
-	b.add(proposal{encoded: []byte("nobody waits")}, false)
+	b.add(proposal{encoded: []byte("nobody waits")})
 	b.flush(statusNotLeader)
 	b.flush(statusUnknown)
 	if len(told) != 3 || told[0] != statusNotLeader || told[1] != told[0] || told[2] != told[0] {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,6 +130,8 @@ func (c *Cluster) Stop(ctx context.Context) error {
 }
 
 // Formed is the hook of members: this node belongs to a cluster from now on.
+//
+//nolint:revive // The flag is a fact that members knows.
 func (c *Cluster) Formed(f members.Formation, founding bool) error {
 	lanes := make([]*lane, f.Partitions+1)
 	for i := range lanes {
@@ -137,34 +140,14 @@ func (c *Cluster) Formed(f members.Formation, founding bool) error {
 	c.formation.Store(&f)
 	c.lanes.Store(&lanes) // Last: a lane's leader is registered with by partition.
 	c.setAdmitted(f.Members)
-	return c.openGroups(&f, founding)
-}
-
-// openGroups opens the groups of which this node holds a replica.
-func (c *Cluster) openGroups(f *members.Formation, founding bool) error {
-	for id := range f.Partitions + 1 {
-		replicas := founders(f, id)
-		here := false
-		for _, member := range replicas {
-			here = here || member == c.config.Self.ID
-		}
-		if !here {
-			continue
-		}
-		g, err := openGroup(c.groupConfig(f, id))
-		if err != nil {
-			return fmt.Errorf("open group %d: %w", id, err)
-		}
-		c.mu.Lock()
-		c.mu.groups[id] = g
-		c.mu.Unlock()
-		if founding {
-			if err := g.bootstrap(replicas); err != nil {
-				return err
-			}
-		}
+	if err := c.openGroups(&f); err != nil || !founding {
+		return err
 	}
-	return nil
+	var errs []error
+	for _, g := range c.allGroups() {
+		errs = append(errs, g.bootstrap(founders(&f, g.config.id)))
+	}
+	return errors.Join(errs...)
 }
 
 // founders are the members that a group's replicas begin on: as many as the
@@ -213,6 +196,23 @@ func (c *Cluster) PeersChanged() {
 	c.transport.SetPeers(peers)
 }
 
+// openGroups opens the groups of which this node holds a replica.
+func (c *Cluster) openGroups(f *members.Formation) error {
+	for id := range f.Partitions + 1 {
+		if !slices.Contains(founders(f, id), c.config.Self.ID) {
+			continue
+		}
+		g, err := openGroup(c.groupConfig(f, id))
+		if err != nil {
+			return fmt.Errorf("open group %d: %w", id, err)
+		}
+		c.mu.Lock()
+		c.mu.groups[id] = g
+		c.mu.Unlock()
+	}
+	return nil
+}
+
 func (c *Cluster) setAdmitted(admitted []command.Member) {
 	c.mu.Lock()
 	c.mu.admitted = admitted
@@ -244,7 +244,7 @@ func (c *Cluster) laneOf(partition uint32) *lane { return c.groupLane(partition 
 // does not have.
 func (c *Cluster) groupLane(group uint32) *lane {
 	lanes := c.lanes.Load()
-	if lanes == nil || group >= uint32(len(*lanes)) {
+	if lanes == nil || group >= uint32(len(*lanes)) { //nolint:gosec // As many as there are groups.
 		return nil
 	}
 	return (*lanes)[group]
@@ -256,7 +256,7 @@ func (c *Cluster) sweep() {
 	defer c.running.Done()
 	ticker := time.NewTicker(duty.TickInterval)
 	defer ticker.Stop()
-	swept := time.Now()
+	swept, balance := time.Now(), newBalancer()
 	for {
 		select {
 		case <-c.stop:
@@ -265,6 +265,9 @@ func (c *Cluster) sweep() {
 			c.eachLane(func(l *lane) { l.tick(now) })
 			for _, g := range c.allGroups() {
 				g.tick(now)
+			}
+			if g, to := balance.next(now, c); g != nil {
+				c.running.Go(func() { g.handOver(to) })
 			}
 			if now.Sub(swept) < sweepInterval {
 				continue

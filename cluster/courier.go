@@ -41,13 +41,6 @@ type courier struct {
 	}
 }
 
-// partition is where the client's stream lives. A socket may be older than the
-// cluster that it learns of: nothing is sent for it until there is one.
-func (c *courier) partition() uint32 {
-	slot := command.SlotOf(c.spec.Tenant, c.spec.ClientID)
-	return command.PartitionOf(slot, max(1, c.cluster.Partitions()))
-}
-
 // Ready implements Stream.
 func (c *courier) Ready() {
 	c.mu.Lock()
@@ -200,6 +193,13 @@ func (c *courier) tick(now time.Time) {
 	if late {
 		c.sink.Attached(StreamState{Epoch: c.cluster.Epoch(c.partition()), Reason: command.NoLeader})
 	}
+}
+
+// partition is where the client's stream lives. A socket may be older than the
+// cluster that it learns of: nothing is sent for it until there is one.
+func (c *courier) partition() uint32 {
+	slot := command.SlotOf(c.spec.Tenant, c.spec.ClientID)
+	return command.PartitionOf(slot, max(1, c.cluster.Partitions()))
 }
 
 // register attaches at a partition's new leader.

@@ -206,6 +206,8 @@ func TestAttachTimesOut(t *testing.T) {
 
 // TestStreamHasNoHolesAndNothingTwice plays leaders that come and go, know the
 // whole stream, and say it from where the courier says its socket is.
+//
+//nolint:revive // A model and its actions stand in one place.
 func TestStreamHasNoHolesAndNothingTwice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := newEdge(1)

@@ -80,7 +80,7 @@ func openGroup(config groupConfig) (*Group, error) {
 		group: config.id, log: g.log, state: g.state, open: config.open, logger: config.logger,
 		leading: &g.leading, applied: g.applied, failed: g.quarantine,
 	}
-	if err := g.replica.load(); err != nil {
+	if err = g.replica.load(); err != nil {
 		return nil, err
 	}
 	snapshots := raftlog.NewSnapshotStore(g.state, raftlog.SnapshotOptions{Logger: config.logger})
@@ -93,6 +93,14 @@ func openGroup(config groupConfig) (*Group, error) {
 	go g.watchLeadership()
 	return g, nil
 }
+
+// Propose implements duty.Proposer: a command of the leader's own.
+func (g *Group) Propose(encoded []byte) {
+	g.batcher.add(proposal{encoded: encoded})
+}
+
+// Wake implements duty.Proposer.
+func (g *Group) Wake() { g.batcher.press() }
 
 func (g *Group) raftConfig() *raft.Config {
 	c := raft.DefaultConfig()
@@ -264,29 +272,27 @@ func (g *Group) entryDone(p *packedEntry, applied bool) {
 	}
 }
 
-// Propose implements duty.Proposer: a command of the leader's own.
-func (g *Group) Propose(encoded []byte) {
-	g.batcher.add(proposal{encoded: encoded}, false)
-}
-
-// Wake implements duty.Proposer.
-func (g *Group) Wake() { g.batcher.press() }
-
 // serves tells whether this node serves a generation of the group.
 func (g *Group) serves(generation uint64) bool {
 	return generation != 0 && g.serving.Load() == generation
 }
 
 // submit puts a request's command into the log; done is called once.
-func (g *Group) submit(encoded []byte, lazy bool, done func(status, *command.Result)) {
-	if !g.batcher.add(proposal{encoded: encoded, done: done}, lazy) && done != nil {
+func (g *Group) submit(encoded []byte, done func(status, *command.Result)) {
+	if !g.batcher.add(proposal{encoded: encoded, done: done}) {
 		done(statusOverloaded, nil)
 	}
 }
 
+// submitLazy puts a command into the log with the next entry that is made; it is
+// dropped when too much waits.
+func (g *Group) submitLazy(encoded []byte) {
+	g.batcher.add(proposal{encoded: encoded, lazy: true})
+}
+
 // after calls read when everything accepted before is applied here.
 func (g *Group) after(read func(status)) {
-	g.submit(nil, false, func(how status, _ *command.Result) { read(how) })
+	g.submit(nil, func(how status, _ *command.Result) { read(how) })
 }
 
 // close stops the group; a leader hands over first, as far as it can.

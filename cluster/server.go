@@ -96,7 +96,7 @@ func (c *Cluster) Receive(peer transport.NodeID, data []byte) {
 		c.serveAsk(peer, &f)
 	case frameLazy:
 		if g := c.group(f.group); g != nil && g.serves(f.generation) {
-			g.submit(append([]byte(nil), f.Rest()...), true, nil)
+			g.submitLazy(append([]byte(nil), f.Rest()...))
 		}
 	case frameRegister, frameLend, frameRecall, frameUnregister, frameAttach, frameStreamReady, frameAcked, frameDetach:
 		c.serveEdge(peer, &f)
@@ -227,7 +227,7 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 		if relend != 0 && g.duty != nil {
 			g.duty.Lend(string(peer), relend, 1)
 		}
-		g.submit(append([]byte(nil), f.Rest()...), false, way.result)
+		g.submit(append([]byte(nil), f.Rest()...), way.result)
 	case opRenew:
 		if ids := readLeaseIDs(&f.Reader); f.Err() == nil {
 			way.renewed(g, ids)

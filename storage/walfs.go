@@ -46,10 +46,11 @@ type watchedFS struct {
 	vfs.FS
 
 	watch *walWatch
+	zeros []byte
 }
 
 func watchWAL(fs vfs.FS, s *Store) vfs.FS {
-	return &watchedFS{FS: fs, watch: &s.wal}
+	return &watchedFS{FS: fs, watch: &s.wal, zeros: make([]byte, zeroAhead)}
 }
 
 // Create implements vfs.FS.
@@ -75,7 +76,7 @@ func (f *watchedFS) opened(name string, file vfs.File, err error, reused bool) (
 		f.watch.fail(err)
 		return nil, err
 	}
-	return &watchedFile{File: file, watch: f.watch, reused: reused}, nil
+	return &watchedFile{File: file, watch: f.watch, zeros: f.zeros, reused: reused}, nil
 }
 
 // zeroAhead is how far a new write-ahead log file is filled with zeros ahead of
@@ -86,13 +87,11 @@ func (f *watchedFS) opened(name string, file vfs.File, err error, reused bool) (
 // a file that holds zeros holds a record, too.
 const zeroAhead = 256 << 10
 
-// zeros is what zeroAhead is filled with.
-var zeros [zeroAhead]byte
-
 type watchedFile struct {
 	vfs.File
 
 	watch  *walWatch
+	zeros  []byte // shared by all files
 	reused bool
 	synced bool
 	// written and filled are offsets; Pebble's log writer has one goroutine.
@@ -105,7 +104,7 @@ func (f *watchedFile) Write(p []byte) (int, error) {
 	n, err := f.File.Write(p)
 	f.written += int64(n)
 	if err == nil && f.synced && !f.reused && f.written > f.filled {
-		if _, err = f.WriteAt(zeros[:], f.written); err == nil {
+		if _, err = f.WriteAt(f.zeros, f.written); err == nil {
 			f.filled = f.written + zeroAhead
 		}
 	}

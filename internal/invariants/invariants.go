@@ -4,7 +4,7 @@ import "fmt"
 
 // Violation is the panic value of Failf and Check: a sentence that says which
 // invariant was broken, and with what values.
-type Violation struct {
+type Violation struct { //nolint:errname // It is a panic's value first.
 	// Message is the whole sentence, arguments included.
 	Message string
 }
@@ -18,6 +18,8 @@ func Failf(format string, args ...any) {
 }
 
 // Check panics with a Violation when condition is false.
+//
+//nolint:revive // An assertion's flag is what it is about.
 func Check(condition bool, format string, args ...any) {
 	if !condition {
 		Failf(format, args...)
