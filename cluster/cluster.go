@@ -62,6 +62,13 @@ type Cluster struct {
 	}
 	stop    chan struct{}
 	running sync.WaitGroup
+	// restarting is held while a group is opened anew; closing means that none will
+	// be any more.
+	restarting struct {
+		sync.Mutex
+
+		closing bool
+	}
 }
 
 // New returns a Cluster that is not started. Give its methods LinkUp, LinkDown
@@ -116,6 +123,9 @@ func (c *Cluster) Start(t transport.Transport, m *members.Members) {
 // Stop hands leaderships over and closes the groups. The transport must still
 // be up.
 func (c *Cluster) Stop(ctx context.Context) error {
+	c.restarting.Lock()
+	c.restarting.closing = true
+	c.restarting.Unlock()
 	groups := c.allGroups()
 	errs := make([]error, len(groups))
 	var closing sync.WaitGroup

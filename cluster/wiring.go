@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hashicorp/raft"
-
 	"github.com/batonmq/baton/cluster/duty"
 	"github.com/batonmq/baton/cluster/members"
 	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/storage"
-	"github.com/batonmq/baton/transport"
 )
 
 // groupConfig is what one of the cluster's groups is made of.
@@ -125,13 +122,3 @@ func (c *Cluster) WaitDurable(group uint32, index uint64) error {
 
 // errNoGroup says that a group is not open here yet.
 var errNoGroup = errors.New("the group is not open here")
-
-// SnapshotGuard judges an InstallSnapshot before Raft sees it: one that is not
-// ahead of the state here is acknowledged without touching Raft.
-func (c *Cluster) SnapshotGuard(group uint32, request *raft.InstallSnapshotRequest) transport.SnapshotVerdict {
-	g := c.group(group)
-	if g == nil || request.LastLogIndex > g.state.Applied().Index {
-		return transport.Install
-	}
-	return transport.AcknowledgeStale
-}
