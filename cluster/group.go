@@ -108,7 +108,7 @@ func (g *Group) raftConfig() *raft.Config {
 	c.LocalID = raft.ServerID(g.config.node)
 	c.HeartbeatTimeout, c.ElectionTimeout = t.HeartbeatTimeout, t.HeartbeatTimeout
 	c.LeaderLeaseTimeout = t.HeartbeatTimeout
-	c.CommitTimeout = 200 * time.Millisecond
+	c.CommitTimeout = 500 * time.Millisecond
 	c.MaxAppendEntries = 64
 	c.SnapshotInterval, c.SnapshotThreshold, c.TrailingLogs = t.SnapshotInterval, t.SnapshotEntries, t.TrailingEntries
 	c.NoSnapshotRestoreOnStart = true
