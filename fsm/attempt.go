@@ -53,6 +53,14 @@ type attemptRow struct {
 	notified      []notifiedMark
 	result        command.Payload
 	usage         []byte
+	relayed       []relayedMark
+}
+
+// relayedMark names what an attempt sent to another partition: a notification,
+// or an event where it has no name and client.
+type relayedMark struct {
+	target       uint32
+	client, name string
 }
 
 // notifiedMark names a notification that an attempt made.
@@ -87,7 +95,14 @@ func (a *attemptRow) append(dst []byte) []byte {
 		dst = command.AppendString(dst, n.name)
 	}
 	dst = command.AppendPayload(dst, a.result)
-	return command.AppendString(dst, a.usage)
+	dst = command.AppendString(dst, a.usage)
+	dst = command.AppendUint(dst, uint64(len(a.relayed)))
+	for i := range a.relayed {
+		dst = command.AppendUint(dst, uint64(a.relayed[i].target))
+		dst = command.AppendString(dst, a.relayed[i].client)
+		dst = command.AppendString(dst, a.relayed[i].name)
+	}
+	return dst
 }
 
 // readAttempt reads a row; payloads alias value.
@@ -106,6 +121,9 @@ func readAttempt(value []byte) attemptRow {
 	}
 	a.result = r.Payload()
 	a.usage = r.Bytes()
+	for range r.Count(command.MaxEmits + command.MaxNotifies) {
+		a.relayed = append(a.relayed, relayedMark{target: r.Uint32(), client: r.String(), name: r.String()})
+	}
 	closeRow(&r)
 	return a
 }

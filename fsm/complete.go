@@ -18,19 +18,17 @@ func (m *Machine) complete(c *command.Complete) command.Result {
 	}
 	row := attemptRow{how: endCompleted, result: c.Result, usage: c.Usage}
 	for i := range c.Emits {
-		row.emitted = append(row.emitted, m.emit(j.event, &c.Emits[i]))
+		row.emitted = append(row.emitted, m.emit(j.event, &c.Emits[i], &row))
 	}
 	for i := range c.Notifies {
-		row.notified = append(row.notified, m.notify(j.event, &c.Notifies[i]))
+		m.notify(j.event, &c.Notifies[i], &row)
 	}
 	m.end(j, &row)
 	m.dropActive(j)
 	return command.Result{Events: row.emitted}
 }
 
-// checkComplete refuses what cannot take effect here, before anything is
-// written. Another partition is reached through a relay, which this build does
-// not have.
+// checkComplete refuses what cannot take effect, before anything is written.
 func (m *Machine) checkComplete(j *job, c *command.Complete) (command.Result, bool) {
 	for i := range c.Emits {
 		e := &c.Emits[i]
@@ -38,28 +36,35 @@ func (m *Machine) checkComplete(j *job, c *command.Complete) (command.Result, bo
 		if wrong := wrongNames(e); wrong != "" {
 			return refuse(command.BadRequest, fmt.Sprintf("emit %d: %s", i, wrong)), false
 		}
-		if !m.owns(command.SlotOf(e.Tenant, e.Key)) {
-			return refuse(command.NotAvailable, fmt.Sprintf(
-				"emit %d names key %q, which another partition holds: leave key and client_id out to stay with the job's",
-				i, e.Key,
-			)), false
+		if target, foreign := m.elsewhere(e.Tenant, e.Key); foreign {
+			row := m.eventRow(j.event, e)
+			if refusal, refused := m.refuseRelay(target, &row); refused {
+				return refusal, false
+			}
 		}
 	}
 	for i := range c.Notifies {
-		client := clientOf(&c.Notifies[i], j.event)
-		if client == "" {
-			return refuse(command.BadRequest, fmt.Sprintf(
-				"notify %d names no client_id, and the job's event has none", i,
-			)), false
+		if refusal, ok := m.checkNotify(j, i, &c.Notifies[i]); !ok {
+			return refusal, false
 		}
-		if len(client) > MaxNameBytes {
-			return refuse(command.BadRequest, fmt.Sprintf("notify %d: %s", i, tooLong("client", client))), false
-		}
-		if !m.owns(command.SlotOf(j.event.Tenant, client)) {
-			return refuse(command.NotAvailable, fmt.Sprintf(
-				"notify %d is for client %q, whose stream another partition holds: publish the event with the client's own key",
-				i, client,
-			)), false
+	}
+	return command.Result{}, true
+}
+
+func (m *Machine) checkNotify(j *job, i int, n *command.Notify) (command.Result, bool) {
+	client := clientOf(n, j.event)
+	if client == "" {
+		return refuse(command.BadRequest, fmt.Sprintf(
+			"notify %d names no client_id, and the job's event has none", i,
+		)), false
+	}
+	if len(client) > MaxNameBytes {
+		return refuse(command.BadRequest, fmt.Sprintf("notify %d: %s", i, tooLong("client", client))), false
+	}
+	if target, foreign := m.elsewhere(j.event.Tenant, client); foreign {
+		row := m.notificationRow(j.event, n)
+		if refusal, refused := m.refuseRelay(target, &row); refused {
+			return refusal, false
 		}
 	}
 	return command.Result{}, true
@@ -89,19 +94,47 @@ func clientOf(n *command.Notify, parent *event) string {
 	return parent.ClientID
 }
 
-// emit stores an event of a job. An idempotency key that was used before in
-// the channel leads to the first event, whatever the data: the emit has happened.
-func (m *Machine) emit(parent *event, fields *command.Event) command.EventID {
+// emit stores an event of a job, or sends it to the partition of its key, where
+// it has no id yet.
+func (m *Machine) emit(parent *event, fields *command.Event, history *attemptRow) command.EventID {
+	if target, foreign := m.elsewhere(fields.Tenant, fields.Key); foreign {
+		row := m.eventRow(parent, fields)
+		m.send(target, &row)
+		history.relayed = append(history.relayed, relayedMark{target: target})
+		return command.EventID{}
+	}
 	e := &event{storedMS: m.counters.timeMS, whole: true, parent: parent.id, Event: *fields}
+	return m.storeEmit(e, e.CorrelationID != parent.correlationID())
+}
+
+// storeEmit stores an event that a job emitted, here or elsewhere. An
+// idempotency key that was used before in the channel leads to the first event,
+// whatever the data: the emit has happened.
+func (m *Machine) storeEmit(e *event, index bool) command.EventID { //nolint:revive // Where the lineage leads to the event is all that differs.
 	mark := emitMark(e)
 	var earlier dedupeRow
 	if m.lookUp(m.names.find(nameTenant, e.Tenant), &mark, &earlier) {
 		return earlier.event
 	}
 	m.store(e)
-	if e.CorrelationID != parent.correlationID() {
+	if index {
 		m.indexLineage(e)
 	}
 	m.remember(&mark, e)
 	return e.id
+}
+
+// notify appends to a client's stream, here or in the partition of the client.
+func (m *Machine) notify(parent *event, n *command.Notify, history *attemptRow) {
+	client := clientOf(n, parent)
+	if target, foreign := m.elsewhere(parent.Tenant, client); foreign {
+		row := m.notificationRow(parent, n)
+		m.send(target, &row)
+		history.relayed = append(history.relayed, relayedMark{target: target, client: client, name: n.Name})
+		return
+	}
+	history.notified = append(history.notified, m.post(parent.Tenant, client, &command.Notification{
+		Name: n.Name, Event: parent.id, CorrelationID: parent.correlationID(),
+		CausationID: parent.id.String(), TimeMS: m.counters.timeMS, Payload: n.Payload,
+	}))
 }

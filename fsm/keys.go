@@ -26,6 +26,11 @@ import (
 //	k  position(8) stream(8) seq(8) device   acknowledged notification: see ackRow
 //	s  tenant(4) client                      a client's stream: see streamRow
 //	m  stream(8) seq(8)                      notification: see command.AppendNotification
+//	r  target(4) number(8)                   relay to another partition -> bytes so far(uvarint), then command.AppendRelayRow
+//	u  target(4)                             that relay as a whole: see outboxRow
+//	w  source(4) epoch(4)                    relay from another partition -> last number applied(uvarint)
+//	j  tenant(4) digest(16) stream(8) seq(8) notification of another partition's event, by correlation id: see arrivalRow
+//	j  … seq(8) device                       its acknowledgement: see ackRow
 //
 // Every row begins with a version byte (rowVersion); a reader refuses another.
 const (
@@ -47,6 +52,10 @@ const (
 	kindAck          = 'k'
 	kindStream       = 's'
 	kindNotification = 'm'
+	kindRelay        = 'r'
+	kindOutbox       = 'u'
+	kindInbox        = 'w'
+	kindArrival      = 'j'
 )
 
 // rowVersion is the version byte of every row there is so far.
@@ -145,6 +154,24 @@ func keyStream(dst []byte, tenant uint32, client string) []byte {
 
 func keyNotification(dst []byte, stream, seq uint64) []byte {
 	return appendU64(appendU64(append(dst, kindNotification), stream), seq)
+}
+
+func keyRelay(dst []byte, target uint32, number uint64) []byte {
+	return appendU64(appendU32(append(dst, kindRelay), target), number)
+}
+
+func keyOutbox(dst []byte, target uint32) []byte { return appendU32(append(dst, kindOutbox), target) }
+
+func keyInbox(dst []byte, source, epoch uint32) []byte {
+	return appendU32(appendU32(append(dst, kindInbox), source), epoch)
+}
+
+func arrivalPrefix(dst []byte, tenant uint32, of digest) []byte {
+	return append(appendU32(append(dst, kindArrival), tenant), of[:]...)
+}
+
+func keyArrival(dst []byte, tenant uint32, of digest, stream, seq uint64) []byte {
+	return appendU64(appendU64(arrivalPrefix(dst, tenant, of), stream), seq)
 }
 
 // readJobKey reads the group, queue and position that end a key.

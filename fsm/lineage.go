@@ -44,7 +44,8 @@ type LineageEvent struct {
 type Mark struct {
 	Time int64 `json:"time"`
 	// Mark is published, leased, completed, failed, expired, released,
-	// throttled, canceled, dead, emitted, notified, delivered or acknowledged.
+	// throttled, canceled, dead, emitted, notified, relayed, delivered or
+	// acknowledged.
 	Mark       string          `json:"mark"`
 	EventID    string          `json:"event_id"`
 	Channel    string          `json:"channel"`
@@ -62,6 +63,8 @@ type Mark struct {
 	Message    string          `json:"message,omitempty"`
 	Detail     json.RawMessage `json:"detail,omitempty"`
 	Usage      json.RawMessage `json:"usage,omitempty"`
+	// Partition is where something relayed went: its lineage goes on there.
+	Partition *uint32 `json:"partition,omitempty"`
 }
 
 // lineageReader walks a lineage through a pinned view.
@@ -93,6 +96,9 @@ func ReadLineage(view *storage.View, tenant, correlationID string) (lineage *Lin
 	}
 	l.counters.read(value)
 	if err := l.walk(); err != nil {
+		return nil, err
+	}
+	if err := l.arrivals(); err != nil {
 		return nil, err
 	}
 	return l.out, l.names.err

@@ -119,7 +119,7 @@ func (m *Machine) loadTimers(from reader) error {
 // started is the state a new leader begins with, leases in the order of their
 // grants.
 func (m *Machine) started(node string) *Started {
-	s := &Started{Node: node, Generation: m.counters.generation}
+	s := &Started{Node: node, Generation: m.counters.generation, Epoch: m.counters.epoch, Relays: m.relays()}
 	for _, j := range m.leasesByFence() {
 		s.Leases = append(s.Leases, Lease{ID: j.leaseID(m), Holder: j.holder, LeaseMS: j.leaseMS})
 	}

@@ -21,6 +21,8 @@ type Machine struct {
 	active   map[jobKey]*job
 	voids    map[jobKey]struct{}
 	dedupe   dedupe
+	// outboxes are the relays to other partitions, by target.
+	outboxes map[uint32]*outbox
 	// nextDueMS is the earliest timer, or maxTime when there is none.
 	nextDueMS int64
 
@@ -29,6 +31,7 @@ type Machine struct {
 	out   *Outcome
 	dirty []*cursor
 	noted []*turns
+	sent  []*outbox
 	// fresh are the events whose bytes are in memory, until the entry's end.
 	fresh   []*event
 	entry   command.Entry
@@ -42,6 +45,8 @@ const MaxCommandBytes = 16 << 20
 // scratch is the decoded commands and the buffers that Apply uses again.
 type scratch struct {
 	key, value []byte
+	row        []byte
+	rows       []command.RelayRow
 	publish    command.Publish
 	complete   command.Complete
 	fail       command.Fail
@@ -50,6 +55,8 @@ type scratch struct {
 	ack        command.Ack
 	cancel     command.Cancel
 	checkpoint command.Checkpoint
+	relay      command.Relay
+	relayTrim  command.RelayTrim
 	start      command.LeaderStart
 }
 
@@ -69,10 +76,12 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		channels:  make(map[uint32]*channel),
 		active:    make(map[jobKey]*job),
 		voids:     make(map[jobKey]struct{}),
+		outboxes:  make(map[uint32]*outbox),
 		nextDueMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadQueues, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
+		m.loadOutboxes,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -149,6 +158,12 @@ func (m *Machine) execute(encoded []byte) command.Result {
 	case command.KindCheckpoint:
 		s.checkpoint.Decode(&r)
 		return checked(&r, func() command.Result { return m.checkpoint(&s.checkpoint) })
+	case command.KindRelay:
+		s.relay.Decode(&r)
+		return checked(&r, func() command.Result { return m.relay(&s.relay) })
+	case command.KindRelayTrim:
+		s.relayTrim.Decode(&r)
+		return checked(&r, func() command.Result { return m.relayTrim(&s.relayTrim) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
@@ -216,6 +231,7 @@ func (m *Machine) writeBack() {
 		m.out.Backlogs = append(m.out.Backlogs, m.backlogOf(t))
 	}
 	m.noted = m.noted[:0]
+	m.saveOutboxes()
 	if m.counters != m.saved {
 		m.set(keyCounters(m.scratch.key[:0]), m.counters.append(m.scratch.value[:0]))
 		m.saved = m.counters

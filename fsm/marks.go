@@ -58,10 +58,17 @@ func (l *lineageReader) attempt(e *event, row *attemptRow) {
 	ended.Code, ended.Message, ended.Detail, ended.Usage = row.code, row.message, valid(row.detail), valid(row.usage)
 	l.mark(e, ended)
 	for _, id := range row.emitted {
+		if id.IsZero() {
+			continue // It was relayed.
+		}
 		l.mark(e, Mark{Time: row.endedMS, Mark: "emitted", Emitted: id.String()})
 	}
 	for _, n := range row.notified {
 		l.mark(e, Mark{Time: row.endedMS, Mark: "notified", ClientID: n.client, Name: n.name, Seq: n.seq})
+	}
+	for i := range row.relayed {
+		to := &row.relayed[i]
+		l.mark(e, Mark{Time: row.endedMS, Mark: "relayed", Partition: &to.target, ClientID: to.client, Name: to.name})
 	}
 }
 
@@ -130,15 +137,20 @@ func (l *lineageReader) standing(e *event, group uint32, j *jobRow) {
 func (l *lineageReader) acks(e *event) error {
 	prefix := appendU64([]byte{kindAck}, e.id.Position)
 	return l.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
-		var row ackRow
-		row.read(value)
-		m := Mark{ClientID: row.client, DeviceID: row.device, Name: row.name, Seq: binary.BigEndian.Uint64(key[17:])}
-		if row.deliveredMS > 0 {
-			m.Mark, m.Time = "delivered", row.deliveredMS
-			l.mark(e, m)
-		}
-		m.Mark, m.Time = "acknowledged", row.timeMS
-		l.mark(e, m)
+		l.acked(e, binary.BigEndian.Uint64(key[17:]), value)
 		return true, nil
 	})
+}
+
+// acked adds the marks of one acknowledged notification.
+func (l *lineageReader) acked(e *event, seq uint64, value []byte) {
+	var row ackRow
+	row.read(value)
+	m := Mark{ClientID: row.client, DeviceID: row.device, Name: row.name, Seq: seq}
+	if row.deliveredMS > 0 {
+		m.Mark, m.Time = "delivered", row.deliveredMS
+		l.mark(e, m)
+	}
+	m.Mark, m.Time = "acknowledged", row.timeMS
+	l.mark(e, m)
 }

@@ -23,6 +23,8 @@ type Outcome struct {
 	Acked []Acked
 	// Backlogs are the groups whose waiting work changed, with what waits now.
 	Backlogs []Backlog
+	// Relays are the relays to other partitions that changed, as they stand now.
+	Relays []RelayState
 	// Started is set by a LeaderStart.
 	Started *Started
 	// Members are the admitted members, when a meta command changed them.
@@ -94,12 +96,26 @@ type Lease struct {
 	LeaseMS uint32
 }
 
+// RelayState is where the relay to one other partition stands.
+type RelayState struct {
+	Target uint32
+	// First is the oldest row that is kept, Last the newest ever written: nothing
+	// is kept when First is beyond it.
+	First, Last uint64
+	// Bytes is how large the kept rows are together.
+	Bytes uint64
+}
+
 // Started is the state a new leader begins with.
 type Started struct {
 	Node       string
 	Generation uint64
-	Leases     []Lease
-	Backlogs   []Backlog
+	// Epoch is the group's epoch, under which its relays' rows are numbered.
+	Epoch    uint32
+	Leases   []Lease
+	Backlogs []Backlog
+	// Relays are all relays to other partitions.
+	Relays []RelayState
 }
 
 func newOutcome(effects bool, commands int) *Outcome {

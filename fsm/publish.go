@@ -63,14 +63,14 @@ func (m *Machine) store(e *event) {
 	q := m.queueOf(e.Channel, e.Tenant, 0)
 	e.id = m.eventID(q.id, m.counters.nextPosition)
 	m.counters.nextPosition++
-	e.deliverMS = dueOf(e, m.counters.timeMS)
+	e.deliverMS = dueOf(&e.Event, m.counters.timeMS)
 	m.set(keyEvent(m.scratch.key[:0], q.id, e.id.Position), e.append(m.scratch.value[:0]))
 	m.fresh = append(m.fresh, e)
 	m.enqueue(q, e)
 }
 
 // dueOf is when an event may be granted, 0 for at once.
-func dueOf(e *event, nowMS int64) int64 {
+func dueOf(e *command.Event, nowMS int64) int64 {
 	due := int64(min(e.DeliverAtMS, maxTime))
 	if e.DelayMS > 0 {
 		due = max(due, nowMS+delayMS(e.DelayMS))

@@ -45,6 +45,9 @@ func (s *scenario) tell(out *Outcome) string {
 	for i := range out.Backlogs {
 		tellBacklog(&b, &out.Backlogs[i])
 	}
+	for _, r := range out.Relays {
+		fmt.Fprintf(&b, "%s\n", tellRelay(r))
+	}
 	if out.Started != nil {
 		s.tellStarted(&b, out.Started)
 	}
@@ -100,6 +103,10 @@ func (s *scenario) tellResult(b *strings.Builder, l *line, r *command.Result) {
 		fmt.Fprintf(b, ": %s: %s\n", r.Reason, s.readable(r.Message))
 		return
 	}
+	if l.cmd == "relay" {
+		fmt.Fprintf(b, ": through %d\n", r.Offset)
+		return
+	}
 	if l.cmd == "publish" {
 		s.call(r.Event, l.as[0])
 		fmt.Fprintf(b, ": %s at %d", s.name(r.Event), r.Offset)
@@ -145,6 +152,13 @@ func (s *scenario) tellGrant(b *strings.Builder, g *Grant) {
 	b.WriteByte('\n')
 }
 
+func tellRelay(r RelayState) string {
+	if r.First > r.Last {
+		return fmt.Sprintf("relay to %d is empty, %d bytes", r.Target, r.Bytes)
+	}
+	return fmt.Sprintf("relay to %d: rows %d to %d", r.Target, r.First, r.Last)
+}
+
 func tellBacklog(b *strings.Builder, backlog *Backlog) {
 	fmt.Fprintf(b, "backlog %s/%s total=%d", backlog.Channel, backlog.Group, backlog.Total)
 	if backlog.Partial {
@@ -168,6 +182,9 @@ func (s *scenario) tellStarted(b *strings.Builder, started *Started) {
 	}
 	for i := range started.Backlogs {
 		tellBacklog(b, &started.Backlogs[i])
+	}
+	for _, r := range started.Relays {
+		fmt.Fprintf(b, "%s\n", tellRelay(r))
 	}
 }
 
@@ -208,6 +225,9 @@ func (s *scenario) tellMark(b *strings.Builder, m *Mark) {
 		if word.value != "" {
 			fmt.Fprintf(b, " %s=%s", word.name, word.value)
 		}
+	}
+	if m.Partition != nil {
+		fmt.Fprintf(b, " to partition %d", *m.Partition)
 	}
 	if m.Attempt > 0 {
 		fmt.Fprintf(b, " attempt=%d", m.Attempt)

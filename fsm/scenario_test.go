@@ -25,12 +25,15 @@ import (
 //	cancel EVENT [reason= grace=ms client= tenant=] · ack SEQ [tenant= client= device= delivered=(seq:ms…)]
 //	                                                 complete and cancel with partition=1 or epoch=1 name the
 //	                                                 same numbers one partition or epoch further
+//	relay SOURCE [first=n rows=n epoch=n]            rows of SOURCE's relay to this partition, from first on
+//	trim TARGET through=n [generation=n]
 //	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [credit= worker= tenant= lease= session=]
 //	trace EVENT|CORRELATION [tenant=]                the lineage
 //	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
 //	rows [KIND]                                      how many rows of each kind, or the keys of one
 //	job LEASE · has EVENT [tenant=]                  ReadJob and HasEvent
 //	cluster [partition= partitions=]                 begin anew as another partition
+//	at PARTITION                                     go on in another partition of the same cluster
 //	where KEY [partitions=]                          the slot and partition of a key
 //	reopen · snapshot-restore                        the machine read back, here or behind a snapshot
 //
@@ -42,7 +45,7 @@ func TestScenarios(t *testing.T) {
 		t.Helper()
 		s := &scenario{
 			world: newWorld(t, openStore(t), new(uint32)), events: make(map[string]command.EventID), names: make(map[command.EventID]string),
-			leases: make(map[string][]command.LeaseID),
+			leases: make(map[string][]command.LeaseID), partitions: make(map[uint32]*world),
 		}
 		s.apply(true, entryOf(command.Header{}, firstLeader()))
 		datadriven.RunTest(t, path, s.run)
@@ -59,6 +62,9 @@ type scenario struct {
 	// told is what the entry under way is called: the names of what it stores.
 	header command.Header
 	lines  []line
+	// partitions are the worlds of one cluster, many how many it has.
+	partitions map[uint32]*world
+	many       uint32
 }
 
 // line is one command of an entry, and the names it gives.
@@ -135,13 +141,15 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 	case "entry":
 		return s.entry(a, d.Input)
 	case "cluster":
-		s.world = newWorld(t, s.store, s.groups)
 		clear(s.events)
 		clear(s.names)
 		clear(s.leases)
-		s.apply(true, entryOf(command.Header{}, &command.LeaderStart{
-			Node: "n1", Partition: uint32(a.number("partition")), Partitions: uint32(a.number("partitions")), Epoch: 1,
-		}))
+		clear(s.partitions)
+		s.many = uint32(a.number("partitions"))
+		s.at(uint32(a.number("partition")))
+		return "ok\n"
+	case "at":
+		s.at(uint32(number(a.word())))
 		return "ok\n"
 	case "where":
 		slot := command.SlotOf(a.get("tenant", "t"), a.word())
@@ -172,6 +180,43 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 		t.Fatalf("unknown directive %s", d.Cmd)
 		return ""
 	}
+}
+
+// at goes to a partition, which begins when it is first gone to.
+func (s *scenario) at(partition uint32) {
+	if w := s.partitions[partition]; w != nil {
+		s.world = w
+		return
+	}
+	s.world = newWorld(s.tb, s.store, s.groups)
+	s.partitions[partition] = s.world
+	s.apply(true, entryOf(command.Header{}, &command.LeaderStart{
+		Node: "n1", Partition: partition, Partitions: s.many, Epoch: 1,
+	}))
+}
+
+// relay is what the leader of a source would send here.
+func (s *scenario) relay(a args) *command.Relay {
+	source := uint32(number(a.word()))
+	c := &command.Relay{Source: source, SourceEpoch: 1, First: 1}
+	if a.has("first") {
+		c.First = a.number("first")
+	}
+	if a.has("epoch") {
+		c.SourceEpoch = uint32(a.number("epoch"))
+	}
+	target := s.machine.counters.partition
+	if from := s.partitions[source]; from != nil {
+		from.read(func(view *storage.View) {
+			var err error
+			c.Rows, err = ReadRelay(view, target, c.First)
+			check(s.tb, err)
+		})
+	}
+	if a.has("rows") {
+		c.Rows = c.Rows[:a.number("rows")]
+	}
+	return c
 }
 
 func (s *scenario) entry(a args, input string) string {
@@ -273,6 +318,14 @@ func (s *scenario) encodeOther(l *line) {
 			}
 		}
 		l.encoded = ack.Append(nil)
+	case "relay":
+		l.encoded = s.relay(a).Append(nil)
+	case "trim":
+		trim := command.RelayTrim{Generation: s.machine.Generation(), Target: uint32(number(a.word())), Through: a.number("through")}
+		if a.has("generation") {
+			trim.Generation = a.number("generation")
+		}
+		l.encoded = trim.Append(nil)
 	case "leader":
 		start := command.LeaderStart{Node: a.word(), Partition: uint32(a.number("partition")), Partitions: 1, Epoch: 1}
 		if a.has("partitions") {

@@ -105,27 +105,22 @@ func (m *Machine) saveStream(tenant uint32, client string, s *streamRow) {
 	m.set(keyStream(m.scratch.key[:0], tenant, client), s.append(m.scratch.value[:0]))
 }
 
-// notify appends to a client's stream and returns the mark for the lineage.
-func (m *Machine) notify(parent *event, n *command.Notify) notifiedMark {
-	client := clientOf(n, parent)
-	tenant := m.intern(nameTenant, parent.Tenant, &m.counters.nextTenant)
+// post appends a notification to a client's stream, which gives it its seq, and
+// returns the mark for the lineage.
+func (m *Machine) post(tenantName, client string, n *command.Notification) notifiedMark {
+	tenant := m.intern(nameTenant, tenantName, &m.counters.nextTenant)
 	s, found := m.stream(tenant, client)
 	if !found {
 		s = &streamRow{id: m.counters.nextStream, oldest: 1}
 		m.counters.nextStream++
 	}
 	s.head++
-	notification := command.Notification{
-		Seq: s.head, Name: n.Name, Event: parent.id, CorrelationID: parent.correlationID(),
-		CausationID: parent.id.String(), TimeMS: m.counters.timeMS, Payload: n.Payload,
-	}
-	row := command.AppendNotification(append(m.scratch.value[:0], rowVersion), &notification)
+	n.Seq = s.head
+	row := command.AppendNotification(append(m.scratch.value[:0], rowVersion), n)
 	m.set(keyNotification(m.scratch.key[:0], s.id, s.head), row)
 	m.saveStream(tenant, client, s)
 	if m.out.effects {
-		m.out.Notified = append(m.out.Notified, Notified{
-			Tenant: parent.Tenant, ClientID: client, Notification: notification,
-		})
+		m.out.Notified = append(m.out.Notified, Notified{Tenant: tenantName, ClientID: client, Notification: *n})
 	}
 	return notifiedMark{client: client, stream: s.id, seq: s.head, name: n.Name}
 }
@@ -213,8 +208,19 @@ func (m *Machine) markAcked(s *streamRow, c *command.Ack, device string, first u
 			}
 			delivered = delivered[1:]
 		}
-		m.set(keyAck(m.scratch.key[:0], n.Event.Position, s.id, seq, device), mark.append(m.scratch.value[:0]))
+		m.set(m.keyAckOf(c, &n, s.id, device), mark.append(m.scratch.value[:0]))
 	}
+}
+
+// keyAckOf is where the lineage finds an acknowledgement: with the event, or
+// with the notification's arrival when the event is in another partition, where
+// a position means another one.
+func (m *Machine) keyAckOf(c *command.Ack, n *command.Notification, stream uint64, device string) []byte {
+	if n.Event.Epoch == m.counters.epoch && uint32(n.Event.Partition) == m.counters.partition {
+		return keyAck(m.scratch.key[:0], n.Event.Position, stream, n.Seq, device)
+	}
+	tenant := m.names.find(nameTenant, c.Tenant)
+	return append(keyArrival(m.scratch.key[:0], tenant, digestOf(n.CorrelationID), stream, n.Seq), device...)
 }
 
 // trim deletes what every device has acknowledged.

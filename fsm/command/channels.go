@@ -21,7 +21,18 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 			}
 			fn(channel)
 		}
-	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint,
+	case KindRelay:
+		r.Uint32()
+		r.Uint32()
+		r.Uint()
+		for range r.Count(MaxRelayBatch) {
+			row := NewReader(r.Bytes())
+			kind, channel := RelayKind(row.Byte()), row.Bytes()
+			if kind == RelayEvent && row.Err() == nil && r.Err() == nil {
+				fn(channel)
+			}
+		}
+	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
 		KindFormCluster, KindAdmitMember, KindSetReplicas:
 	}
 }

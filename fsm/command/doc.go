@@ -9,6 +9,7 @@
 //	offer    = channel group tenant node worker (strings)
 //	           session(uvarint) subscription(uvarint) lease_ms(uvarint) credit(uvarint)
 //	command  = kind(1) slot(uvarint) slot_map(uvarint) body
+//	row      = kind(1) event parent time name: what a Relay carries, as strings
 //	string   = length(uvarint) bytes
 //	payload  = codec(1) bytes(string)
 //

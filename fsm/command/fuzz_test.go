@@ -83,6 +83,12 @@ func FuzzNotification(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendNotification, (*Reader).Notification) })
 }
 
+// FuzzRelayRow: so is a row of a relay.
+func FuzzRelayRow(f *testing.F) {
+	f.Add(encodedRow(sampleRelayRow()))
+	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendRelayRow, (*Reader).RelayRow) })
+}
+
 // FuzzEventID: an id has one text.
 func FuzzEventID(f *testing.F) {
 	f.Add(sampleID().String())

@@ -24,6 +24,8 @@ func TestGolden(t *testing.T) {
 		case "notification":
 			n := sampleNotification()
 			return hex.Dump(AppendNotification(nil, &n))
+		case "relay_row":
+			return hex.Dump(encodedRow(sampleRelayRow()))
 		case "result":
 			result := sampleResult()
 			return hex.Dump(AppendResult(nil, &result))

@@ -14,6 +14,8 @@ const (
 	KindAck         Kind = 7
 	KindCancel      Kind = 8
 	KindCheckpoint  Kind = 9
+	KindRelay       Kind = 10
+	KindRelayTrim   Kind = 11
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -41,6 +43,10 @@ func (k Kind) String() string {
 		return "cancel"
 	case KindCheckpoint:
 		return "checkpoint"
+	case KindRelay:
+		return "relay"
+	case KindRelayTrim:
+		return "relay_trim"
 	case KindFormCluster:
 		return "form_cluster"
 	case KindAdmitMember:

@@ -64,11 +64,13 @@ type Result struct {
 	// Duplicate means that this is the answer of an earlier, equal command.
 	Duplicate bool
 	// Event, Offset and CorrelationID answer a publish. CorrelationID is empty
-	// where it is the event's own id.
+	// where it is the event's own id. Offset answers a relay too: the number of
+	// the last row that is applied.
 	Event         EventID
 	Offset        uint64
 	CorrelationID string
-	// Events answers a complete: the ids of its emits, in order.
+	// Events answers a complete: the ids of its emits, in order; zero for one
+	// that is on its way to another partition.
 	Events []EventID
 	// Generation answers a leader start.
 	Generation uint64

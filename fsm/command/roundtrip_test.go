@@ -42,6 +42,7 @@ func TestRecordsComeBack(t *testing.T) {
 	t.Run("offer", func(t *testing.T) { roundTrip(t, AppendOffer, (*Reader).offer) })
 	t.Run("job", func(t *testing.T) { roundTrip(t, AppendJob, (*Reader).Job) })
 	t.Run("notification", func(t *testing.T) { roundTrip(t, AppendNotification, (*Reader).Notification) })
+	t.Run("relay_row", func(t *testing.T) { roundTrip(t, AppendRelayRow, (*Reader).RelayRow) })
 	t.Run("result", func(t *testing.T) { roundTrip(t, AppendResult, (*Reader).Result) })
 	t.Run("member", func(t *testing.T) { roundTrip(t, AppendMember, (*Reader).Member) })
 }
@@ -74,6 +75,8 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("ack", commandComesBack[Ack])
 	t.Run("cancel", commandComesBack[Cancel])
 	t.Run("checkpoint", commandComesBack[Checkpoint])
+	t.Run("relay", commandComesBack[Relay])
+	t.Run("relay_trim", commandComesBack[RelayTrim])
 	t.Run("form_cluster", commandComesBack[FormCluster])
 	t.Run("admit_member", commandComesBack[AdmitMember])
 	t.Run("set_replicas", commandComesBack[SetReplicas])
@@ -232,7 +235,12 @@ func TestVisitChannels(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		publish := Publish{Event: rapid.Make[Event]().Draw(t, "event")}
 		complete := rapid.Make[Complete]().Draw(t, "complete")
-		for _, c := range []body{&publish, &complete, &Release{}} {
+		relay := Relay{First: 1}
+		rows := rapid.SliceOfN(rapid.Make[RelayRow](), 0, 3).Draw(t, "rows")
+		for i := range rows {
+			relay.Rows = append(relay.Rows, encodedRow(rows[i]))
+		}
+		for _, c := range []body{&publish, &complete, &relay, &Release{}} {
 			var want, got []string
 			switch c := c.(type) {
 			case *Publish:
@@ -240,6 +248,12 @@ func TestVisitChannels(t *testing.T) {
 			case *Complete:
 				for i := range c.Emits {
 					want = append(want, c.Emits[i].Channel)
+				}
+			case *Relay:
+				for i := range rows {
+					if rows[i].Kind == RelayEvent {
+						want = append(want, rows[i].Event.Channel)
+					}
 				}
 			}
 			VisitChannels(c.Append(nil), func(channel []byte) { got = append(got, string(channel)) })

@@ -11,8 +11,8 @@ func bodies() map[Kind]body {
 	return map[Kind]body{
 		KindLeaderStart: &LeaderStart{}, KindPublish: &Publish{}, KindComplete: &Complete{}, KindFail: &Fail{},
 		KindRelease: &Release{}, KindExpire: &Expire{}, KindAck: &Ack{}, KindCancel: &Cancel{},
-		KindCheckpoint: &Checkpoint{}, KindFormCluster: &FormCluster{}, KindAdmitMember: &AdmitMember{},
-		KindSetReplicas: &SetReplicas{},
+		KindCheckpoint: &Checkpoint{}, KindRelay: &Relay{}, KindRelayTrim: &RelayTrim{}, KindFormCluster: &FormCluster{},
+		KindAdmitMember: &AdmitMember{}, KindSetReplicas: &SetReplicas{},
 	}
 }
 
@@ -47,6 +47,10 @@ func routed(b body, route Route) body {
 	case *Cancel:
 		c.Route = route
 	case *Checkpoint:
+		c.Route = route
+	case *Relay:
+		c.Route = route
+	case *RelayTrim:
 		c.Route = route
 	case *FormCluster:
 		c.Route = route
@@ -113,6 +117,11 @@ func sampleCommands() map[Kind]body {
 		KindAck:        &Ack{Route: route, Tenant: "acme", ClientID: "c", DeviceID: "d", Seq: 12, Delivered: []Delivery{{Seq: 11, TimeMS: 1_700}}},
 		KindCancel:     &Cancel{Route: route, Tenant: "acme", ClientID: "c", Event: sampleID(), Reason: "asked", GraceMS: 5000},
 		KindCheckpoint: &Checkpoint{Route: route, Lease: sampleLease(), Data: []byte(`{"page":3}`)},
+		KindRelay: &Relay{
+			Route: route, Source: 6, SourceEpoch: 1, First: 300,
+			Rows: [][]byte{encodedRow(sampleRelayRow()), encodedRow(RelayRow{Kind: RelayNotification, Name: "done"})},
+		},
+		KindRelayTrim: &RelayTrim{Route: route, Generation: 9, Target: 7, Through: 301},
 		KindFormCluster: &FormCluster{
 			Route: route, ClusterID: "c-1", Partitions: 8, Replicas: 3, LeaseKey: []byte("key"), Members: []Member{sampleMember()},
 		},
@@ -141,6 +150,12 @@ func sampleNotification() Notification {
 		TimeMS: 1_700_000_000_000, Payload: Payload{Codec: CodecJSON, Bytes: []byte("[1]")},
 	}
 }
+
+func sampleRelayRow() RelayRow {
+	return RelayRow{Kind: RelayEvent, Event: sampleEvent(), Parent: sampleID(), TimeMS: 1_700_000_000_000, Name: "n"}
+}
+
+func encodedRow(row RelayRow) []byte { return AppendRelayRow(nil, &row) }
 
 func sampleResult() Result {
 	return Result{

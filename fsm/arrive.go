@@ -1,0 +1,157 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// relay takes rows of another partition's relay, each once and in the order of
+// their numbers. What was applied before is passed by; a hole is refused, and
+// so is a batch with a row that cannot be applied: then nothing of it is. The
+// result tells the number of the last row that is applied.
+func (m *Machine) relay(c *command.Relay) command.Result {
+	if c.Source >= m.counters.partitions || c.Source == m.counters.partition {
+		return refuse(command.BadRequest, fmt.Sprintf("partition %d has no relay to this one", c.Source))
+	}
+	last := m.arrived(c)
+	if c.First == 0 || c.First > last+1 {
+		r := refuse(command.Sequence, fmt.Sprintf("the relay goes on with row %d, the next one is %d", c.First, last+1))
+		r.Offset = last
+		return r
+	}
+	known := min(last+1-c.First, uint64(len(c.Rows)))
+	rows, wrong := m.readRows(c.Rows[known:])
+	if wrong != "" {
+		r := refuse(command.BadRequest, wrong)
+		r.Offset = last
+		return r
+	}
+	for i := range rows {
+		m.arrive(&rows[i])
+	}
+	if len(rows) > 0 {
+		last += uint64(len(rows))
+		key := keyInbox(m.scratch.key[:0], c.Source, c.SourceEpoch)
+		m.set(key, command.AppendUint(append(m.scratch.value[:0], rowVersion), last))
+	}
+	return command.Result{Offset: last}
+}
+
+// arrived is the number of the last row that was applied of a source's relay.
+func (m *Machine) arrived(c *command.Relay) uint64 {
+	value, found := m.get(keyInbox(m.scratch.key[:0], c.Source, c.SourceEpoch))
+	if !found {
+		return 0
+	}
+	r := openRow(value)
+	last := r.Uint()
+	closeRow(&r)
+	return last
+}
+
+// readRows decodes rows, or says what is wrong with one.
+func (m *Machine) readRows(encoded [][]byte) (rows []command.RelayRow, wrong string) {
+	rows = m.scratch.rows[:0]
+	for i := range encoded {
+		r := command.NewReader(encoded[i])
+		rows = append(rows, r.RelayRow())
+		if r.Err() != nil {
+			return nil, "a row cannot be read: " + r.Err().Error()
+		}
+		if wrong := m.wrongRow(&rows[i]); wrong != "" {
+			return nil, fmt.Sprintf("row %d of the batch: %s", i, wrong)
+		}
+	}
+	m.scratch.rows = rows
+	return rows, ""
+}
+
+func (m *Machine) wrongRow(row *command.RelayRow) string {
+	e := &row.Event
+	switch {
+	case row.Kind != command.RelayEvent && row.Kind != command.RelayNotification:
+		return fmt.Sprintf("the kind %d is not known", row.Kind)
+	case e.Channel == "" || e.Tenant == "" || row.Key() == "":
+		return "it lacks a channel, tenant, key or client"
+	case len(e.Channel) > MaxNameBytes:
+		return tooLong("channel", e.Channel)
+	case len(e.Tenant) > MaxNameBytes:
+		return tooLong("tenant", e.Tenant)
+	case row.Kind == command.RelayNotification && len(e.ClientID) > MaxNameBytes:
+		return tooLong("client", e.ClientID)
+	case !m.owns(command.SlotOf(e.Tenant, row.Key())):
+		return "its slot is not in this partition"
+	default:
+		return ""
+	}
+}
+
+// arrive carries out a row: the event is stored as if it had been emitted here,
+// the notification joins its client's stream.
+func (m *Machine) arrive(row *command.RelayRow) {
+	if row.Kind == command.RelayEvent {
+		m.storeEmit(&event{storedMS: m.counters.timeMS, whole: true, parent: row.Parent, Event: row.Event}, true)
+		return
+	}
+	e := &row.Event
+	mark := m.post(e.Tenant, e.ClientID, &command.Notification{
+		Name: row.Name, Event: row.Parent, CorrelationID: e.CorrelationID, CausationID: row.Parent.String(),
+		TimeMS: row.TimeMS, Payload: e.Payload,
+	})
+	arrival := arrivalRow{event: row.Parent, channel: e.Channel, client: e.ClientID, name: row.Name, timeMS: m.counters.timeMS}
+	tenant := m.names.find(nameTenant, e.Tenant)
+	key := keyArrival(m.scratch.key[:0], tenant, digestOf(e.CorrelationID), mark.stream, mark.seq)
+	m.set(key, arrival.append(m.scratch.value[:0]))
+}
+
+// arrivalRow is the lineage's mark of a notification whose event is in another
+// partition: the events here do not lead to it.
+type arrivalRow struct {
+	event                 command.EventID
+	channel, client, name string
+	timeMS                int64
+}
+
+func (a *arrivalRow) append(dst []byte) []byte {
+	dst = command.AppendEventID(append(dst, rowVersion), a.event)
+	dst = command.AppendString(dst, a.channel)
+	dst = command.AppendString(dst, a.client)
+	dst = command.AppendString(dst, a.name)
+	return command.AppendInt(dst, a.timeMS)
+}
+
+func (a *arrivalRow) read(value []byte) {
+	r := openRow(value)
+	a.event, a.channel, a.client, a.name, a.timeMS = r.EventID(), r.String(), r.String(), r.String(), r.Int()
+	closeRow(&r)
+}
+
+// arrivals adds the marks of the notifications that came from elsewhere, and
+// of their acknowledgements, whose rows follow each.
+func (l *lineageReader) arrivals() error {
+	tenant, err := lookUpName(l.view, nameTenant, l.tenant)
+	if err != nil || tenant == 0 {
+		return err
+	}
+	prefix := arrivalPrefix(nil, tenant, digestOf(l.correl))
+	of, seq := &event{}, uint64(0)
+	return l.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
+		if len(l.out.Marks) >= MaxLineageMarks {
+			l.out.Truncated = true
+			return false, nil
+		}
+		key = key[len(prefix):]
+		if len(key) > 16 {
+			l.acked(of, seq, value)
+			return true, nil
+		}
+		var row arrivalRow
+		row.read(value)
+		seq = binary.BigEndian.Uint64(key[8:])
+		of = &event{id: row.event, Event: command.Event{Channel: row.channel}}
+		l.mark(of, Mark{Time: row.timeMS, Mark: "notified", ClientID: row.client, Name: row.name, Seq: seq})
+		return true, nil
+	})
+}

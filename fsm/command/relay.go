@@ -1,0 +1,121 @@
+package command
+
+// Bounds of what one Relay carries; a single larger row travels alone.
+const (
+	// MaxRelayBatch is how many rows one Relay carries at most.
+	MaxRelayBatch = 512
+	// MaxRelayBatchBytes is the size at which a Relay is closed.
+	MaxRelayBatchBytes = 256 << 10
+)
+
+// RelayKind says what a RelayRow carries.
+type RelayKind uint8
+
+// The kinds of a relay's rows.
+const (
+	// RelayEvent is an emitted event.
+	RelayEvent RelayKind = 1
+	// RelayNotification is a notification.
+	RelayNotification RelayKind = 2
+)
+
+// RelayRow is what one job sends to another partition, whole: nothing is looked
+// up at the source any more.
+type RelayRow struct {
+	Kind RelayKind
+	// Event is what was emitted, with all that it inherits. Of a notification
+	// it holds the tenant, the client, the correlation id and the payload, and as
+	// its channel that of Parent, for the lineage.
+	Event Event
+	// Parent is the event whose job it is.
+	Parent EventID
+	// TimeMS is the source's time when the job completed.
+	TimeMS int64
+	// Name is a notification's.
+	Name string
+}
+
+// Key is what says which partition the row belongs to: an event's key, or the
+// client that a notification is for.
+func (r *RelayRow) Key() string {
+	if r.Kind == RelayNotification {
+		return r.Event.ClientID
+	}
+	return r.Event.Key
+}
+
+// AppendRelayRow appends the row's fields in their order.
+func AppendRelayRow(dst []byte, row *RelayRow) []byte {
+	dst = AppendEvent(append(dst, byte(row.Kind)), &row.Event)
+	dst = appendEventID(dst, row.Parent)
+	dst = AppendInt(dst, row.TimeMS)
+	return AppendString(dst, row.Name)
+}
+
+// RelayRow reads what AppendRelayRow wrote; byte slices alias the record.
+func (r *Reader) RelayRow() RelayRow {
+	return RelayRow{Kind: RelayKind(r.Byte()), Event: r.Event(), Parent: r.EventID(), TimeMS: r.Int(), Name: r.String()}
+}
+
+// Relay brings rows of another partition's relay, in the order of their
+// numbers. It names no generation of the source: a row that a leader has read
+// is committed there, so a former leader's Relay says what the present one's does.
+type Relay struct {
+	Route
+
+	// Source and SourceEpoch are the partition that the rows come from.
+	Source      uint32
+	SourceEpoch uint32
+	// First is the number of the first row; the others follow without a hole.
+	First uint64
+	// Rows are encoded, see AppendRelayRow.
+	Rows [][]byte
+}
+
+// Append appends the encoded command.
+func (c *Relay) Append(dst []byte) []byte {
+	dst = AppendUint(appendPrefix(dst, KindRelay, c.Route), uint64(c.Source))
+	dst = AppendUint(dst, uint64(c.SourceEpoch))
+	dst = AppendUint(dst, c.First)
+	dst = AppendUint(dst, uint64(len(c.Rows)))
+	for _, row := range c.Rows {
+		dst = AppendString(dst, row)
+	}
+	return dst
+}
+
+// Decode reads the body behind a prefix; rows alias it.
+func (c *Relay) Decode(r *Reader) {
+	c.Source = r.Uint32()
+	c.SourceEpoch = r.Uint32()
+	c.First = r.Uint()
+	c.Rows = c.Rows[:0]
+	for range r.Count(MaxRelayBatch) {
+		c.Rows = append(c.Rows, r.Bytes())
+	}
+}
+
+// RelayTrim deletes what a target has applied from the source's relay, as the
+// source's leader of Generation was told.
+type RelayTrim struct {
+	Route
+
+	Generation uint64
+	Target     uint32
+	// Through is the number of the last row that the target has applied.
+	Through uint64
+}
+
+// Append appends the encoded command.
+func (c *RelayTrim) Append(dst []byte) []byte {
+	dst = AppendUint(appendPrefix(dst, KindRelayTrim, c.Route), c.Generation)
+	dst = AppendUint(dst, uint64(c.Target))
+	return AppendUint(dst, c.Through)
+}
+
+// Decode reads the body behind a prefix.
+func (c *RelayTrim) Decode(r *Reader) {
+	c.Generation = r.Uint()
+	c.Target = r.Uint32()
+	c.Through = r.Uint()
+}
