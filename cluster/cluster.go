@@ -112,6 +112,20 @@ func (c *Cluster) Leading() int {
 	return count
 }
 
+// RelayBacklog is what waits in the relays of the partitions that this node leads.
+func (c *Cluster) RelayBacklog() (sum duty.RelayBacklog) {
+	for _, g := range c.allGroups() {
+		if g.duty == nil {
+			continue
+		}
+		one := g.duty.RelayBacklog()
+		sum.Rows += one.Rows
+		sum.Bytes += one.Bytes
+		sum.Fullest = max(sum.Fullest, one.Fullest)
+	}
+	return sum
+}
+
 // Start begins to work over a transport, with the members of m.
 func (c *Cluster) Start(t transport.Transport, m *members.Members) {
 	c.transport, c.members = t, m

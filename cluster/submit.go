@@ -32,6 +32,24 @@ func resultOf(how status, body *command.Reader) command.Result {
 	}
 }
 
+// relayer carries a leader's relays to other partitions, over the lanes that
+// everything else takes: it implements duty.Relayer.
+type relayer struct{ cluster *Cluster }
+
+// Relay implements duty.Relayer.
+func (r relayer) Relay(target uint32, encoded []byte, answered func(*command.Result)) bool {
+	l := r.cluster.laneOf(target)
+	return l != nil && l.ask(opCommand, 0, encoded, relayed(answered))
+}
+
+// relayed is a relay's way back to the duties that sent it.
+type relayed func(*command.Result)
+
+func (to relayed) answered(how status, body *command.Reader) {
+	result := resultOf(how, body)
+	to(&result)
+}
+
 // renewal is a renewal's way back to its Renewer.
 type renewal struct {
 	to     Renewer

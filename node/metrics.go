@@ -25,6 +25,18 @@ func registerMetrics(to prometheus.Registerer, store *storage.Store, c *cluster.
 			return 0
 		}},
 		{"baton_leading_groups", "How many groups this node leads.", func() float64 { return float64(c.Leading()) }},
+		{
+			"baton_relay_rows", "Events and notifications on their way from partitions that this node leads to others.",
+			func() float64 { return float64(c.RelayBacklog().Rows) },
+		},
+		{
+			"baton_relay_bytes", "How large they are together.",
+			func() float64 { return float64(c.RelayBacklog().Bytes) },
+		},
+		{
+			"baton_relay_fullest", "The share of its bounds that the fullest of these relays takes; 1 refuses completes.",
+			func() float64 { return c.RelayBacklog().Fullest },
+		},
 	}
 	errs := []error{
 		to.Register(collectors.NewGoCollector()),

@@ -46,6 +46,7 @@ type Config struct {
 	Epoch    func() string
 	Pusher   Pusher
 	Proposer Proposer
+	Relayer  Relayer
 	Logger   *slog.Logger
 	Now      func() time.Time
 }
@@ -66,6 +67,7 @@ type Duty struct {
 		credit  creditBook
 		clock   leaseClock
 		pump    pump
+		relay   relayBook
 	}
 }
 
@@ -92,6 +94,8 @@ func (d *Duty) Lead(started *fsm.Started) {
 	for _, backlog := range started.Backlogs {
 		d.mu.credit.setBacklog(backlog)
 	}
+	d.mu.relay.epoch = started.Epoch
+	d.relaysChanged(started.Relays)
 }
 
 // Resign ends the leadership: credit, clock and attachments are forgotten.
@@ -140,6 +144,7 @@ func (d *Duty) Applied(outcome *fsm.Outcome) {
 	for i := range outcome.Notified {
 		d.notified(&outcome.Notified[i])
 	}
+	d.relaysChanged(outcome.Relays)
 	d.askForCredit(outcome.Backlogs)
 	d.useLeftover(outcome.Leftover)
 }
@@ -171,6 +176,7 @@ func (d *Duty) Tick(now time.Time) {
 			d.settle(l.topic)
 		}
 	}
+	d.tickRelays(now)
 }
 
 // Forget drops all that a gateway's node has lent and attached: its link is down.
@@ -201,6 +207,7 @@ func (d *Duty) reset() {
 	d.mu.credit = newCreditBook(d.config.Node, d.mu.credit.registered)
 	d.mu.clock = newLeaseClock()
 	d.mu.pump = newPump()
+	d.mu.relay = relayBook{ways: make(map[uint32]*way)}
 	d.mu.nextDueMS, d.mu.refused = 0, false
 }
 

@@ -26,6 +26,13 @@ type world struct {
 	now     time.Time
 	epoch   string
 	duty    *Duty
+	// partition is which one of partitions it is.
+	partition, partitions uint32
+
+	// relays are the batches on their way to other partitions; full means that
+	// none is taken.
+	relays []relayed
+	full   bool
 
 	// proposed and woken are what the duties asked the batcher for.
 	proposed [][]byte
@@ -75,20 +82,28 @@ func newWorld(tb testing.TB) *world {
 	return w
 }
 
-// openWorld is a world that nobody leads yet, in an unused group of the store.
+// openWorld is the world of the only partition, that nobody leads yet, in an
+// unused group of the store.
 func openWorld(tb tester, store *storage.Store, group uint32) *world {
+	tb.Helper()
+	return openPartition(tb, store, group, 0, 1)
+}
+
+// openPartition is the world of one of several partitions.
+func openPartition(tb tester, store *storage.Store, group, partition, partitions uint32) *world {
 	tb.Helper()
 	state, err := store.OpenState(group)
 	check(tb, err)
 	w := &world{tb: tb, store: store, state: state, now: time.UnixMilli(1_000_000), epoch: "e1"}
+	w.partition, w.partitions = partition, partitions
 	w.deaf = make(map[string]bool)
 	view := state.View()
 	w.machine, err = fsm.Open(view)
 	check(tb, err)
 	check(tb, view.Close())
 	w.duty = New(Config{
-		Node: "n1", State: state, Epoch: func() string { return w.epoch }, Pusher: w, Proposer: w,
-		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
+		Partition: partition, Node: "n1", State: state, Epoch: func() string { return w.epoch }, Pusher: w, Proposer: w,
+		Relayer: w, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
 	})
 	return w
 }
@@ -116,7 +131,7 @@ func (w *world) apply(data []byte) *fsm.Outcome {
 // lead makes this node the leader of a new generation, as the group does.
 func (w *world) lead() {
 	w.tb.Helper()
-	start := command.LeaderStart{Node: "n1", Partitions: 1, Epoch: 1}
+	start := command.LeaderStart{Node: "n1", Partition: w.partition, Partitions: w.partitions, Epoch: 1}
 	outcome := w.apply(command.AppendEntry(nil, &command.Header{TimeMS: w.now.UnixMilli()}, [][]byte{start.Append(nil)}))
 	w.duty.Lead(outcome.Started)
 	w.duty.Applied(outcome)
