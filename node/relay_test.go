@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -87,6 +88,17 @@ func (l *ledger) check(t *testing.T) {
 }
 
 func listenerOf(n int) string { return fmt.Sprintf("listener-%d", n%relayListeners) }
+
+// addressOf is where a node listens for clients: it comes back there, or those
+// that know only former addresses would be lost.
+func addressOf(t *testing.T, n *node.Node) string {
+	t.Helper()
+	at, err := url.Parse(n.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at.Host
+}
 
 func dial(t *testing.T, nodes []*node.Node, clientID string) *client.Client {
 	t.Helper()
@@ -175,7 +187,7 @@ func TestRelays(t *testing.T) {
 			}
 			roots = append(roots, receipt.CorrelationID)
 		}
-		nodes[round] = shortLogs(t, fmt.Sprintf("n%d", round+1), dirs[round], nil, nodes[(round+1)%len(nodes)].GossipAddress())
+		nodes[round] = shortLogsAt(t, addressOf(t, nodes[round]), fmt.Sprintf("n%d", round+1), dirs[round], nil, nodes[(round+1)%len(nodes)].GossipAddress())
 		for _, n := range nodes {
 			waitFor(t, "the node is back", func() error { return n.Ready(t.Context()) })
 		}

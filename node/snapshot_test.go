@@ -35,9 +35,15 @@ func (r *received) Enabled(context.Context, slog.Level) bool { return true }
 // addresses. It stops with the test.
 func shortLogs(t *testing.T, name, dir string, logger *slog.Logger, join ...string) *node.Node {
 	t.Helper()
+	return shortLogsAt(t, "127.0.0.1:0", name, dir, logger, join...)
+}
+
+// shortLogsAt is shortLogs at an address for clients.
+func shortLogsAt(t *testing.T, listen, name, dir string, logger *slog.Logger, join ...string) *node.Node {
+	t.Helper()
 	n, err := node.New(node.Config{
 		Name: name, DataDir: dir, BootstrapExpect: 3, Join: join,
-		Listen: "127.0.0.1:0", PeerListen: "127.0.0.1:0", GossipListen: "127.0.0.1:0",
+		Listen: listen, PeerListen: "127.0.0.1:0", GossipListen: "127.0.0.1:0",
 		SnapshotEntries: 8, TrailingEntries: 4, SnapshotInterval: 50 * time.Millisecond, Logger: logger,
 	})
 	if err != nil {
