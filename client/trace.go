@@ -38,7 +38,8 @@ type TraceEvent struct {
 type TraceMark struct {
 	Time int64 `json:"time"` // Unix milliseconds
 	// Mark is published, leased, completed, failed, expired, released,
-	// throttled, canceled, dead, emitted, notified, delivered or acknowledged.
+	// throttled, canceled, dead, emitted, notified, relayed, delivered or
+	// acknowledged.
 	Mark       string          `json:"mark"`
 	EventID    string          `json:"event_id"`
 	Channel    string          `json:"channel"`
@@ -56,6 +57,8 @@ type TraceMark struct {
 	Message    string          `json:"message"`
 	Detail     json.RawMessage `json:"detail"`
 	Usage      json.RawMessage `json:"usage"`
+	// Partition is where something relayed went, nil for every other mark.
+	Partition *uint32 `json:"partition"`
 }
 
 // Trace returns the lineage of a correlation id, or ErrNotFound.

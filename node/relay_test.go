@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/batonmq/baton/client"
 	"github.com/batonmq/baton/node"
@@ -25,14 +26,14 @@ const (
 
 // ledger is what took effect, by name, with the ids it took effect under.
 type ledger struct {
-	sync.Mutex
+	mu     sync.Mutex
 	leaves map[string]map[string]bool
 	heard  map[string]map[uint64]string
 }
 
 func (l *ledger) leaf(name, event string) {
-	l.Lock()
-	defer l.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.leaves[name] == nil {
 		l.leaves[name] = make(map[string]bool)
 	}
@@ -40,8 +41,8 @@ func (l *ledger) leaf(name, event string) {
 }
 
 func (l *ledger) hear(listener string, seq uint64, what string) error {
-	l.Lock()
-	defer l.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if before, again := l.heard[listener][seq]; again && before != what {
 		return fmt.Errorf("%s: seq %d is %s and %s", listener, seq, before, what)
 	}
@@ -51,8 +52,8 @@ func (l *ledger) hear(listener string, seq uint64, what string) error {
 
 // missing says how much has not arrived yet.
 func (l *ledger) missing() error {
-	l.Lock()
-	defer l.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	heard := 0
 	for _, of := range l.heard {
 		heard += len(of)
@@ -67,8 +68,8 @@ func (l *ledger) missing() error {
 // check wants each leaf to be one event, and each notification to be there once.
 func (l *ledger) check(t *testing.T) {
 	t.Helper()
-	l.Lock()
-	defer l.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for name, ids := range l.leaves {
 		if len(ids) != 1 {
 			t.Errorf("leaf %s is the events %v", name, slices.Sorted(maps.Keys(ids)))
@@ -133,7 +134,9 @@ func relayWork(t *testing.T, c *client.Client, l *ledger) {
 			return nil
 		},
 	} {
-		go func() { _ = c.Work(t.Context(), client.WorkOptions{Channel: channel, Credit: 32}, handler) }()
+		go func() {
+			_ = c.Work(t.Context(), client.WorkOptions{Channel: channel, Credit: 32, Lease: 2 * time.Second}, handler)
+		}()
 	}
 }
 
@@ -187,7 +190,10 @@ func TestRelays(t *testing.T) {
 			}
 			roots = append(roots, receipt.CorrelationID)
 		}
-		nodes[round] = shortLogsAt(t, addressOf(t, nodes[round]), fmt.Sprintf("n%d", round+1), dirs[round], nil, nodes[(round+1)%len(nodes)].GossipAddress())
+		nodes[round] = shortLogsAt(t, node.Config{
+			Name: fmt.Sprintf("n%d", round+1), DataDir: dirs[round], Listen: addressOf(t, nodes[round]),
+			Join: []string{nodes[(round+1)%len(nodes)].GossipAddress()},
+		})
 		for _, n := range nodes {
 			waitFor(t, "the node is back", func() error { return n.Ready(t.Context()) })
 		}

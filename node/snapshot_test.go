@@ -35,17 +35,15 @@ func (r *received) Enabled(context.Context, slog.Level) bool { return true }
 // addresses. It stops with the test.
 func shortLogs(t *testing.T, name, dir string, logger *slog.Logger, join ...string) *node.Node {
 	t.Helper()
-	return shortLogsAt(t, "127.0.0.1:0", name, dir, logger, join...)
+	return shortLogsAt(t, node.Config{Name: name, DataDir: dir, Join: join, Logger: logger, Listen: "127.0.0.1:0"})
 }
 
-// shortLogsAt is shortLogs at an address for clients.
-func shortLogsAt(t *testing.T, listen, name, dir string, logger *slog.Logger, join ...string) *node.Node {
+// shortLogsAt is shortLogs with an address for clients of its own.
+func shortLogsAt(t *testing.T, config node.Config) *node.Node {
 	t.Helper()
-	n, err := node.New(node.Config{
-		Name: name, DataDir: dir, BootstrapExpect: 3, Join: join,
-		Listen: listen, PeerListen: "127.0.0.1:0", GossipListen: "127.0.0.1:0",
-		SnapshotEntries: 8, TrailingEntries: 4, SnapshotInterval: 50 * time.Millisecond, Logger: logger,
-	})
+	config.BootstrapExpect, config.PeerListen, config.GossipListen = 3, "127.0.0.1:0", "127.0.0.1:0"
+	config.SnapshotEntries, config.TrailingEntries, config.SnapshotInterval = 8, 4, 50*time.Millisecond
+	n, err := node.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,6 @@
 // Package duty is what only a partition's leader does: lend credit to entries,
-// push jobs, keep the lease clock, feed attached client streams, and wake timers.
+// push jobs, keep the lease clock, feed attached client streams, carry relays to
+// other partitions, and wake timers.
 //
 // All of it is volatile. It begins with the Started outcome of the leader's own
 // LeaderStart, ends with Resign, and is rebuilt from the state and from what

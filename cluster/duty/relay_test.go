@@ -45,6 +45,8 @@ type pair struct {
 	sent int
 	// home and away are a key in each.
 	home, away string
+	// late are batches that may still arrive.
+	late []relayed
 }
 
 func newPair(tb tester, store *storage.Store, group uint32) *pair {
@@ -303,7 +305,7 @@ func TestRelayOutlivesItsLeader(t *testing.T) {
 	}
 }
 
-// TestAnswersOfNoSense stop a relay, and delete nothing.
+// TestAnswersOfNoSense delete nothing, and are asked again.
 func TestAnswersOfNoSense(t *testing.T) {
 	p := newPair(t, openStore(t), 1)
 	p.send(2)
@@ -312,6 +314,11 @@ func TestAnswersOfNoSense(t *testing.T) {
 	if p.left() != 2 || len(p.a.relays) != 0 {
 		t.Fatalf("%d rows are left, %d batches on their way", p.left(), len(p.a.relays))
 	}
+	p.a.now = p.a.now.Add(relayRest)
+	p.a.rest()
+	p.wants(1, 2)
+	p.arrives()
+	p.got()
 }
 
 // TestRelaysArrive: whatever is lost, refused or late, and whoever leads, what
@@ -321,40 +328,8 @@ func TestRelaysArrive(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := newPair(t, store, group)
 		group += 2
-		var late []relayed
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			switch rapid.SampledFrom([]string{"send", "send", "arrive", "arrive", "lose", "unheard", "late", "lead", "time"}).Draw(t, "step") {
-			case "send":
-				p.send(rapid.IntRange(1, 5).Draw(t, "emits"))
-			case "arrive":
-				if len(p.a.relays) > 0 {
-					p.arrives()
-				}
-			case "lose":
-				if len(p.a.relays) > 0 {
-					batch := p.takeBatch()
-					late = append(late, batch)
-					batch.answer(&command.Result{Reason: command.OutcomeUnknown})
-				}
-			case "unheard":
-				if len(p.a.relays) > 0 {
-					batch := p.takeBatch()
-					p.land(batch)
-					batch.answer(&command.Result{Reason: command.OutcomeUnknown})
-				}
-			case "late":
-				if len(late) > 0 {
-					p.land(rapid.SampledFrom(late).Draw(t, "batch"))
-				}
-			case "lead":
-				late = append(late, p.a.relays...)
-				p.a.relays = nil
-				p.a.duty.Resign()
-				p.a.lead()
-			case "time":
-				p.a.now = p.a.now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "elapsed")) * time.Millisecond)
-				p.a.rest()
-			}
+			p.step(t)
 			if len(p.a.relays) > 1 {
 				t.Fatalf("%d batches are on their way", len(p.a.relays))
 			}
@@ -372,4 +347,33 @@ func TestRelaysArrive(t *testing.T) {
 		}
 		p.got()
 	})
+}
+
+// step is one thing that may happen to a pair.
+func (p *pair) step(t *rapid.T) {
+	step := rapid.SampledFrom([]string{"send", "send", "arrive", "arrive", "lose", "unheard", "late", "lead", "time"}).Draw(t, "step")
+	switch {
+	case step == "send":
+		p.send(rapid.IntRange(1, 5).Draw(t, "emits"))
+	case step == "arrive" && len(p.a.relays) > 0:
+		p.arrives()
+	case step == "lose" && len(p.a.relays) > 0:
+		batch := p.takeBatch()
+		p.late = append(p.late, batch)
+		batch.answer(&command.Result{Reason: command.OutcomeUnknown})
+	case step == "unheard" && len(p.a.relays) > 0:
+		batch := p.takeBatch()
+		p.land(batch)
+		batch.answer(&command.Result{Reason: command.OutcomeUnknown})
+	case step == "late" && len(p.late) > 0:
+		p.land(rapid.SampledFrom(p.late).Draw(t, "batch"))
+	case step == "lead":
+		p.late = append(p.late, p.a.relays...)
+		p.a.relays = nil
+		p.a.duty.Resign()
+		p.a.lead()
+	case step == "time":
+		p.a.now = p.a.now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "elapsed")) * time.Millisecond)
+		p.a.rest()
+	}
 }

@@ -91,6 +91,9 @@ func details(m *client.TraceMark) string {
 		add("%s ms", fmt.Sprint(*m.DurationMS))
 	}
 	add("emitted %s", m.Emitted)
+	if m.Partition != nil {
+		add("to partition %s", fmt.Sprint(*m.Partition))
+	}
 	add("client %s", m.ClientID)
 	add("device %s", m.DeviceID)
 	add("name %s", m.Name)

@@ -47,14 +47,21 @@ func (k Kind) String() string {
 		return "relay"
 	case KindRelayTrim:
 		return "relay_trim"
+	case KindFormCluster, KindAdmitMember, KindSetReplicas:
+		return k.metaString()
+	default:
+		return "unknown"
+	}
+}
+
+func (k Kind) metaString() string {
+	switch k { //nolint:exhaustive // The others are a partition's.
 	case KindFormCluster:
 		return "form_cluster"
 	case KindAdmitMember:
 		return "admit_member"
-	case KindSetReplicas:
-		return "set_replicas"
 	default:
-		return "unknown"
+		return "set_replicas"
 	}
 }
 
