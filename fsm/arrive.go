@@ -31,6 +31,8 @@ func (m *Machine) relay(c *command.Relay) command.Result {
 	for i := range rows {
 		m.arrive(&rows[i])
 	}
+	clear(rows) // They would keep the entry in memory.
+	clear(c.Rows)
 	if len(rows) > 0 {
 		last += uint64(len(rows))
 		key := keyInbox(m.scratch.key[:0], c.Source, c.SourceEpoch)
