@@ -26,7 +26,7 @@ import (
 //	k  position(8) stream(8) seq(8) device   acknowledged notification: see ackRow
 //	s  tenant(4) client                      a client's stream: see streamRow
 //	m  stream(8) seq(8)                      notification: see command.AppendNotification
-//	r  target(4) number(8)                   relay to another partition -> bytes so far(uvarint), then command.AppendRelayRow
+//	y  target(4) number(8)                   relay to another partition -> bytes so far(uvarint), then command.AppendRelayRow
 //	u  target(4)                             that relay as a whole: see outboxRow
 //	w  source(4) epoch(4)                    relay from another partition -> last number applied(uvarint)
 //	j  tenant(4) digest(16) stream(8) seq(8) notification of another partition's event, by correlation id: see arrivalRow
@@ -52,7 +52,7 @@ const (
 	kindAck          = 'k'
 	kindStream       = 's'
 	kindNotification = 'm'
-	kindRelay        = 'r'
+	kindRelay        = 'y'
 	kindOutbox       = 'u'
 	kindInbox        = 'w'
 	kindArrival      = 'j'
