@@ -15,6 +15,9 @@ const (
 	// endFenced: a canceled job's worker did not stop within its grace.
 	endFenced    ending = 5
 	endThrottled ending = 6
+	// endRedriven and endDiscarded are what became of a dead letter: see keepEnd.
+	endRedriven  ending = 7
+	endDiscarded ending = 8
 )
 
 // word is the ending's stable word, in lineages and for workers.
@@ -32,6 +35,10 @@ func (e ending) word() string {
 		return "canceled"
 	case endThrottled:
 		return "throttled"
+	case endRedriven:
+		return "redriven"
+	case endDiscarded:
+		return "discarded"
 	default:
 		return "unknown"
 	}

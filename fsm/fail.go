@@ -37,11 +37,11 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 		j.attempt--
 		m.delay(j, now+delayMS(c.RetryAfterMS))
 	case c.Final:
-		m.bury(j, jobDead, "failed for good: "+c.Code)
+		m.bury(j, jobDead, diedFinal+c.Code)
 	default:
 		j.failures++
 		if j.failures >= DefaultMaxAttempts {
-			m.bury(j, jobDead, "retries exhausted: "+c.Code)
+			m.bury(j, jobDead, diedExhausted+c.Code)
 			break
 		}
 		wait := backoff(j)

@@ -225,6 +225,9 @@ func (m *Machine) jobOf(j *job) command.Job {
 			e = stored
 		}
 	}
+	if j.edited {
+		e = m.revised(j.key, e)
+	}
 	return command.Job{
 		Lease: j.leaseID(m), LeaseMS: j.leaseMS, Group: m.names.text(nameGroup, j.key.group),
 		CorrelationID: e.correlationID(), CausationID: e.causationID(),

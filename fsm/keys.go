@@ -17,6 +17,7 @@ import (
 //	e  queue(4) position(8)                  event: see eventRow
 //	a  group(4) queue(4) position(8)         job below the frontier, leased or ready: see jobRow
 //	p  group(4) queue(4) position(8)         job parked: delayed, dead, canceled: see jobRow
+//	r  group(4) queue(4) position(8)         edited data of a redriven job: see revisionRow
 //	v  group(4) queue(4) position(8)         void: at or above the frontier, to be skipped
 //	t  due(8) group(4) queue(4) position(8)  timer of a job -> fence(uvarint), 0 for a delay
 //	d  bucket(4) tenant(4) digest(16)        idempotency: see dedupeRow
@@ -43,6 +44,7 @@ const (
 	kindEvent        = 'e'
 	kindActive       = 'a'
 	kindParked       = 'p'
+	kindRevision     = 'r'
 	kindVoid         = 'v'
 	kindTimer        = 't'
 	kindDedupe       = 'd'
@@ -117,7 +119,8 @@ func keyEvent(dst []byte, queue uint32, position uint64) []byte {
 	return appendU64(appendU32(append(dst, kindEvent), queue), position)
 }
 
-// keyJob is the key of a job row of kind kindActive, kindParked or kindVoid.
+// keyJob is the key of a row of a job: kindActive, kindParked, kindRevision or
+// kindVoid.
 func keyJob(dst []byte, kind byte, key jobKey) []byte {
 	dst = appendU32(appendU32(append(dst, kind), key.group), key.queue)
 	return appendU64(dst, key.position)

@@ -44,8 +44,8 @@ type LineageEvent struct {
 type Mark struct {
 	Time int64 `json:"time"`
 	// Mark is published, leased, completed, failed, expired, released,
-	// throttled, canceled, dead, emitted, notified, relayed, delivered or
-	// acknowledged.
+	// throttled, canceled, dead, redriven, discarded, emitted, notified, relayed,
+	// delivered or acknowledged.
 	Mark       string          `json:"mark"`
 	EventID    string          `json:"event_id"`
 	Channel    string          `json:"channel"`
@@ -77,7 +77,9 @@ type lineageReader struct {
 	queues   map[uint32]queueRow
 	groups   map[uint32][]uint32
 	seen     map[uint64]bool
-	out      *Lineage
+	// last is how the last attempt of each group ended, of the event at hand.
+	last map[uint32]ending
+	out  *Lineage
 }
 
 // ReadLineage reads what a partition knows of a tenant's correlation id: the

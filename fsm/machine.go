@@ -58,6 +58,8 @@ type scratch struct {
 	relay      command.Relay
 	relayTrim  command.RelayTrim
 	start      command.LeaderStart
+	redrive    command.Redrive
+	discard    command.Discard
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -164,6 +166,12 @@ func (m *Machine) execute(encoded []byte) command.Result {
 	case command.KindRelayTrim:
 		s.relayTrim.Decode(&r)
 		return checked(&r, func() command.Result { return m.relayTrim(&s.relayTrim) })
+	case command.KindRedrive:
+		s.redrive.Decode(&r)
+		return checked(&r, func() command.Result { return m.redrive(&s.redrive) })
+	case command.KindDiscard:
+		s.discard.Decode(&r)
+		return checked(&r, func() command.Result { return m.discard(&s.discard) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:

@@ -10,6 +10,7 @@ import (
 // describe adds an event and its marks to the lineage, and returns what its
 // attempts emitted.
 func (l *lineageReader) describe(e *event) ([]command.EventID, error) {
+	l.last = nil
 	at := len(l.out.Events)
 	l.out.Events = append(l.out.Events, LineageEvent{
 		EventID: e.id.String(), Channel: e.Channel, Offset: e.id.Position, Key: e.Key, ClientID: e.ClientID,
@@ -46,6 +47,11 @@ func (l *lineageReader) attempts(e *event) (emitted []command.EventID, err error
 }
 
 func (l *lineageReader) attempt(e *event, row *attemptRow) {
+	l.noteLast(row.group, row.how)
+	if row.how == endRedriven || row.how == endDiscarded {
+		l.letterEnd(e, row)
+		return
+	}
 	duration := row.endedMS - row.grantedMS
 	common := Mark{
 		Group: l.names.text(nameGroup, row.group), Worker: row.worker, Node: row.node, Attempt: row.attempt,
@@ -84,37 +90,79 @@ func valid(value []byte) json.RawMessage {
 // state is where the event stands now: the first of its groups that is not
 // through decides.
 func (l *lineageReader) state(e *event) (string, error) {
+	ended := endCompleted.word()
 	for _, group := range l.groups[l.queues[e.id.Queue].channel] {
-		key := jobKey{group, e.id.Queue, e.id.Position}
-		for _, kind := range []byte{kindActive, kindParked} {
-			value, found, err := l.view.Get(keyJob(nil, kind, key))
-			if err != nil {
-				return "", err
-			}
-			if found {
-				var j jobRow
-				j.read(value)
-				l.standing(e, group, &j)
-				return j.state.String(), nil
-			}
-		}
-		value, found, err := l.view.Get(keyCursor(nil, group, e.id.Queue))
-		if err != nil {
-			return "", err
-		}
-		var c cursorRow
-		if found {
-			c.read(value)
-		}
+		state, j, err := l.stateIn(e, group)
 		switch {
-		case e.id.Position < c.frontier:
-		case e.deliverMS > l.counters.timeMS:
-			return jobDelayed.String(), nil
-		default:
-			return jobReady.String(), nil
+		case err != nil:
+			return "", err
+		case j != nil:
+			l.standing(e, group, j)
+			return state, nil
+		case state == endDiscarded.word():
+			ended = state
+		case state != endCompleted.word():
+			return state, nil
 		}
 	}
-	return "completed", nil
+	return ended, nil
+}
+
+// stateIn is where the event stands in one group, and its job where it has one.
+// That a letter was discarded is known from its attempts, read before.
+func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error) {
+	key := jobKey{group, e.id.Queue, e.id.Position}
+	for _, kind := range []byte{kindActive, kindParked} {
+		value, found, err := l.view.Get(keyJob(nil, kind, key))
+		if err != nil {
+			return "", nil, err
+		}
+		if found {
+			j := &jobRow{}
+			j.read(value)
+			return j.state.String(), j, nil
+		}
+	}
+	value, found, err := l.view.Get(keyCursor(nil, group, e.id.Queue))
+	if err != nil {
+		return "", nil, err
+	}
+	var c cursorRow
+	if found {
+		c.read(value)
+	}
+	switch {
+	case e.id.Position < c.frontier && l.last[group] == endDiscarded:
+		return endDiscarded.word(), nil, nil
+	case e.id.Position < c.frontier:
+		return endCompleted.word(), nil, nil
+	case e.deliverMS > l.counters.timeMS:
+		return jobDelayed.String(), nil, nil
+	default:
+		return jobReady.String(), nil, nil
+	}
+}
+
+// noteLast keeps how the last attempt of a group ended.
+func (l *lineageReader) noteLast(group uint32, how ending) {
+	if l.last == nil {
+		l.last = make(map[uint32]ending)
+	}
+	l.last[group] = how
+}
+
+// letterEnd adds the marks of a dead letter that was redriven or discarded: of
+// its death, which its job does not tell any more, and of that.
+func (l *lineageReader) letterEnd(e *event, row *attemptRow) {
+	m := Mark{Group: l.names.text(nameGroup, row.group), Attempt: row.attempt}
+	dead, ended := m, m
+	dead.Time, dead.Mark, dead.Message = row.grantedMS, jobDead.String(), row.message
+	ended.Time, ended.Mark = row.endedMS, row.how.word()
+	if row.code == codeEdited {
+		ended.Message = "with other data"
+	}
+	l.mark(e, dead)
+	l.mark(e, ended)
 }
 
 // standing adds the mark of a job that is leased, dead or canceled now.

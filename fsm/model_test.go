@@ -21,8 +21,10 @@ import (
 //   - The first grants of a sub-queue come in the order of its publishes.
 //   - An idempotency key leads to one event, and each client's count has no holes.
 //   - Streams are numbered from 1 without holes.
-//   - Every event is waiting, delayed, leased, completed, dead or canceled, as the
-//     model says: none is lost.
+//   - Every event is waiting, delayed, leased, completed, dead, canceled or
+//     discarded, as the model says: none is lost.
+//   - The dead ones, and no others, are dead letters, however they are paged; one
+//     that is redriven waits again, with its own data or what the redrive brought.
 func TestPromises(t *testing.T) {
 	store, group := openStore(t), new(uint32)
 	rapid.Check(t, func(t *rapid.T) {
@@ -90,6 +92,7 @@ const (
 	completed modelState = "completed"
 	dead      modelState = "dead"
 	canceled  modelState = "canceled"
+	discarded modelState = "discarded"
 )
 
 // modelEvent is an event as the model knows it.
@@ -104,6 +107,8 @@ type modelEvent struct {
 	// events overtake it.
 	granted, late bool
 	canceling     bool
+	// edited is the data that a redrive brought, empty for none.
+	edited string
 }
 
 // lease is a grant that was made once, and what became of it.
@@ -128,6 +133,8 @@ type model struct {
 	sequences map[[3]string]uint64
 	heads     map[string]uint64
 	acked     map[string]uint64
+	// once is when a request about a dead letter took effect.
+	once map[onceKey]int64
 	// ended are the fences of leases that ended in the entry under way, offers
 	// what it offers.
 	ended  []uint64
@@ -140,6 +147,7 @@ func newModel(t *rapid.T) *model {
 	return &model{
 		t: t, nowMS: 1_000_000, dedupe: make(map[[3]string]*modelEvent), stored: make(map[*modelEvent]int64),
 		sequences: make(map[[3]string]uint64), heads: make(map[string]uint64), acked: make(map[string]uint64),
+		once: make(map[onceKey]int64),
 	}
 }
 
@@ -180,7 +188,7 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		kinds = append(kinds, "complete", "complete", "complete", "fail", "fail", "release", "expire", "checkpoint")
 	}
 	if len(m.events) > 0 {
-		kinds = append(kinds, "cancel")
+		kinds = append(kinds, "cancel", "redrive", "discard")
 	}
 	switch rapid.SampledFrom(kinds).Draw(m.t, "command") {
 	case "publish":
@@ -202,6 +210,10 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		return &command.Checkpoint{Lease: l.id, Data: []byte(`{"at":1}`)}
 	case "cancel":
 		return m.drawCancel()
+	case "redrive":
+		return m.drawRedrive()
+	case "discard":
+		return m.drawDiscard()
 	case "ack":
 		return m.drawAck()
 	default:
@@ -436,7 +448,7 @@ func (m *model) drawCancel() *command.Cancel {
 		if !e.canceling {
 			e.canceling, e.dueMS = true, m.nowMS+int64(c.GraceMS)
 		}
-	case completed, dead, canceled:
+	case completed, dead, canceled, discarded:
 	}
 	return c
 }
@@ -493,7 +505,7 @@ func (m *model) checkGrant(g *Grant) {
 	e := m.events[id.Event.Position-1]
 	m.must(e.id == id.Event, "granted %v, which is %v", id.Event, e.id)
 	m.must(e.state == waiting, "granted %v, which is %s", e.id, e.state)
-	m.must(string(g.Job.Event.Payload.Bytes) == string(e.fields.Payload.Bytes), "the data of %v", e.id)
+	m.must(string(g.Job.Event.Payload.Bytes) == e.data(), "the data of %v", e.id)
 	if !e.granted && !e.late {
 		for _, other := range m.events[:id.Event.Position-1] {
 			m.must(other.id.Queue != e.id.Queue || other.granted || other.late || other.state != waiting,
@@ -534,6 +546,7 @@ func (m *model) checkStates(view *storage.View) {
 		m.must(found, "%v is lost", e.id)
 		m.must(m.stateOf(view, e) == e.state, "%v is %s, not %s", e.id, m.stateOf(view, e), e.state)
 	}
+	m.checkLetters(view)
 	for tenant, head := range m.heads {
 		info, err := ReadStream(view, tenant, "c", "")
 		check(m.t, err)
@@ -556,6 +569,8 @@ func (m *model) stateOf(view *storage.View, e *modelEvent) modelState {
 	_, err := l.queue(e.id.Queue)
 	check(m.t, err)
 	at := &event{id: e.id, deliverMS: e.dueMS}
+	_, err = l.attempts(at)
+	check(m.t, err)
 	state, err := l.state(at)
 	check(m.t, err)
 	return modelState(state)

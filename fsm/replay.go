@@ -72,6 +72,16 @@ func ReadJob(view *storage.View, id command.LeaseID) (job command.Job, found boo
 	if err != nil || e == nil {
 		return command.Job{}, false, err
 	}
+	if j.edited {
+		value, found, err := view.Get(keyJob(nil, kindRevision, jobKey{id.Group, id.Event.Queue, id.Event.Position}))
+		if err != nil {
+			return command.Job{}, false, err
+		}
+		if found {
+			row := readRevision(value)
+			e = row.over(e)
+		}
+	}
 	names := newNameReader(view)
 	return command.Job{
 		Lease: id, LeaseMS: j.leaseMS, Group: names.text(nameGroup, id.Group),

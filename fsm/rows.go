@@ -165,6 +165,9 @@ type jobRow struct {
 	// reason says why a dead or canceled job ended.
 	reason     string
 	checkpoint []byte
+	// edited means that workers get the data of the job's revisionRow. It stands
+	// in the row only where it is true.
+	edited bool
 }
 
 func (j *jobRow) append(dst []byte) []byte {
@@ -179,7 +182,11 @@ func (j *jobRow) append(dst []byte) []byte {
 	dst = command.AppendBool(dst, j.canceling)
 	dst = command.AppendInt(dst, j.dueMS)
 	dst = command.AppendString(dst, j.reason)
-	return command.AppendString(dst, j.checkpoint)
+	dst = command.AppendString(dst, j.checkpoint)
+	if j.edited {
+		dst = command.AppendBool(dst, j.edited)
+	}
+	return dst
 }
 
 // read copies what it keeps.
@@ -195,6 +202,7 @@ func (j *jobRow) read(value []byte) {
 	j.dueMS = r.Int()
 	j.reason = r.String()
 	j.checkpoint = append([]byte(nil), r.Bytes()...)
+	j.edited = r.Bool()
 	closeRow(&r)
 }
 

@@ -293,7 +293,7 @@ func (s *scenario) rows(kind string) string {
 
 func keyText(key []byte) string {
 	switch key[0] {
-	case kindActive, kindParked, kindVoid:
+	case kindActive, kindParked, kindRevision, kindVoid:
 		k := readJobKey(key)
 		return fmt.Sprintf("group %d queue %d position %d", k.group, k.queue, k.position)
 	case kindTimer:

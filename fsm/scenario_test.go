@@ -22,6 +22,8 @@ import (
 //	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
 //	release LEASE… · expire LEASE… [generation=n] · checkpoint LEASE data=
+//	redrive EVENT [group= tenant= once= data= type=] · discard EVENT [group= tenant= once=]
+//	                                                 of a dead letter; data edits it
 //	cancel EVENT [reason= grace=ms client= tenant=] · ack SEQ [tenant= client= device= delivered=(seq:ms…)]
 //	                                                 complete and cancel with partition=1 or epoch=1 name the
 //	                                                 same numbers one partition or epoch further
@@ -29,6 +31,8 @@ import (
 //	trim TARGET through=n [generation=n]
 //	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [credit= worker= tenant= lease= session=]
 //	trace EVENT|CORRELATION [tenant=]                the lineage
+//	letters [EVENT] [channel= group= tenant= reason= limit=]  dead letters, page by page, or those of one event
+//	event EVENT [tenant=]                            what a look-up of one event shows
 //	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
 //	rows [KIND]                                      how many rows of each kind, or the keys of one
 //	job LEASE · has EVENT [tenant=]                  ReadJob and HasEvent
@@ -162,6 +166,10 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 		return "ok\n"
 	case "trace":
 		return s.trace(a)
+	case "letters":
+		return s.letters(a)
+	case "event":
+		return s.eventView(a)
 	case "stream":
 		return s.streamOf(a)
 	case "rows":
@@ -309,6 +317,8 @@ func (s *scenario) encodeOther(l *line) {
 			Tenant: a.get("tenant", "t"), ClientID: a.get("client", ""), Event: elsewhere(a, s.event(a.word())),
 			Reason: a.get("reason", "asked"), GraceMS: a.number("grace"),
 		}).Append(nil)
+	case "redrive", "discard":
+		l.encoded = s.letterCommand(a)
 	case "ack":
 		ack := command.Ack{Tenant: a.get("tenant", "t"), ClientID: a.get("client", "c"), DeviceID: a.get("device", "")}
 		ack.Seq, _ = strconv.ParseUint(a.word(), 10, 64)

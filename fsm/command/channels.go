@@ -33,7 +33,7 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 			}
 		}
 	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
-		KindFormCluster, KindAdmitMember, KindSetReplicas:
+		KindRedrive, KindDiscard, KindFormCluster, KindAdmitMember, KindSetReplicas:
 	}
 }
 

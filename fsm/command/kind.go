@@ -16,6 +16,8 @@ const (
 	KindCheckpoint  Kind = 9
 	KindRelay       Kind = 10
 	KindRelayTrim   Kind = 11
+	KindRedrive     Kind = 12
+	KindDiscard     Kind = 13
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -47,6 +49,10 @@ func (k Kind) String() string {
 		return "relay"
 	case KindRelayTrim:
 		return "relay_trim"
+	case KindRedrive:
+		return "redrive"
+	case KindDiscard:
+		return "discard"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas:
 		return k.metaString()
 	default:

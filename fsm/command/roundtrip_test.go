@@ -77,6 +77,8 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("checkpoint", commandComesBack[Checkpoint])
 	t.Run("relay", commandComesBack[Relay])
 	t.Run("relay_trim", commandComesBack[RelayTrim])
+	t.Run("redrive", commandComesBack[Redrive])
+	t.Run("discard", commandComesBack[Discard])
 	t.Run("form_cluster", commandComesBack[FormCluster])
 	t.Run("admit_member", commandComesBack[AdmitMember])
 	t.Run("set_replicas", commandComesBack[SetReplicas])

@@ -12,7 +12,7 @@ func bodies() map[Kind]body {
 		KindLeaderStart: &LeaderStart{}, KindPublish: &Publish{}, KindComplete: &Complete{}, KindFail: &Fail{},
 		KindRelease: &Release{}, KindExpire: &Expire{}, KindAck: &Ack{}, KindCancel: &Cancel{},
 		KindCheckpoint: &Checkpoint{}, KindRelay: &Relay{}, KindRelayTrim: &RelayTrim{}, KindFormCluster: &FormCluster{},
-		KindAdmitMember: &AdmitMember{}, KindSetReplicas: &SetReplicas{},
+		KindAdmitMember: &AdmitMember{}, KindSetReplicas: &SetReplicas{}, KindRedrive: &Redrive{}, KindDiscard: &Discard{},
 	}
 }
 
@@ -57,6 +57,10 @@ func routed(b body, route Route) body {
 	case *AdmitMember:
 		c.Route = route
 	case *SetReplicas:
+		c.Route = route
+	case *Redrive:
+		c.Route = route
+	case *Discard:
 		c.Route = route
 	}
 	return b
@@ -122,6 +126,11 @@ func sampleCommands() map[Kind]body {
 			Rows: [][]byte{encodedRow(sampleRelayRow()), encodedRow(RelayRow{Kind: RelayNotification, Name: "done"})},
 		},
 		KindRelayTrim: &RelayTrim{Route: route, Generation: 9, Target: 7, Through: 301},
+		KindRedrive: &Redrive{
+			Route: route, Tenant: "acme", Event: sampleID(), Group: "g", Once: "once-1", Edited: true, ContentType: "text/2",
+			Payload: Payload{Codec: CodecJSON, Bytes: []byte("[3]")},
+		},
+		KindDiscard: &Discard{Route: route, Tenant: "acme", Event: sampleID(), Group: "g", Once: "once-1"},
 		KindFormCluster: &FormCluster{
 			Route: route, ClusterID: "c-1", Partitions: 8, Replicas: 3, LeaseKey: []byte("key"), Members: []Member{sampleMember()},
 		},

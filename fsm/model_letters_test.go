@@ -1,0 +1,112 @@
+package fsm
+
+import (
+	"pgregory.net/rapid"
+
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/storage"
+)
+
+// data is what the next worker gets.
+func (e *modelEvent) data() string {
+	if e.edited != "" {
+		return e.edited
+	}
+	return string(e.fields.Payload.Bytes)
+}
+
+// onceKey names a request about a dead letter.
+type onceKey struct {
+	what, once string
+	event      *modelEvent
+}
+
+// drawLetter picks an event, mostly a dead one.
+func (m *model) drawLetter() *modelEvent {
+	var letters []*modelEvent
+	for _, e := range m.events {
+		if e.state == dead {
+			letters = append(letters, e)
+		}
+	}
+	if len(letters) > 0 && rapid.IntRange(0, 4).Draw(m.t, "any event") > 0 {
+		return rapid.SampledFrom(letters).Draw(m.t, "letter")
+	}
+	return rapid.SampledFrom(m.events).Draw(m.t, "event")
+}
+
+// expectLetter says what a request about a dead letter must be answered, and
+// whether it takes effect.
+func (m *model) expectLetter(e *modelEvent, what, once string) bool {
+	key := onceKey{what, once, e}
+	at, sent := m.once[key]
+	again := once != "" && sent && m.nowMS-at <= DedupeWindowMS && e.id.Queue != 0
+	holds := !again && e.state == dead && e.id.Queue != 0
+	if holds && once != "" {
+		m.once[key] = m.nowMS
+	}
+	m.expect = append(m.expect, func(r *command.Result) {
+		switch {
+		case again || holds:
+			m.must(r.Reason == command.Done && r.Duplicate == again && r.Event == e.id, "%s of %v: %+v", what, e.id, r)
+		default:
+			m.must(r.Reason == command.NotFound, "%s of %v, which is %s: %+v", what, e.id, e.state, r)
+		}
+	})
+	return holds
+}
+
+func (m *model) drawRedrive() *command.Redrive {
+	e := m.drawLetter()
+	c := &command.Redrive{
+		Tenant: e.fields.Tenant, Event: e.id, Group: rapid.SampledFrom([]string{"", DefaultGroup}).Draw(m.t, "group"),
+		Once: rapid.SampledFrom([]string{"", "r", "s"}).Draw(m.t, "once"), Edited: rapid.Bool().Draw(m.t, "edited"),
+	}
+	if c.Edited {
+		c.Payload = command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"7", "8"}).Draw(m.t, "data"))}
+	}
+	if m.expectLetter(e, "redrive", c.Once) {
+		e.state, e.failures = waiting, 0
+		if c.Edited {
+			e.edited = string(c.Payload.Bytes)
+		}
+	}
+	return c
+}
+
+func (m *model) drawDiscard() *command.Discard {
+	e := m.drawLetter()
+	c := &command.Discard{Tenant: e.fields.Tenant, Event: e.id, Once: rapid.SampledFrom([]string{"", "r"}).Draw(m.t, "once")}
+	if m.expectLetter(e, "discard", c.Once) {
+		e.state = discarded
+	}
+	return c
+}
+
+// checkLetters pages over the dead letters of each tenant, and finds the dead
+// events in the order in which they were stored.
+func (m *model) checkLetters(view *storage.View) {
+	for _, tenant := range []string{"t", "u", "v"} {
+		channel := rapid.SampledFrom([]string{"", "a", "b"}).Draw(m.t, "letters of")
+		var want []*modelEvent
+		for _, e := range m.events {
+			if e.state == dead && e.fields.Tenant == tenant && (channel == "" || channel == e.fields.Channel) {
+				want = append(want, e)
+			}
+		}
+		query := LetterQuery{Tenant: tenant, Channel: channel, Limit: rapid.IntRange(1, 3).Draw(m.t, "limit")}
+		for more := true; more; {
+			page, err := ReadDeadLetters(view, &query)
+			check(m.t, err)
+			m.must(len(page.Letters) <= query.Limit, "%d letters on a page of %d", len(page.Letters), query.Limit)
+			m.must(!page.More || page.Next.compare(query.After) > 0, "a page that leads nowhere: %+v", page.Next)
+			for i := range page.Letters {
+				m.must(len(want) > 0 && page.Letters[i].EventID == want[0].id.String(), "%v is not the next dead letter", page.Letters[i].EventID)
+				m.must(page.Letters[i].Bytes == len(want[0].data()), "the data of letter %v", want[0].id)
+				want = want[1:]
+			}
+			query.After, more = page.Next, page.More
+		}
+		m.must(len(want) == 0, "%d dead letters of %s are not listed", len(want), tenant)
+	}
+}

@@ -1,0 +1,182 @@
+package fsm
+
+import (
+	"strings"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// notDead is the answer about an event that is no dead letter, or none any more.
+const notDead = "no dead letter of that event: it is not known here, is not dead, or was redriven or discarded"
+
+// redrive puts a dead letter back in line, in the groups that the command names:
+// its failures are forgotten, its attempts count on.
+func (m *Machine) redrive(c *command.Redrive) command.Result {
+	mark := onceMark("redrive", c.Event, c.Once)
+	if m.recallOnce(c.Tenant, &mark) {
+		return command.Result{Event: c.Event, Duplicate: true}
+	}
+	e, dead := m.lettersOf(c.Tenant, c.Event, c.Group)
+	if len(dead) == 0 {
+		return refuse(command.NotFound, notDead)
+	}
+	for _, j := range dead {
+		m.keepEnd(j, &attemptRow{how: endRedriven, code: editedCode(c.Edited)})
+		if c.Edited {
+			m.revise(j, c)
+		}
+		j.failures, j.reason = 0, ""
+		m.remove(keyJob(m.scratch.key[:0], kindParked, j.key))
+		m.requeue(j)
+	}
+	m.remember(&mark, e)
+	return command.Result{Event: e.id}
+}
+
+// discard gives a dead letter up: its job is gone, and the event has ended.
+func (m *Machine) discard(c *command.Discard) command.Result {
+	mark := onceMark("discard", c.Event, c.Once)
+	if m.recallOnce(c.Tenant, &mark) {
+		return command.Result{Event: c.Event, Duplicate: true}
+	}
+	e, dead := m.lettersOf(c.Tenant, c.Event, c.Group)
+	if len(dead) == 0 {
+		return refuse(command.NotFound, notDead)
+	}
+	for _, j := range dead {
+		m.keepEnd(j, &attemptRow{how: endDiscarded})
+		m.remove(keyJob(m.scratch.key[:0], kindParked, j.key))
+	}
+	m.remember(&mark, e)
+	return command.Result{Event: e.id}
+}
+
+// lettersOf is a tenant's event and its dead jobs, in one group or in each.
+func (m *Machine) lettersOf(tenant string, id command.EventID, group string) (*event, []*job) {
+	e := m.loadEvent(id.Queue, id.Position)
+	if e == nil || e.id != id || e.Tenant != tenant {
+		return nil, nil
+	}
+	var dead []*job
+	for _, c := range m.queues[id.Queue].cursors {
+		if group != "" && group != m.names.text(nameGroup, c.turns.group) {
+			continue
+		}
+		j := &job{key: jobKey{c.turns.group, id.Queue, id.Position}, cursor: c, event: e}
+		if value, found := m.get(keyJob(m.scratch.key[:0], kindParked, j.key)); found {
+			j.read(value)
+		}
+		if j.state == jobDead {
+			dead = append(dead, j)
+		}
+	}
+	return e, dead
+}
+
+// keepEnd writes what became of a dead letter among its attempts, under a fence
+// of its own: when and why it died, which its job does not tell any more, and
+// that it was redriven or discarded now.
+func (m *Machine) keepEnd(j *job, row *attemptRow) {
+	row.attempt, row.group = j.attempt, j.key.group
+	row.grantedMS, row.endedMS, row.message = j.dueMS, m.counters.timeMS, j.reason
+	m.set(keyAttempt(m.scratch.key[:0], j.key.position, m.counters.nextFence), row.append(m.scratch.value[:0]))
+	m.counters.nextFence++
+}
+
+// onceMark is the mark of a request about a dead letter. Its three parts keep it
+// apart from the marks of publishes and emits.
+func onceMark(what string, id command.EventID, once string) dedupeMark {
+	if once == "" {
+		return dedupeMark{keyless: true}
+	}
+	return dedupeMark{of: digestOf(what, id.String(), once)}
+}
+
+// recallOnce tells whether this very request took effect before.
+func (m *Machine) recallOnce(tenant string, mark *dedupeMark) bool {
+	var row dedupeRow
+	return m.lookUp(m.names.find(nameTenant, tenant), mark, &row)
+}
+
+// revisionRow is what the workers of a redriven job get in the place of the
+// event's data. The event's own row stays as it was published.
+type revisionRow struct {
+	contentType string
+	payload     command.Payload
+}
+
+func (r *revisionRow) append(dst []byte) []byte {
+	dst = append(dst, rowVersion)
+	dst = command.AppendString(dst, r.contentType)
+	return command.AppendPayload(dst, r.payload)
+}
+
+// readRevision reads a row; the payload aliases value.
+func readRevision(value []byte) revisionRow {
+	r := openRow(value)
+	row := revisionRow{contentType: r.String(), payload: r.Payload()}
+	closeRow(&r)
+	return row
+}
+
+// over is the event with the revision's data.
+func (r *revisionRow) over(e *event) *event {
+	revised := *e
+	revised.Payload = r.payload
+	if r.contentType != "" {
+		revised.ContentType = r.contentType
+	}
+	return &revised
+}
+
+// revise gives a job other data. Progress that was made on the former is void.
+func (m *Machine) revise(j *job, c *command.Redrive) {
+	row := revisionRow{contentType: c.ContentType, payload: c.Payload}
+	m.set(keyJob(m.scratch.key[:0], kindRevision, j.key), row.append(m.scratch.value[:0]))
+	j.edited, j.checkpoint = true, nil
+}
+
+// revised is an event as the workers of an edited job get it.
+func (m *Machine) revised(key jobKey, e *event) *event {
+	value, found := m.get(keyJob(m.scratch.key[:0], kindRevision, key))
+	if !found {
+		return e
+	}
+	row := readRevision(value)
+	revised := row.over(e)
+	revised.own()
+	return revised
+}
+
+// The words that a dead job's reason begins with.
+const (
+	diedFinal     = "failed for good: "
+	diedExhausted = "retries exhausted: "
+)
+
+// The reasons of dead letters.
+const (
+	// DeadPermanent: a worker said that it must not be tried again.
+	DeadPermanent = "permanent"
+	// DeadExhausted: it failed as often as it may.
+	DeadExhausted = "retries_exhausted"
+)
+
+// deadReason is the stable word for why a job died, and the worker's code.
+func deadReason(text string) (reason, code string) {
+	if code, found := strings.CutPrefix(text, diedFinal); found {
+		return DeadPermanent, code
+	}
+	code, _ = strings.CutPrefix(text, diedExhausted)
+	return DeadExhausted, code
+}
+
+// codeEdited marks a redrive that brought other data.
+const codeEdited = "edited"
+
+func editedCode(edited bool) string { //nolint:revive // The flag is the value, it controls nothing.
+	if edited {
+		return codeEdited
+	}
+	return ""
+}
