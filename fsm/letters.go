@@ -62,6 +62,9 @@ type LetterQuery struct {
 	// After begins the page behind a place; Limit is how many it may have.
 	After LetterPlace
 	Limit int
+	// look is how many rows of each sub-queue a page looks at; 0 for their share of
+	// lettersLooked.
+	look int
 }
 
 // LetterPage is some dead letters of one partition.
@@ -90,6 +93,9 @@ func ReadDeadLetters(view *storage.View, query *LetterQuery) (page *LetterPage, 
 	queues, err := p.subQueues()
 	if err != nil {
 		return nil, err
+	}
+	if bounded.look == 0 {
+		bounded.look = max(64, lettersLooked/max(1, len(queues)))
 	}
 	if err := p.find(queues); err != nil {
 		return nil, err
@@ -183,7 +189,7 @@ func (p *letterPage) find(queues []jobKey) error {
 			at.position = only
 			end = keyJob(nil, kindParked, jobKey{at.group, at.queue, only + 1})
 		}
-		if err := p.findIn(at, end, max(64, lettersLooked/len(queues))); err != nil {
+		if err := p.findIn(at, end); err != nil {
 			return err
 		}
 	}
@@ -191,8 +197,8 @@ func (p *letterPage) find(queues []jobKey) error {
 	return nil
 }
 
-func (p *letterPage) findIn(from jobKey, end []byte, look int) error {
-	matches := 0
+func (p *letterPage) findIn(from jobKey, end []byte) error {
+	matches, look := 0, p.query.look
 	return p.view.Scan(keyJob(nil, kindParked, from), end, func(key, value []byte) (bool, error) {
 		f := foundLetter{key: readJobKey(key)}
 		if jobState(value[1]) == jobDead {
