@@ -68,6 +68,14 @@ const (
 	opTrace
 )
 
+// More of them, numbered apart.
+const (
+	// opLetters: body is a query of dead letters, the answer's a JSON page.
+	opLetters op = 16
+	// opEvent: body is tenant and event id, the answer's a JSON event or null.
+	opEvent op = 17
+)
+
 // status is how an ask was answered.
 type status byte
 

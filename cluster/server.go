@@ -235,6 +235,8 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 	case opTrace:
 		tenant, id := f.String(), f.String()
 		g.after(func(how status) { way.lineage(g, how, tenant, id) })
+	case opLetters, opEvent:
+		way.serveLook(g, what, &f.Reader)
 	default:
 		way.status(statusNotLeader)
 	}

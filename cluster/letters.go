@@ -1,0 +1,223 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/batonmq/baton/fsm"
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// ErrBadCursor is returned for a cursor that no page of dead letters gave.
+var ErrBadCursor = errors.New("the cursor is not one that a page of dead letters gave")
+
+// Letters says which dead letters are wanted. Empty fields but Tenant mean any.
+type Letters struct {
+	Tenant, Channel, Group string
+	// Reason is a letter's reason or its worker's code.
+	Reason string
+	// Cursor is the end of the page before, empty for the first one; Limit is how
+	// many letters a page may have, at most fsm.MaxDeadLetters.
+	Cursor string
+	Limit  int
+}
+
+// DeadLetter is an event that failed for good in a group.
+type DeadLetter = fsm.DeadLetter
+
+// LettersPage is some dead letters of the cluster.
+type LettersPage struct {
+	Letters []DeadLetter `json:"dead_letters"`
+	// Cursor is where the next page begins; empty when there is none. A page may
+	// be empty and lead on nevertheless.
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// MaxDeadLetters is how many dead letters a page has at most.
+const MaxDeadLetters = fsm.MaxDeadLetters
+
+// DeadLetters is a page of dead letters, from the leaders of all partitions:
+// those whose events were stored first come first.
+func (c *Cluster) DeadLetters(ctx context.Context, want *Letters) (*LettersPage, error) {
+	places, err := readCursor(want.Cursor, int(c.Partitions()))
+	if err != nil {
+		return nil, err
+	}
+	query := fsm.LetterQuery{
+		Tenant: want.Tenant, Channel: want.Channel, Group: want.Group, Reason: want.Reason,
+		Limit: min(max(want.Limit, 1), MaxDeadLetters),
+	}
+	ways := make([]*reply, len(places))
+	for i := range ways {
+		ways[i] = newReply()
+		query.After = places[i]
+		if !c.laneOf(uint32(i)).ask(opLetters, 0, appendLetterQuery(nil, &query), ways[i]) {
+			return nil, noAnswerError{statusOverloaded}
+		}
+	}
+	pages := make([]fsm.LetterPage, len(places))
+	for i, way := range ways {
+		if err := way.decode(ctx, &pages[i]); err != nil {
+			return nil, fmt.Errorf("partition %d: %w", i, err)
+		}
+	}
+	return mergeLetters(pages, places, query.Limit), nil
+}
+
+// DeadLettersOf are the dead letters of one event, with their data; ErrNotFound
+// when it is none.
+func (c *Cluster) DeadLettersOf(ctx context.Context, tenant, group string, id command.EventID) ([]fsm.DeadLetter, error) {
+	query := fsm.LetterQuery{Tenant: tenant, Group: group, Event: id, Limit: MaxDeadLetters}
+	var page fsm.LetterPage
+	if err := c.askOf(ctx, id, opLetters, appendLetterQuery(nil, &query), &page); err != nil {
+		return nil, err
+	}
+	if len(page.Letters) == 0 {
+		return nil, ErrNotFound
+	}
+	return page.Letters, nil
+}
+
+// Event is all that is known of one event, as JSON; ErrNotFound when the tenant
+// has no such event.
+func (c *Cluster) Event(ctx context.Context, tenant string, id command.EventID) ([]byte, error) {
+	var seen json.RawMessage
+	if err := c.askOf(ctx, id, opEvent, command.AppendEventID(command.AppendString(nil, tenant), id), &seen); err != nil {
+		return nil, err
+	}
+	if string(seen) == "null" {
+		return nil, ErrNotFound
+	}
+	return seen, nil
+}
+
+// askOf asks the leader of an event's partition, and decodes its JSON answer.
+func (c *Cluster) askOf(ctx context.Context, id command.EventID, what op, body []byte, into any) error {
+	if uint32(id.Partition) >= c.Partitions() {
+		return ErrNotFound
+	}
+	way := newReply()
+	if !c.laneOf(uint32(id.Partition)).ask(what, 0, body, way) {
+		return noAnswerError{statusOverloaded}
+	}
+	return way.decode(ctx, into)
+}
+
+// decode waits for an answer in JSON.
+func (r *reply) decode(ctx context.Context, into any) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case answer := <-r.done:
+		if answer.how != statusDone {
+			return noAnswerError{answer.how}
+		}
+		if err := json.Unmarshal(answer.body, into); err != nil {
+			return fmt.Errorf("read a partition's answer: %w", err)
+		}
+		return nil
+	}
+}
+
+// mergeLetters takes the first letters of all partitions' pages, and moves
+// places behind what it took. It ends where it does not know what comes next in
+// some partition, so that the order holds from page to page.
+func mergeLetters(pages []fsm.LetterPage, places []fsm.LetterPlace, limit int) *LettersPage {
+	merged := &LettersPage{Letters: []fsm.DeadLetter{}}
+	taken := make([]int, len(pages))
+	for len(merged.Letters) < limit {
+		first := -1
+		for i := range pages {
+			if taken[i] == len(pages[i].Letters) {
+				if pages[i].More {
+					first = -1
+					break
+				}
+				continue
+			}
+			if first < 0 || cmp.Compare(pages[i].Letters[taken[i]].Time, pages[first].Letters[taken[first]].Time) < 0 {
+				first = i
+			}
+		}
+		if first < 0 {
+			break
+		}
+		merged.Letters = append(merged.Letters, pages[first].Letters[taken[first]])
+		places[first] = pages[first].Places[taken[first]]
+		taken[first]++
+	}
+	more := false
+	for i := range pages {
+		if taken[i] == len(pages[i].Letters) {
+			places[i] = pages[i].Next
+			more = more || pages[i].More
+		} else {
+			more = true
+		}
+	}
+	if more {
+		merged.Cursor = writeCursor(places)
+	}
+	return merged
+}
+
+// A cursor is a place in each partition:
+//
+//	version(1) { position(uvarint) group(uvarint) }, in URL-safe base64
+const cursorVersion = 1
+
+func writeCursor(places []fsm.LetterPlace) string {
+	b := []byte{cursorVersion}
+	for _, place := range places {
+		b = command.AppendUint(command.AppendUint(b, place.Position), uint64(place.Group))
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// readCursor is the places that a cursor names, or those before everything.
+func readCursor(cursor string, partitions int) ([]fsm.LetterPlace, error) {
+	places := make([]fsm.LetterPlace, partitions)
+	if cursor == "" {
+		return places, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return nil, ErrBadCursor
+	}
+	r := command.NewReader(raw)
+	if r.Byte() != cursorVersion {
+		return nil, ErrBadCursor
+	}
+	for i := range places {
+		if r.Done() {
+			return nil, ErrBadCursor
+		}
+		places[i] = fsm.LetterPlace{Position: r.Uint(), Group: r.Uint32()}
+	}
+	if r.Err() != nil || len(r.Rest()) != 0 {
+		return nil, ErrBadCursor
+	}
+	return places, nil
+}
+
+// A query of dead letters between nodes: tenant, channel, group, reason, event,
+// after (position, group), limit.
+func appendLetterQuery(dst []byte, q *fsm.LetterQuery) []byte {
+	for _, text := range []string{q.Tenant, q.Channel, q.Group, q.Reason} {
+		dst = command.AppendString(dst, text)
+	}
+	dst = command.AppendEventID(dst, q.Event)
+	dst = command.AppendUint(command.AppendUint(dst, q.After.Position), uint64(q.After.Group))
+	return command.AppendUint(dst, uint64(q.Limit)) //nolint:gosec // At most MaxDeadLetters.
+}
+
+func readLetterQuery(r *command.Reader) fsm.LetterQuery {
+	q := fsm.LetterQuery{Tenant: r.String(), Channel: r.String(), Group: r.String(), Reason: r.String(), Event: r.EventID()}
+	q.After = fsm.LetterPlace{Position: r.Uint(), Group: r.Uint32()}
+	q.Limit = int(min(r.Uint(), MaxDeadLetters)) //nolint:gosec // Bounded.
+	return q
+}
