@@ -39,6 +39,12 @@ type Broker interface {
 	// event of the tenant has it. Status is the cluster as JSON.
 	Trace(ctx context.Context, tenant, correlationID string) ([]byte, error)
 	Status(ctx context.Context) ([]byte, error)
+	// DeadLetters is a page of dead letters; cluster.ErrBadCursor for a cursor that
+	// no page gave. DeadLettersOf are those of one event, with their data, and Event
+	// is one event as JSON; ErrNotFound when there is none.
+	DeadLetters(ctx context.Context, want *cluster.Letters) (*cluster.LettersPage, error)
+	DeadLettersOf(ctx context.Context, tenant, group string, id command.EventID) ([]cluster.DeadLetter, error)
+	Event(ctx context.Context, tenant string, id command.EventID) ([]byte, error)
 	// Ready is nil once the node belongs to a formed cluster and reaches the
 	// leaders of meta and every partition; else an error that says what is
 	// missing.

@@ -45,8 +45,15 @@ func (g *Gateway) routes() *http.ServeMux {
 	mux.HandleFunc("POST /v1/events", g.waits(g.publishEvent))
 	mux.HandleFunc("GET /v1/traces/{correlation_id}", g.waits(g.trace))
 	mux.HandleFunc("GET /v1/cluster", g.waits(g.cluster))
+	mux.HandleFunc("GET /v1/events/{event_id}", g.waits(g.showEvent))
+	mux.HandleFunc("GET /v1/deadletters", g.waits(g.listLetters))
+	mux.HandleFunc("DELETE /v1/deadletters", g.waits(g.discardLetters))
+	mux.HandleFunc("POST /v1/deadletters/redrive", g.waits(g.redriveLetters))
+	mux.HandleFunc("GET /v1/deadletters/{event_id}", g.waits(g.showLetter))
+	mux.HandleFunc("DELETE /v1/deadletters/{event_id}", g.waits(g.discardLetter))
+	mux.HandleFunc("POST /v1/deadletters/{event_id}/redrive", g.waits(g.redriveLetter))
 	for _, later := range []string{
-		"GET /v1/events/{event_id}", "/v1/deadletters", "/v1/deadletters/{rest...}", "/v1/channels/{rest...}",
+		"/v1/channels/{rest...}",
 		"/v1/clients/{rest...}", "/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}",
 		"/v1/tenants", "/v1/tenants/{rest...}", "/v1/tokens", "/v1/tokens/{rest...}", "/v1/stream",
 	} {
@@ -86,7 +93,7 @@ func (g *Gateway) guard(next http.Handler) http.Handler {
 func allowOrigin(header http.Header, origin string) {
 	header.Set("Access-Control-Allow-Origin", origin)
 	header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
-	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key")
 	header.Set("Access-Control-Max-Age", "600")
 	header.Add("Vary", "Origin")
 }

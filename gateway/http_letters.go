@@ -1,0 +1,332 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/batonmq/baton/cluster"
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
+)
+
+const (
+	// defaultLetters is how many dead letters a page has where none is said.
+	defaultLetters = 100
+	// lettersReserve is how much of a request's time is kept to answer it: what a
+	// redrive by filter has not come to by then is left to the next request.
+	lettersReserve = clusterTimeout / 3
+	notALetter     = "no dead letter of that event"
+)
+
+// lettersOf reads which dead letters a request is about.
+func lettersOf(r *http.Request) (want cluster.Letters, limit int, bad refusal) {
+	query := r.URL.Query()
+	want = cluster.Letters{
+		Tenant: tenantOf(r), Channel: query.Get("channel"), Group: query.Get("group"), Reason: query.Get("reason"),
+		Cursor: query.Get("cursor"),
+	}
+	if text := query.Get("limit"); text != "" {
+		var err error
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 {
+			return want, 0, refusal{wire.ReasonBadRequest, "limit must be a number from 1"}
+		}
+	}
+	return want, limit, refusal{}
+}
+
+func tenantOf(r *http.Request) string {
+	if tenant := r.URL.Query().Get("tenant"); tenant != "" {
+		return tenant
+	}
+	return defaultTenant
+}
+
+// listLetters answers a page of dead letters.
+func (g *Gateway) listLetters(w http.ResponseWriter, r *http.Request) {
+	want, limit, bad := lettersOf(r)
+	if bad.any() {
+		g.refuseHTTP(w, bad)
+		return
+	}
+	want.Limit = defaultLetters
+	if limit > 0 {
+		want.Limit = min(limit, cluster.MaxDeadLetters)
+	}
+	page, err := g.broker.DeadLetters(r.Context(), &want)
+	g.answerLook(w, page, err)
+}
+
+// showLetter answers the dead letters of one event, one for each group.
+func (g *Gateway) showLetter(w http.ResponseWriter, r *http.Request) {
+	id, err := command.ParseEventID(r.PathValue("event_id"))
+	if err != nil {
+		g.refuseHTTP(w, refusal{wire.ReasonNotFound, notALetter})
+		return
+	}
+	letters, err := g.broker.DeadLettersOf(r.Context(), tenantOf(r), r.URL.Query().Get("group"), id)
+	g.answerLook(w, cluster.LettersPage{Letters: letters}, err)
+}
+
+// showEvent answers one event.
+func (g *Gateway) showEvent(w http.ResponseWriter, r *http.Request) {
+	id, err := command.ParseEventID(r.PathValue("event_id"))
+	if err != nil {
+		g.refuseHTTP(w, refusal{wire.ReasonNotFound, "the tenant has no such event"})
+		return
+	}
+	body, err := g.broker.Event(r.Context(), tenantOf(r), id)
+	g.answerLook(w, json.RawMessage(body), err)
+}
+
+func (g *Gateway) answerLook(w http.ResponseWriter, found any, err error) {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		g.refuseHTTP(w, refusal{wire.ReasonNotFound, "the tenant has no such event, or it is no dead letter"})
+		return
+	case errors.Is(err, cluster.ErrBadCursor):
+		g.refuseHTTP(w, refusal{wire.ReasonBadRequest, err.Error()})
+		return
+	case err != nil:
+		g.refuseHTTP(w, refusal{wire.ReasonNoLeader, err.Error()})
+		return
+	}
+	body, err := json.Marshal(found)
+	if err != nil {
+		g.logger.Error("encoding an answer", "error", err)
+		g.refuseHTTP(w, refusal{wire.ReasonNoLeader, "the answer cannot be encoded"})
+		return
+	}
+	writeJSON(w, body)
+}
+
+// redriveBody is what a redrive of one dead letter may say.
+type redriveBody struct {
+	Group       string          `json:"group"`
+	ContentType string          `json:"content_type"`
+	Data        json.RawMessage `json:"data"`
+	DataBase64  *[]byte         `json:"data_base64"`
+}
+
+// redriveLetter puts one dead letter back in line.
+func (g *Gateway) redriveLetter(w http.ResponseWriter, r *http.Request) {
+	c, bad := g.readRedrive(w, r)
+	if bad.any() {
+		g.refuseHTTP(w, bad)
+		return
+	}
+	g.answerLetter(w, r, c.Event, c)
+}
+
+// discardLetter gives one dead letter up.
+func (g *Gateway) discardLetter(w http.ResponseWriter, r *http.Request) {
+	id, err := command.ParseEventID(r.PathValue("event_id"))
+	if err != nil {
+		g.refuseHTTP(w, refusal{wire.ReasonNotFound, notALetter})
+		return
+	}
+	g.answerLetter(w, r, id, &command.Discard{Tenant: tenantOf(r), Event: id, Group: r.URL.Query().Get("group"), Once: g.onceOf(r)})
+}
+
+// onceOf names the request, so that sending it again is no second one.
+func (g *Gateway) onceOf(r *http.Request) string {
+	if given := r.Header.Get("Idempotency-Key"); given != "" && len(given) <= wire.MaxIdempotencyKeyBytes {
+		return given
+	}
+	return "~" + g.newSession()
+}
+
+func (g *Gateway) readRedrive(w http.ResponseWriter, r *http.Request) (*command.Redrive, refusal) {
+	id, err := command.ParseEventID(r.PathValue("event_id"))
+	if err != nil {
+		return nil, refusal{wire.ReasonNotFound, notALetter}
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(g.limits.MaxMessageBytes)))
+	if err != nil {
+		return nil, refusal{wire.ReasonTooLarge, "the body is longer than max_message_bytes, or ended early"}
+	}
+	var body redriveBody
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &body); err != nil {
+			return nil, refusal{wire.ReasonBadRequest, "the body cannot be read: " + err.Error()}
+		}
+	}
+	c := &command.Redrive{Tenant: tenantOf(r), Event: id, Group: body.Group, Once: g.onceOf(r), ContentType: body.ContentType}
+	switch {
+	case body.Data != nil && body.DataBase64 != nil:
+		return nil, refusal{wire.ReasonBadRequest, "data and data_base64 may not both stand"}
+	case body.Data != nil && !wire.ValidJSON(body.Data):
+		return nil, refusal{wire.ReasonBadRequest, "data must be exactly one JSON value"}
+	case body.Data != nil:
+		c.Edited, c.Payload = true, command.Payload{Codec: command.CodecJSON, Bytes: body.Data}
+	case body.DataBase64 != nil:
+		c.Edited, c.Payload = true, command.Payload{Codec: command.CodecBytes, Bytes: *body.DataBase64}
+	case body.ContentType != "":
+		return nil, refusal{wire.ReasonBadRequest, "content_type may only stand beside data"}
+	}
+	switch {
+	case len(c.Payload.Bytes) > g.limits.MaxPayloadBytes:
+		return nil, g.tooLarge
+	case len(body.ContentType) > wire.MaxContentTypeBytes:
+		return nil, refusal{wire.ReasonBadRequest, "content_type must be at most 255 bytes"}
+	}
+	return c, refusal{}
+}
+
+// appender is a command about a dead letter.
+type appender interface{ Append(dst []byte) []byte }
+
+// letterAnswer is the answer about one dead letter.
+type letterAnswer struct {
+	EventID   string `json:"event_id"`
+	Duplicate bool   `json:"duplicate,omitempty"`
+}
+
+// answerLetter submits a command about one dead letter, and answers the request.
+func (g *Gateway) answerLetter(w http.ResponseWriter, r *http.Request, id command.EventID, c appender) {
+	waiter := &letterWaiter{gateway: g, answer: make(chan command.Result, 1)}
+	g.submitLetter(id, c, waiter)
+	result, ok := waiter.wait(r.Context())
+	switch {
+	case !ok:
+		g.refuseHTTP(w, refusal{wire.ReasonOutcomeUnknown, "the cluster did not answer in time; the same Idempotency-Key makes another try safe"})
+	case result.Reason != command.Done:
+		e := resultError(&result)
+		g.writeProblem(w, &e, e.Code)
+	default:
+		g.answerLook(w, letterAnswer{EventID: id.String(), Duplicate: result.Duplicate}, nil)
+	}
+}
+
+// submitLetter sends a command to the leader of an event's partition.
+func (g *Gateway) submitLetter(id command.EventID, c appender, to *letterWaiter) {
+	g.meter.inFlight.Inc()
+	route, ok := g.partitionRoute(uint32(id.Partition))
+	if !ok {
+		to.Reply(0, &command.Result{Reason: command.NotFound, Message: notALetter})
+		return
+	}
+	switch c := c.(type) {
+	case *command.Redrive:
+		c.Route = route
+	case *command.Discard:
+		c.Route = route
+	}
+	g.broker.Submit(uint32(id.Partition), c.Append(nil), to, 0)
+}
+
+// letterWaiter receives the answer about one dead letter.
+type letterWaiter struct {
+	gateway *Gateway
+	answer  chan command.Result // has room for the one answer
+}
+
+// Reply implements Replier.
+func (l *letterWaiter) Reply(_ uint64, result *command.Result) {
+	l.gateway.meter.inFlight.Dec()
+	l.answer <- command.Result{
+		Reason: result.Reason, Message: result.Message, Duplicate: result.Duplicate, RetryAfterMS: result.RetryAfterMS,
+	}
+}
+
+func (l *letterWaiter) wait(ctx context.Context) (command.Result, bool) {
+	select {
+	case result := <-l.answer:
+		return result, true
+	case <-ctx.Done():
+		return command.Result{}, false
+	}
+}
+
+// letterCommand makes the command about one dead letter.
+type letterCommand func(tenant, group string, id command.EventID) appender
+
+// redriveLetters and discardLetters do it to every dead letter of a filter.
+func (g *Gateway) redriveLetters(w http.ResponseWriter, r *http.Request) {
+	g.sweepLetters(w, r, "redriven", func(tenant, group string, id command.EventID) appender {
+		return &command.Redrive{Tenant: tenant, Event: id, Group: group, Once: "~" + g.newSession()}
+	})
+}
+
+func (g *Gateway) discardLetters(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("channel") == "" {
+		g.refuseHTTP(w, refusal{wire.ReasonBadRequest, "discarding by filter needs a channel"})
+		return
+	}
+	g.sweepLetters(w, r, "discarded", func(tenant, group string, id command.EventID) appender {
+		return &command.Discard{Tenant: tenant, Event: id, Group: group, Once: "~" + g.newSession()}
+	})
+}
+
+// sweepLetters goes over the pages of a filter until it is through, has done as
+// many as the request's limit, or the request's time is over; then the answer
+// has a cursor to go on from. One that died again meanwhile lies behind.
+func (g *Gateway) sweepLetters(w http.ResponseWriter, r *http.Request, word string, of letterCommand) {
+	want, limit, bad := lettersOf(r)
+	if bad.any() {
+		g.refuseHTTP(w, bad)
+		return
+	}
+	deadline, _ := r.Context().Deadline()
+	count := 0
+	for begin := true; begin || (want.Cursor != "" && (limit == 0 || count < limit) && time.Until(deadline) > lettersReserve); begin = false {
+		want.Limit = defaultLetters
+		if limit > 0 {
+			want.Limit = min(defaultLetters, limit-count)
+		}
+		page, err := g.broker.DeadLetters(r.Context(), &want)
+		if err != nil && count == 0 {
+			g.answerLook(w, nil, err)
+			return
+		}
+		if err != nil {
+			break
+		}
+		done, failed := g.sweepPage(r.Context(), page.Letters, of)
+		if count += done; failed != nil && count == 0 {
+			e := resultError(failed)
+			g.writeProblem(w, &e, e.Code)
+			return
+		}
+		if failed != nil { // The page is begun again by the next request.
+			break
+		}
+		want.Cursor = page.Cursor
+	}
+	answer := map[string]any{word: count}
+	if want.Cursor != "" {
+		answer["cursor"] = want.Cursor
+	}
+	g.answerLook(w, answer, nil)
+}
+
+// sweepPage does it to a page at once, and returns for how many it took effect
+// and the last failure. What is no dead letter any more is passed over.
+func (g *Gateway) sweepPage(ctx context.Context, letters []cluster.DeadLetter, of letterCommand) (done int, failed *command.Result) {
+	waiters := make([]*letterWaiter, 0, len(letters))
+	for i := range letters {
+		id, err := command.ParseEventID(letters[i].EventID)
+		if err != nil {
+			continue
+		}
+		waiter := &letterWaiter{gateway: g, answer: make(chan command.Result, 1)}
+		waiters = append(waiters, waiter)
+		g.submitLetter(id, of(letters[i].Tenant, letters[i].Group, id), waiter)
+	}
+	for _, waiter := range waiters {
+		result, ok := waiter.wait(ctx)
+		switch {
+		case !ok:
+			failed = &command.Result{Reason: command.OutcomeUnknown}
+		case result.Reason == command.Done:
+			done++
+		case result.Reason != command.NotFound:
+			failed = &result
+		}
+	}
+	return done, failed
+}
