@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/batonmq/baton/transport/wire"
@@ -51,9 +52,21 @@ func (h *HTTP) close() { h.client.CloseIdleConnections() }
 // get reads the JSON at a path of the first node that answers into v, and
 // returns it as it came.
 func (h *HTTP) get(ctx context.Context, path string, v any) (json.RawMessage, error) {
+	return h.each(ctx, v, func(node string) ([]byte, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, node+path, nil)
+		if err != nil {
+			return nil, err
+		}
+		return h.do(request)
+	})
+}
+
+// each asks one node after the other until one answers, and reads its JSON
+// into v.
+func (h *HTTP) each(ctx context.Context, v any, ask func(node string) ([]byte, error)) (json.RawMessage, error) {
 	var last error
 	for _, node := range h.nodes {
-		body, err := h.getFrom(ctx, node+path)
+		body, err := ask(node)
 		if err == nil {
 			if err = json.Unmarshal(body, v); err != nil {
 				return nil, fmt.Errorf("client: reading the answer of %s: %w", node, err)
@@ -74,11 +87,9 @@ func (h *HTTP) get(ctx context.Context, path string, v any) (json.RawMessage, er
 	return nil, &ConnectError{Nodes: h.nodes, Err: last}
 }
 
-func (h *HTTP) getFrom(ctx context.Context, address string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
-	}
+// do sends a request to one node and returns the body of its answer.
+func (h *HTTP) do(request *http.Request) ([]byte, error) {
+	address := request.URL.String()
 	if h.token != "" {
 		request.Header.Set("Authorization", "Bearer "+h.token)
 	}
@@ -121,9 +132,10 @@ func problem(response *http.Response, body []byte) error {
 	}
 }
 
-// path joins segments that may hold anything, and the tenant where one is set.
-func (h *HTTP) path(prefix, last string) string {
-	path := prefix + url.PathEscape(last)
+// path joins a segment that may hold anything, what stands around it, and the
+// tenant where one is set.
+func (h *HTTP) path(prefix, last string, suffix ...string) string {
+	path := prefix + url.PathEscape(last) + strings.Join(suffix, "")
 	if h.tenant != "" {
 		path += "?tenant=" + url.QueryEscape(h.tenant)
 	}
