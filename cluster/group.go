@@ -36,6 +36,8 @@ type groupConfig struct {
 	// leads is called when this node begins to serve a generation of the group.
 	leads  func(group uint32, generation uint64)
 	onMeta func(*fsm.Outcome)
+	// dead counts the dead letters of an entry; nil for meta.
+	dead   func(reasons []string)
 	logger *slog.Logger
 }
 
@@ -216,6 +218,9 @@ func (g *Group) applied(outcome *fsm.Outcome) {
 	}
 	if !g.leading.Load() {
 		return
+	}
+	if g.config.dead != nil {
+		g.config.dead(outcome.Dead)
 	}
 	if started := outcome.Started; started != nil && started.Node == g.config.node {
 		g.pushing.Store(started.Generation)

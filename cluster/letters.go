@@ -221,3 +221,20 @@ func readLetterQuery(r *command.Reader) fsm.LetterQuery {
 	q.Limit = int(min(r.Uint(), MaxDeadLetters)) //nolint:gosec // Bounded.
 	return q
 }
+
+// countDead counts the jobs that died of an entry, on the leader.
+func (c *Cluster) countDead(reasons []string) {
+	for _, reason := range reasons {
+		if reason == fsm.DeadPermanent {
+			c.permanent.Add(1)
+		} else {
+			c.exhausted.Add(1)
+		}
+	}
+}
+
+// DeadLettersMade is how many dead letters were made while this node led their
+// partitions, by reason.
+func (c *Cluster) DeadLettersMade() map[string]uint64 {
+	return map[string]uint64{fsm.DeadPermanent: c.permanent.Load(), fsm.DeadExhausted: c.exhausted.Load()}
+}

@@ -26,6 +26,7 @@ func (c *Cluster) groupConfig(f *members.Formation, id uint32) groupConfig {
 		config.leads = c.leadsMeta
 		return config
 	}
+	config.dead = c.countDead
 	config.duty = func(g *Group, state *storage.State) *duty.Duty {
 		return duty.New(duty.Config{
 			Partition: id - 1, Node: c.config.Self.ID, State: state,

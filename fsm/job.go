@@ -107,9 +107,13 @@ func (m *Machine) delay(j *job, dueMS int64) {
 	m.setTimer(j.dueMS, j.key, 0)
 }
 
-// bury ends a job for good as dead or canceled.
+// bury ends a job for good as dead, canceled or lapsed.
 func (m *Machine) bury(j *job, state jobState, reason string) {
 	j.state, j.reason, j.holder = state, reason, Holder{}
 	j.dueMS = m.counters.timeMS
 	m.park(j)
+	if state == jobDead && m.out.effects {
+		word, _ := deadReason(reason)
+		m.out.Dead = append(m.out.Dead, word)
+	}
 }

@@ -27,6 +27,8 @@ type Outcome struct {
 	Relays []RelayState
 	// Started is set by a LeaderStart.
 	Started *Started
+	// Dead are the reasons of the jobs that became dead letters.
+	Dead []string
 	// Members are the admitted members, when a meta command changed them.
 	Members []command.Member
 	// NextDueMS is when the next timer is due, in Unix milliseconds, or far in
