@@ -29,7 +29,9 @@ type EventInfo struct {
 	// Time is when it was stored, DeliverAt when it may be worked on.
 	Time      int64 `json:"time"`
 	DeliverAt int64 `json:"deliver_at"`
-	Bytes     int   `json:"bytes"`
+	// EndsAt is when its time to live is over, 0 for never.
+	EndsAt int64 `json:"ends_at"`
+	Bytes  int   `json:"bytes"`
 	// Data or DataBase64 is what it carries; neither in a list.
 	Data       json.RawMessage `json:"data"`
 	DataBase64 []byte          `json:"data_base64"`

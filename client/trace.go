@@ -23,7 +23,8 @@ type Trace struct {
 type TraceEvent struct {
 	EventID string `json:"event_id"`
 	Channel string `json:"channel"`
-	// State is waiting, ready, leased, delayed, completed, dead or canceled.
+	// State is waiting, leased, delayed, completed, dead, canceled, lapsed or
+	// discarded.
 	State          string `json:"state"`
 	Offset         uint64 `json:"offset"`
 	Key            string `json:"key"`
@@ -38,8 +39,8 @@ type TraceEvent struct {
 type TraceMark struct {
 	Time int64 `json:"time"` // Unix milliseconds
 	// Mark is published, leased, completed, failed, expired, released,
-	// throttled, canceled, dead, emitted, notified, relayed, delivered or
-	// acknowledged.
+	// throttled, canceled, dead, lapsed, redriven, discarded, emitted, notified,
+	// relayed, delivered or acknowledged.
 	Mark       string          `json:"mark"`
 	EventID    string          `json:"event_id"`
 	Channel    string          `json:"channel"`

@@ -19,6 +19,9 @@ func (m *Machine) cancel(c *command.Cancel) command.Result {
 // cancelIn stops an event in one group.
 func (m *Machine) cancelIn(cursor *cursor, e *event, c *command.Cancel) {
 	key := jobKey{cursor.turns.group, e.id.Queue, e.id.Position}
+	if j := m.active[key]; e.lapsed(m.counters.timeMS) && (j == nil || j.state != jobLeased) {
+		return // It has ended, even if its turn to be set aside has not come.
+	}
 	if e.id.Position >= cursor.frontier {
 		m.void(key, c.Reason)
 		return

@@ -36,6 +36,9 @@ func (m *Machine) checkComplete(j *job, c *command.Complete) (command.Result, bo
 		if wrong := wrongNames(e); wrong != "" {
 			return refuse(command.BadRequest, fmt.Sprintf("emit %d: %s", i, wrong)), false
 		}
+		if wrong := wrongTimes(e, m.counters.timeMS); wrong != "" {
+			return refuse(command.BadRequest, fmt.Sprintf("emit %d: %s", i, wrong)), false
+		}
 		if target, foreign := m.elsewhere(e.Tenant, e.Key); foreign {
 			row := m.eventRow(j.event, e)
 			if refusal, refused := m.refuseRelay(target, &row); refused {

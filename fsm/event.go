@@ -46,6 +46,18 @@ func (e *event) causationID() string {
 	}
 }
 
+// endMS is when the event's time to live is over, maxTime for never.
+func (e *event) endMS() int64 {
+	if e.TTLMS == 0 {
+		return maxTime
+	}
+	return e.storedMS + int64(min(e.TTLMS, uint64(maxTime-e.storedMS))) //nolint:gosec // Times are not negative.
+}
+
+// lapsed tells whether the event's time to live is over: it is not granted from
+// then on. The entry's time decides, so every replica says the same.
+func (e *event) lapsed(nowMS int64) bool { return e.TTLMS != 0 && nowMS >= e.endMS() }
+
 // strip makes the event bare.
 func (e *event) strip() {
 	e.Payload, e.Headers, e.whole = command.Payload{}, nil, false

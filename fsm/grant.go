@@ -128,6 +128,13 @@ func (m *Machine) tenantCursor(t *turns, tenant string) *cursor {
 func (m *Machine) serve(l *lot, c *cursor) {
 	if len(c.ready) > 0 {
 		j := m.active[jobKey{c.turns.group, c.queue.id, c.ready[0]}]
+		if j.event.lapsed(m.counters.timeMS) {
+			c.turns.pay(c, skipCost)
+			c.ready = c.ready[1:]
+			m.touch(c)
+			m.bury(j, jobLapsed, "")
+			return
+		}
 		c.turns.pay(c, stride)
 		c.ready = c.ready[1:]
 		m.grant(l, c, j)
@@ -140,6 +147,11 @@ func (m *Machine) serve(l *lot, c *cursor) {
 	j := &job{key: jobKey{c.turns.group, c.queue.id, e.id.Position}, cursor: c, event: e}
 	switch {
 	case m.unvoid(j.key):
+		c.turns.pay(c, skipCost)
+		m.advance(c)
+	case e.lapsed(m.counters.timeMS):
+		j.state, j.dueMS = jobLapsed, m.counters.timeMS
+		m.set(keyJob(m.scratch.key[:0], kindParked, j.key), j.append(m.scratch.value[:0]))
 		c.turns.pay(c, skipCost)
 		m.advance(c)
 	case e.deliverMS > m.counters.timeMS:

@@ -282,7 +282,7 @@ func (p *letterPage) describeLetter(f *foundLetter) (*DeadLetter, error) {
 	}
 	letter := &DeadLetter{
 		EventInfo: infoOf(e), Group: p.names.text(nameGroup, f.key.group), DeadAt: f.row.dueMS,
-		Redrivable: true, Edited: f.row.edited,
+		Redrivable: !e.lapsed(p.counters.timeMS), Edited: f.row.edited,
 	}
 	letter.Reason, letter.Code = deadReason(f.row.reason)
 	if letter.Attempts, letter.AttemptsTruncated, err = p.shownAttempts(e, f.key.group); err != nil {

@@ -44,8 +44,8 @@ type LineageEvent struct {
 type Mark struct {
 	Time int64 `json:"time"`
 	// Mark is published, leased, completed, failed, expired, released,
-	// throttled, canceled, dead, redriven, discarded, emitted, notified, relayed,
-	// delivered or acknowledged.
+	// throttled, canceled, dead, lapsed, redriven, discarded, emitted, notified,
+	// relayed, delivered or acknowledged.
 	Mark       string          `json:"mark"`
 	EventID    string          `json:"event_id"`
 	Channel    string          `json:"channel"`
@@ -78,7 +78,7 @@ type lineageReader struct {
 	groups   map[uint32][]uint32
 	seen     map[uint64]bool
 	// last is how the last attempt of each group ended, of the event at hand.
-	last map[uint32]ending
+	last map[uint32]lastAttempt
 	out  *Lineage
 }
 

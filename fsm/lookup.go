@@ -29,7 +29,9 @@ type EventInfo struct {
 	Time int64 `json:"time"`
 	// DeliverAt is when it may be worked on, where it was held back.
 	DeliverAt int64 `json:"deliver_at,omitempty"`
-	Bytes     int   `json:"bytes"`
+	// EndsAt is when its time to live is over, where it has one.
+	EndsAt int64 `json:"ends_at,omitempty"`
+	Bytes  int   `json:"bytes"`
 }
 
 // EventData is a payload in JSON: one of the two is set, or neither where it was
@@ -61,7 +63,8 @@ type EventAttempt struct {
 // GroupState is where an event stands in one group.
 type GroupState struct {
 	Group string `json:"group"`
-	// State is waiting, delayed, leased, completed, dead, canceled or discarded.
+	// State is waiting, delayed, leased, completed, dead, canceled, lapsed or
+	// discarded.
 	State    string `json:"state"`
 	Attempt  uint32 `json:"attempt,omitempty"`
 	Failures uint32 `json:"failures,omitempty"`
@@ -145,6 +148,8 @@ func (l *lineageReader) groupState(e *event, group uint32) (GroupState, error) {
 		at.DueAt = j.dueMS
 	case jobDead, jobCanceled:
 		at.EndedAt = j.dueMS
+	case jobLapsed:
+		at.EndedAt = l.lapsedMS(e, group)
 	case jobReady:
 	}
 	if j.edited {
@@ -174,7 +179,7 @@ func (l *lineageReader) shownAttempts(e *event, group uint32) (shown []EventAtte
 	prefix := appendU64([]byte{kindAttempt}, e.id.Position)
 	err = l.view.Scan(prefix, after(prefix), func(_, value []byte) (bool, error) {
 		row := readAttempt(append([]byte(nil), value...))
-		l.noteLast(row.group, row.how)
+		l.noteLast(&row)
 		if group != 0 && row.group != group {
 			return true, nil
 		}
@@ -203,11 +208,15 @@ func (l *lineageReader) shown(row *attemptRow) EventAttempt {
 }
 
 func infoOf(e *event) EventInfo {
-	return EventInfo{
+	info := EventInfo{
 		EventID: e.id.String(), Tenant: e.Tenant, Channel: e.Channel, Offset: e.id.Position, Key: e.Key, ClientID: e.ClientID,
 		IdempotencyKey: e.IdempotencyKey, CorrelationID: e.correlationID(), CausationID: e.causationID(),
 		ContentType: e.ContentType, Headers: valid(e.Headers), Time: e.storedMS, DeliverAt: e.deliverMS, Bytes: len(e.Payload.Bytes),
 	}
+	if e.TTLMS != 0 {
+		info.EndsAt = e.endMS()
+	}
+	return info
 }
 
 // dataOf is a payload as clients see it; without one it is null.

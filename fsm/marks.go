@@ -47,7 +47,7 @@ func (l *lineageReader) attempts(e *event) (emitted []command.EventID, err error
 }
 
 func (l *lineageReader) attempt(e *event, row *attemptRow) {
-	l.noteLast(row.group, row.how)
+	l.noteLast(row)
 	if row.how == endRedriven || row.how == endDiscarded {
 		l.letterEnd(e, row)
 		return
@@ -120,6 +120,9 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 		if found {
 			j := &jobRow{}
 			j.read(value)
+			if (j.state == jobReady || j.state == jobDelayed) && e.lapsed(l.counters.timeMS) {
+				j.state = jobLapsed // Its turn to be set aside has not come yet.
+			}
 			return j.state.String(), j, nil
 		}
 	}
@@ -132,10 +135,12 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 		c.read(value)
 	}
 	switch {
-	case e.id.Position < c.frontier && l.last[group] == endDiscarded:
+	case e.id.Position < c.frontier && l.last[group].how == endDiscarded:
 		return endDiscarded.word(), nil, nil
 	case e.id.Position < c.frontier:
 		return endCompleted.word(), nil, nil
+	case e.lapsed(l.counters.timeMS):
+		return jobLapsed.String(), &jobRow{state: jobLapsed}, nil
 	case e.deliverMS > l.counters.timeMS:
 		return jobDelayed.String(), nil, nil
 	default:
@@ -143,12 +148,24 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 	}
 }
 
+// lastAttempt is how and when the last attempt of a group ended.
+type lastAttempt struct {
+	how     ending
+	endedMS int64
+}
+
 // noteLast keeps how the last attempt of a group ended.
-func (l *lineageReader) noteLast(group uint32, how ending) {
+func (l *lineageReader) noteLast(row *attemptRow) {
 	if l.last == nil {
-		l.last = make(map[uint32]ending)
+		l.last = make(map[uint32]lastAttempt)
 	}
-	l.last[group] = how
+	l.last[row.group] = lastAttempt{row.how, row.endedMS}
+}
+
+// lapsedMS is when an event lapsed in a group: when its time to live was over,
+// or when the attempt ended that was under way then.
+func (l *lineageReader) lapsedMS(e *event, group uint32) int64 {
+	return max(e.endMS(), l.last[group].endedMS)
 }
 
 // letterEnd adds the marks of a dead letter that was redriven or discarded: of
@@ -175,6 +192,8 @@ func (l *lineageReader) standing(e *event, group uint32, j *jobRow) {
 		m.Time, m.Mark, m.Message = j.dueMS, "dead", j.reason
 	case jobCanceled:
 		m.Time, m.Mark, m.Message = j.dueMS, "canceled", j.reason
+	case jobLapsed:
+		m.Time, m.Mark = l.lapsedMS(e, group), jobLapsed.String()
 	case jobReady, jobDelayed:
 		return
 	}

@@ -15,6 +15,9 @@ func (e *modelEvent) data() string {
 	return string(e.fields.Payload.Bytes)
 }
 
+// over tells whether the event's time to live is over.
+func (e *modelEvent) over(nowMS int64) bool { return e.endMS != 0 && nowMS >= e.endMS }
+
 // onceKey names a request about a dead letter.
 type onceKey struct {
 	what, once string
@@ -35,12 +38,17 @@ func (m *model) drawLetter() *modelEvent {
 	return rapid.SampledFrom(m.events).Draw(m.t, "event")
 }
 
+// sentBefore tells whether a request took effect before, under its name.
+func (m *model) sentBefore(e *modelEvent, what, once string) bool {
+	at, sent := m.once[onceKey{what, once, e}]
+	return once != "" && sent && m.nowMS-at <= DedupeWindowMS && e.id.Queue != 0
+}
+
 // expectLetter says what a request about a dead letter must be answered, and
 // whether it takes effect.
 func (m *model) expectLetter(e *modelEvent, what, once string) bool {
 	key := onceKey{what, once, e}
-	at, sent := m.once[key]
-	again := once != "" && sent && m.nowMS-at <= DedupeWindowMS && e.id.Queue != 0
+	again := m.sentBefore(e, what, once)
 	holds := !again && e.state == dead && e.id.Queue != 0
 	if holds && once != "" {
 		m.once[key] = m.nowMS
@@ -64,6 +72,12 @@ func (m *model) drawRedrive() *command.Redrive {
 	}
 	if c.Edited {
 		c.Payload = command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"7", "8"}).Draw(m.t, "data"))}
+	}
+	if e.state == dead && e.over(m.nowMS) && !m.sentBefore(e, "redrive", c.Once) {
+		m.expect = append(m.expect, func(r *command.Result) {
+			m.must(r.Reason == command.BadRequest, "redrive of %v, which has lapsed: %+v", e.id, r)
+		})
+		return c
 	}
 	if m.expectLetter(e, "redrive", c.Once) {
 		e.state, e.failures = waiting, 0

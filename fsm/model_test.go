@@ -21,8 +21,9 @@ import (
 //   - The first grants of a sub-queue come in the order of its publishes.
 //   - An idempotency key leads to one event, and each client's count has no holes.
 //   - Streams are numbered from 1 without holes.
-//   - Every event is waiting, delayed, leased, completed, dead, canceled or
-//     discarded, as the model says: none is lost.
+//   - Every event is waiting, delayed, leased, completed, dead, canceled,
+//     lapsed or discarded, as the model says: none is lost. One whose time to live is
+//     over is not granted.
 //   - The dead ones, and no others, are dead letters, however they are paged; one
 //     that is redriven waits again, with its own data or what the redrive brought.
 func TestPromises(t *testing.T) {
@@ -93,6 +94,7 @@ const (
 	dead      modelState = "dead"
 	canceled  modelState = "canceled"
 	discarded modelState = "discarded"
+	lapsed    modelState = "lapsed"
 )
 
 // modelEvent is an event as the model knows it.
@@ -107,6 +109,8 @@ type modelEvent struct {
 	// events overtake it.
 	granted, late bool
 	canceling     bool
+	// endMS is when its time to live is over, 0 for never.
+	endMS int64
 	// edited is the data that a redrive brought, empty for none.
 	edited string
 }
@@ -250,6 +254,7 @@ func (m *model) drawPublish() *command.Publish {
 		IdempotencyKey: rapid.SampledFrom([]string{"", "", "i", "j"}).Draw(m.t, "idempotency"),
 		DelayMS:        rapid.SampledFrom([]uint64{0, 0, 0, 500, 100_000}).Draw(m.t, "delay"),
 		ClientSeq:      rapid.SampledFrom([]uint64{0, 0, 0, 1, 2, 3}).Draw(m.t, "seq"),
+		TTLMS:          rapid.SampledFrom([]uint64{0, 0, 0, 0, 3001, 200_000}).Draw(m.t, "ttl"),
 		Payload:        command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"1", "1", "2"}).Draw(m.t, "data"))},
 	}
 	m.expect = append(m.expect, m.publish(&e))
@@ -258,6 +263,9 @@ func (m *model) drawPublish() *command.Publish {
 
 // publish carries out a publish and returns what its result must be.
 func (m *model) publish(e *command.Event) func(r *command.Result) {
+	if e.TTLMS > 0 && e.DelayMS >= e.TTLMS {
+		return func(r *command.Result) { m.must(r.Reason == command.BadRequest, "delayed beyond its end: %+v", r) }
+	}
 	key := [3]string{e.Tenant, e.Key, e.IdempotencyKey}
 	if first := m.dedupe[key]; e.IdempotencyKey != "" && first != nil && m.nowMS-m.stored[first] <= DedupeWindowMS {
 		same := first.fields.Channel == e.Channel && string(first.fields.Payload.Bytes) == string(e.Payload.Bytes)
@@ -294,6 +302,9 @@ func (m *model) store(e *command.Event) *modelEvent {
 	stored := &modelEvent{
 		id: command.EventID{Epoch: 1, Position: m.position}, fields: *e, state: waiting, late: e.DelayMS > 0,
 	}
+	if e.TTLMS > 0 {
+		stored.endMS = m.nowMS + int64(e.TTLMS)
+	}
 	if e.DelayMS > 0 {
 		stored.state, stored.dueMS = delayed, m.nowMS+int64(e.DelayMS)
 	}
@@ -329,6 +340,7 @@ func (m *model) drawComplete() *command.Complete {
 		emit := command.Event{
 			Channel: rapid.SampledFrom([]string{"a", "b"}).Draw(m.t, "channel"),
 			DelayMS: rapid.SampledFrom([]uint64{0, 500}).Draw(m.t, "delay"),
+			TTLMS:   rapid.SampledFrom([]uint64{0, 0, 600}).Draw(m.t, "ttl"),
 		}
 		c.Emits = append(c.Emits, emit)
 		if e != nil {
@@ -443,12 +455,14 @@ func (m *model) drawCancel() *command.Cancel {
 	m.accept()
 	switch e.state {
 	case waiting, delayed:
-		e.state = canceled
+		if !e.over(m.nowMS) {
+			e.state = canceled
+		}
 	case leased:
 		if !e.canceling {
 			e.canceling, e.dueMS = true, m.nowMS+int64(c.GraceMS)
 		}
-	case completed, dead, canceled, discarded:
+	case completed, dead, canceled, discarded, lapsed:
 	}
 	return c
 }
@@ -470,6 +484,8 @@ func (m *model) drawAck() *command.Ack {
 func (m *model) passTime() {
 	for _, e := range m.events {
 		switch {
+		case (e.state == delayed || e.state == waiting) && e.over(m.nowMS):
+			e.state = lapsed
 		case e.state == delayed && e.dueMS <= m.nowMS:
 			e.state = waiting
 		case e.state == leased && e.canceling && e.dueMS <= m.nowMS:
@@ -568,7 +584,8 @@ func (m *model) stateOf(view *storage.View, e *modelEvent) modelState {
 	}
 	_, err := l.queue(e.id.Queue)
 	check(m.t, err)
-	at := &event{id: e.id, deliverMS: e.dueMS}
+	at := &event{id: e.id, deliverMS: e.dueMS, storedMS: m.stored[e]}
+	at.TTLMS = e.fields.TTLMS
 	_, err = l.attempts(at)
 	check(m.t, err)
 	state, err := l.state(at)

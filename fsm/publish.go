@@ -18,6 +18,9 @@ func (m *Machine) publish(c *command.Publish) command.Result {
 	if wrong := wrongNames(&c.Event); wrong != "" {
 		return refuse(command.BadRequest, wrong)
 	}
+	if wrong := wrongTimes(&c.Event, m.counters.timeMS); wrong != "" {
+		return refuse(command.BadRequest, wrong)
+	}
 	e := &event{storedMS: m.counters.timeMS, whole: true, Event: c.Event}
 	// A tenant without an id has no rows yet: it is given one below, when
 	// nothing can be refused any more.
@@ -52,6 +55,16 @@ func wrongNames(e *command.Event) string {
 	default:
 		return ""
 	}
+}
+
+// wrongTimes says what is wrong with an event that is held back beyond its time
+// to live, empty when nothing is.
+func wrongTimes(e *command.Event, nowMS int64) string {
+	stored := event{Event: *e, storedMS: nowMS}
+	if e.TTLMS != 0 && dueOf(&stored, nowMS) >= stored.endMS() {
+		return "the event's ttl_ms is over before its delay_ms or deliver_at"
+	}
+	return ""
 }
 
 func tooLong(what, name string) string {

@@ -20,6 +20,9 @@ func (m *Machine) redrive(c *command.Redrive) command.Result {
 	if len(dead) == 0 {
 		return refuse(command.NotFound, notDead)
 	}
+	if e.lapsed(m.counters.timeMS) {
+		return refuse(command.BadRequest, "the event's ttl_ms is over: publish it anew")
+	}
 	for _, j := range dead {
 		m.keepEnd(j, &attemptRow{how: endRedriven, code: editedCode(c.Edited)})
 		if c.Edited {

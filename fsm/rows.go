@@ -119,6 +119,8 @@ const (
 	jobDead jobState = 4
 	// jobCanceled: somebody stopped it.
 	jobCanceled jobState = 5
+	// jobLapsed: its event's time to live was over before it was granted.
+	jobLapsed jobState = 6
 )
 
 func (s jobState) String() string {
@@ -133,6 +135,8 @@ func (s jobState) String() string {
 		return "dead"
 	case jobCanceled:
 		return "canceled"
+	case jobLapsed:
+		return "lapsed"
 	default:
 		return "unknown"
 	}
@@ -160,7 +164,7 @@ type jobRow struct {
 	// canceling means that the worker was asked to stop: the next end is final.
 	canceling bool
 	// dueMS is when a delayed job becomes ready, a canceling one is fenced, or a
-	// dead or canceled one came to its end.
+	// dead, canceled or lapsed one came to its end.
 	dueMS int64
 	// reason says why a dead or canceled job ended.
 	reason     string

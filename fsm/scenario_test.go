@@ -18,7 +18,7 @@ import (
 //
 //	entry [time=ms] [generation=n] [effects=false]   one committed entry of the lines below it;
 //	                                                 with repeat=n as many, and the last one's outcome
-//	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= data= slot=]
+//	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= data= slot=]
 //	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
 //	release LEASE… · expire LEASE… [generation=n] · checkpoint LEASE data=
@@ -361,7 +361,7 @@ func (s *scenario) fields(get func(key, otherwise string) string) command.Event 
 	e := command.Event{
 		Tenant: get("tenant", "t"), ClientID: client, Key: get("key", client),
 		ContentType: get("type", ""), IdempotencyKey: get("idempotency", ""), CorrelationID: get("correlation", ""), DeviceID: get("device", ""),
-		ClientSeq: of("seq"), DelayMS: of("delay"), DeliverAtMS: of("deliver"),
+		ClientSeq: of("seq"), DelayMS: of("delay"), DeliverAtMS: of("deliver"), TTLMS: of("ttl"),
 		Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(get("data", "{}"))},
 	}
 	if client == "none" {
@@ -392,6 +392,9 @@ func (s *scenario) complete(a args) (encoded []byte, as []string) {
 				Channel: m[""], ClientID: get("client", ""), Key: get("key", ""), IdempotencyKey: get("idempotency", ""),
 				CorrelationID: get("correlation", ""),
 				Payload:       command.Payload{Codec: command.CodecJSON, Bytes: []byte(m["data"] + "{}")},
+			}
+			if m["ttl"] != "" {
+				e.TTLMS = number(m["ttl"])
 			}
 			if m["delay"] != "" {
 				e.DelayMS = number(m["delay"])

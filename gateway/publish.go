@@ -50,8 +50,6 @@ const notFormed = "the cluster is not formed yet"
 // refuseEvent says what is wrong with an event, whoever sends it.
 func (g *Gateway) refuseEvent(m *wire.EventFields) refusal {
 	switch {
-	case m.TTLMs != 0:
-		return refusal{wire.ReasonNotAvailable, "ttl_ms is not available yet"}
 	case m.Priority != 0:
 		return refusal{wire.ReasonNotAvailable, "priority is not available yet"}
 	case len(m.Payload.Bytes) > g.limits.MaxPayloadBytes:
@@ -74,6 +72,7 @@ func (b *workbench) fillEvent(event *command.Event, m *wire.EventFields) {
 		ClientSeq:      m.ClientSeq,
 		DelayMS:        uint64(m.DelayMs),   //nolint:gosec // not negative
 		DeliverAtMS:    uint64(m.DeliverAt), //nolint:gosec // not negative
+		TTLMS:          uint64(m.TTLMs),     //nolint:gosec // not negative
 		Payload:        commandPayload(m.Payload),
 	}
 	if len(m.Headers) > 0 {

@@ -51,6 +51,7 @@ again stores nothing and answers with the first event.`,
 	flags.StringVar(&f.event.IdempotencyKey, "idempotency-key", "", "makes publishing twice store once")
 	flags.StringVar(&f.event.CorrelationID, "correlation-id", "", "lineage to join (default a new one)")
 	flags.DurationVar(&f.event.Delay, "delay", 0, "how long to keep the event from workers")
+	flags.DurationVar(&f.event.TTL, "ttl", 0, "for how long the event is worth working on (default for ever)")
 	flags.StringArrayVar(&f.headers, "header", nil, "header of the event, repeatable `(name=value)`")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to try")
 	mustRequire(cmd, "channel")

@@ -46,7 +46,7 @@ func (r *Reader) skipEvent() []byte {
 	r.Uint()
 	r.Uint()
 	r.Uint()
-	r.Payload()
+	r.extended()
 	return channel
 }
 

@@ -12,6 +12,8 @@
 //	row      = kind(1) event parent time name: what a Relay carries, as strings
 //	string   = length(uvarint) bytes
 //	payload  = codec(1) bytes(string)
+//	event    = its fields, then payload, or 0xff payload later(string), which holds
+//	           the fields that came later: ttl_ms(uvarint)
 //
 // A body's fields stand in the order of its Go struct, integers as uvarint,
 // booleans and optional parts as one byte. Fields are only ever added at the

@@ -46,6 +46,10 @@ func FuzzCommand(f *testing.F) {
 	for _, c := range sampleCommands() {
 		f.Add(c.Append(nil))
 	}
+	lasting := sampleEvent()
+	lasting.TTLMS = 14_000
+	f.Add((&Publish{Event: lasting}).Append(nil))
+	f.Add((&Complete{Emits: []Event{lasting, lasting}}).Append(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		VisitChannels(data, func([]byte) {})
 		c, prefix, err := decodeCommand(data)

@@ -18,6 +18,10 @@ func TestGolden(t *testing.T) {
 		switch d.Cmd {
 		case "entry":
 			return hex.Dump(sampleEntry())
+		case "event_ttl":
+			event := sampleEvent()
+			event.TTLMS = 14_000
+			return hex.Dump(AppendEvent(nil, &event))
 		case "job":
 			job := sampleJob()
 			return hex.Dump(AppendJob(nil, &job))

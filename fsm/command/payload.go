@@ -1,5 +1,7 @@
 package command
 
+import "encoding/binary"
+
 // Codec says what a payload's bytes are.
 type Codec uint8
 
@@ -49,8 +51,16 @@ type Event struct {
 	// DelayMS and DeliverAtMS hold the event back; 0 for not.
 	DelayMS     uint64
 	DeliverAtMS uint64
-	Payload     Payload
+	// TTLMS is for how long it is worth working on, from when it is stored; 0 for
+	// ever.
+	TTLMS   uint64
+	Payload Payload
 }
+
+// codecExtended stands in the place of a payload's codec where an event has
+// fields that came later: the payload follows, then they, with their length. An
+// event without them has the bytes that it always had.
+const codecExtended = 0xff
 
 // AppendEvent appends the event's fields in their order.
 func AppendEvent(dst []byte, e *Event) []byte {
@@ -68,7 +78,12 @@ func AppendEvent(dst []byte, e *Event) []byte {
 	dst = AppendUint(dst, e.ClientSeq)
 	dst = AppendUint(dst, e.DelayMS)
 	dst = AppendUint(dst, e.DeliverAtMS)
-	return AppendPayload(dst, e.Payload)
+	if e.TTLMS == 0 && e.Payload.Codec != codecExtended {
+		return AppendPayload(dst, e.Payload)
+	}
+	var later [binary.MaxVarintLen64]byte
+	dst = AppendPayload(append(dst, codecExtended), e.Payload)
+	return AppendString(dst, AppendUint(later[:0], e.TTLMS))
 }
 
 // Event reads what AppendEvent wrote; byte slices alias the record.
@@ -78,6 +93,20 @@ func (r *Reader) Event() Event {
 		&e.CorrelationID, &e.CausationID, &e.DeviceID, &e.ContentType, &e.Traceparent)
 	e.Headers = r.Bytes()
 	e.ClientSeq, e.DelayMS, e.DeliverAtMS = r.Uint(), r.Uint(), r.Uint()
-	e.Payload = r.Payload()
+	e.Payload, e.TTLMS = r.extended()
 	return e
+}
+
+// extended reads an event's payload and what may follow it.
+func (r *Reader) extended() (payload Payload, ttlMS uint64) {
+	codec := r.Byte()
+	if codec != codecExtended {
+		return Payload{Codec: Codec(codec), Bytes: r.Bytes()}, 0
+	}
+	payload = r.Payload()
+	later := NewReader(r.Bytes())
+	if ttlMS = later.Uint(); later.Err() != nil {
+		r.fail(later.Err())
+	}
+	return payload, ttlMS
 }
