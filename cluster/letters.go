@@ -55,7 +55,7 @@ func (c *Cluster) DeadLetters(ctx context.Context, want *Letters) (*LettersPage,
 	for i := range ways {
 		ways[i] = newReply()
 		query.After = places[i]
-		if !c.laneOf(uint32(i)).ask(opLetters, 0, appendLetterQuery(nil, &query), ways[i]) {
+		if !c.laneOf(uint32(i)).ask(opLetters, 0, encodeLetterQuery(&query), ways[i]) {
 			return nil, noAnswerError{statusOverloaded}
 		}
 	}
@@ -73,7 +73,7 @@ func (c *Cluster) DeadLetters(ctx context.Context, want *Letters) (*LettersPage,
 func (c *Cluster) DeadLettersOf(ctx context.Context, tenant, group string, id command.EventID) ([]fsm.DeadLetter, error) {
 	query := fsm.LetterQuery{Tenant: tenant, Group: group, Event: id, Limit: MaxDeadLetters}
 	var page fsm.LetterPage
-	if err := c.askOf(ctx, id, opLetters, appendLetterQuery(nil, &query), &page); err != nil {
+	if err := c.askOf(ctx, id, opLetters, encodeLetterQuery(&query), &page); err != nil {
 		return nil, err
 	}
 	if len(page.Letters) == 0 {
@@ -206,7 +206,8 @@ func readCursor(cursor string, partitions int) ([]fsm.LetterPlace, error) {
 
 // A query of dead letters between nodes: tenant, channel, group, reason, event,
 // after (position, group), limit.
-func appendLetterQuery(dst []byte, q *fsm.LetterQuery) []byte {
+func encodeLetterQuery(q *fsm.LetterQuery) []byte {
+	var dst []byte
 	for _, text := range []string{q.Tenant, q.Channel, q.Group, q.Reason} {
 		dst = command.AppendString(dst, text)
 	}
@@ -218,7 +219,7 @@ func appendLetterQuery(dst []byte, q *fsm.LetterQuery) []byte {
 func readLetterQuery(r *command.Reader) fsm.LetterQuery {
 	q := fsm.LetterQuery{Tenant: r.String(), Channel: r.String(), Group: r.String(), Reason: r.String(), Event: r.EventID()}
 	q.After = fsm.LetterPlace{Position: r.Uint(), Group: r.Uint32()}
-	q.Limit = int(min(r.Uint(), MaxDeadLetters)) //nolint:gosec // Bounded.
+	q.Limit = int(min(r.Uint(), MaxDeadLetters))
 	return q
 }
 

@@ -38,7 +38,7 @@ type DeadLetter struct {
 	Attempts          []EventAttempt `json:"attempts"`
 	AttemptsTruncated bool           `json:"attempts_truncated,omitempty"`
 
-	EventData
+	EventData //nolint:embeddedstructfieldcheck // In JSON the data stands last.
 }
 
 // LetterPlace is where a dead letter stands among those of its partition: in the

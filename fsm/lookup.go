@@ -92,7 +92,7 @@ type EventView struct {
 	// AttemptsTruncated means that there were more than MaxShownAttempts.
 	AttemptsTruncated bool `json:"attempts_truncated,omitempty"`
 
-	EventData
+	EventData //nolint:embeddedstructfieldcheck // In JSON the data stands last.
 }
 
 // ReadEvent reads one event of a tenant; nil when there is none.

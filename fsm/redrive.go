@@ -167,11 +167,10 @@ const (
 
 // deadReason is the stable word for why a job died, and the worker's code.
 func deadReason(text string) (reason, code string) {
-	if code, found := strings.CutPrefix(text, diedFinal); found {
-		return DeadPermanent, code
+	if final, found := strings.CutPrefix(text, diedFinal); found {
+		return DeadPermanent, final
 	}
-	code, _ = strings.CutPrefix(text, diedExhausted)
-	return DeadExhausted, code
+	return DeadExhausted, strings.TrimPrefix(text, diedExhausted)
 }
 
 // codeEdited marks a redrive that brought other data.

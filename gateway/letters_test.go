@@ -116,6 +116,13 @@ func TestHTTPRedrive(t *testing.T) {
 	if c := e.submission().redrive(); !c.Edited || string(c.Payload.Bytes) != "null" {
 		t.Fatalf("null is data too: %+v", c)
 	}
+}
+
+// TestHTTPRedriveRefused: what cannot be read, is too large, or is no dead letter.
+func TestHTTPRedriveRefused(t *testing.T) {
+	e := newEdge(t)
+	id := letterID(3)
+	path := "/v1/deadletters/" + id.String() + "/redrive"
 	for body, status := range map[string]int{
 		`{`: 400, `{"data":1,"data_base64":""}`: 400, `{"content_type":"x"}`: 400, `{"group":1}`: 400,
 		`{"data":"` + strings.Repeat("x", 70000) + `"}`: 413,
