@@ -61,7 +61,7 @@ func wrongNames(e *command.Event) string {
 // to live, empty when nothing is.
 func wrongTimes(e *command.Event, nowMS int64) string {
 	stored := event{Event: *e, storedMS: nowMS}
-	if e.TTLMS != 0 && dueOf(&stored, nowMS) >= stored.endMS() {
+	if e.TTLMS != 0 && dueOf(e, nowMS) >= stored.endMS() {
 		return "the event's ttl_ms is over before its delay_ms or deliver_at"
 	}
 	return ""
