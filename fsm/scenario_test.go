@@ -31,8 +31,8 @@ import (
 //	trim TARGET through=n [generation=n]
 //	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [credit= worker= tenant= lease= session=]
 //	trace EVENT|CORRELATION [tenant=]                the lineage
-//	letters [EVENT] [channel= group= tenant= reason= limit=]  dead letters, page by page, or those of one event
-//	event EVENT [tenant=]                            what a look-up of one event shows
+//	letters [EVENT] [channel= group= tenant= reason= limit=]  dead letters, page by page, or those of one
+//	event NAME [tenant=]                             what a look-up of one event shows
 //	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
 //	rows [KIND]                                      how many rows of each kind, or the keys of one
 //	job LEASE · has EVENT [tenant=]                  ReadJob and HasEvent

@@ -108,6 +108,12 @@ func TestHTTPRedrive(t *testing.T) {
 		c.ContentType != "text/x" || c.Once != "k1" || command.PartitionOf(c.Slot, fakePartitions) > 3 {
 		t.Fatalf("%+v", c)
 	}
+}
+
+// TestHTTPRedriveData: bytes are data too, and so is null.
+func TestHTTPRedriveData(t *testing.T) {
+	e := newEdge(t)
+	path := "/v1/deadletters/" + letterID(3).String() + "/redrive"
 	e.do(t, e.request("POST", path, `{"data_base64":"/w=="}`), 200, "")
 	if c := e.submission().redrive(); !c.Edited || c.Payload.Codec != command.CodecBytes || string(c.Payload.Bytes) != "\xff" {
 		t.Fatalf("%+v", c)
