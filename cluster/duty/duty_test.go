@@ -137,6 +137,21 @@ func TestRecall(t *testing.T) {
 	w.hears("n1/1 returned 2", "n1/1 returned 1", "n1/1 returned 0", "n1/9 returned 0")
 }
 
+// TestRecallOfWhatWorkWaitsFor: credit that is taken back before an entry could
+// use it is asked for again, or the work would wait for ever.
+func TestRecallOfWhatWorkWaitsFor(t *testing.T) {
+	w := newWorld(t)
+	w.duty.Register(lent("n1", 1, 0))
+	w.do(publish("work", "t", "a"))
+	w.hears("n1/1 want")
+	w.duty.Lend("n1", 1, 1)
+	w.duty.Recall("n1", 1, 1)
+	w.hears("n1/1 returned 1", "n1/1 want")
+	w.duty.Lend("n1", 1, 1)
+	w.do()
+	w.hears("n1/1 job a, fence 1")
+}
+
 // TestJobThatCannotBePushedGoesBack: it is released and goes to another worker,
 // uncounted; the credit that it took is used again after a tick, not before.
 func TestJobThatCannotBePushedGoesBack(t *testing.T) {

@@ -179,6 +179,10 @@ func (d *Duty) Recall(node string, subscription uint64, credit uint32) {
 	if d.config.Pusher.PushReturned(node, subscription, taken) != nil {
 		d.mu.credit.lend(loanKey{node, subscription}, taken)
 	}
+	// Work may wait here for what was just taken away: it is asked for again.
+	if l := d.mu.credit.loans[loanKey{node, subscription}]; l != nil && l.topic.waiting > 0 {
+		d.settle(l.topic)
+	}
 }
 
 // Unregister ends a subscription's loan. Its jobs stay leased.
