@@ -64,6 +64,7 @@ type Cluster struct {
 	}
 	stop    chan struct{}
 	running sync.WaitGroup
+	roster  roster
 	// restarting is held while a group is opened anew; closing means that none will
 	// be any more.
 	restarting struct {
@@ -213,13 +214,22 @@ func (c *Cluster) PeersChanged() {
 	}
 	var peers []transport.NodeID
 	seen := map[string]bool{c.config.Self.ID: true}
-	for _, peer := range c.members.Table() {
-		if !seen[peer.ID] && peer.State != members.Left {
+	table := c.members.Table()
+	for _, peer := range table {
+		if !seen[peer.ID] && peer.State != members.Left && !replaced(table, &peer) {
 			seen[peer.ID] = true
 			peers = append(peers, transport.NodeID(peer.ID))
 		}
 	}
 	c.transport.SetPeers(peers)
+}
+
+// replaced tells whether another member answers at a dead one's address now, as
+// one does whose data directory is new: nobody is to be reached there.
+func replaced(table []members.Peer, dead *members.Peer) bool {
+	return dead.State == members.Dead && slices.ContainsFunc(table, func(p members.Peer) bool {
+		return p.State == members.Alive && p.PeerAddress == dead.PeerAddress
+	})
 }
 
 // openGroups opens the groups of which this node holds a replica.
@@ -299,6 +309,7 @@ func (c *Cluster) sweep() {
 				continue
 			}
 			swept = now
+			c.readRoster(now)
 			for _, courier := range c.allCouriers() {
 				courier.tick(now)
 			}

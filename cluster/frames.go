@@ -74,6 +74,8 @@ const (
 	opLetters op = 16
 	// opEvent: body is tenant and event id, the answer's a JSON event or null.
 	opEvent op = 17
+	// opMembers is of the meta group: the answer is a JSON list of members.
+	opMembers op = 18
 )
 
 // status is how an ask was answered.

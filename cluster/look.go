@@ -8,18 +8,11 @@ import (
 	"github.com/batonmq/baton/storage"
 )
 
-// serveLook answers a look-up of an event or of dead letters, when everything
-// that was accepted before is applied here.
+// serveLook answers a look-up, when everything that was accepted before is applied
+// here.
 func (a answerTo) serveLook(g *Group, what op, r *command.Reader) {
-	var read func(view *storage.View) (any, error)
-	if what == opLetters {
-		query := readLetterQuery(r)
-		read = func(view *storage.View) (any, error) { return fsm.ReadDeadLetters(view, &query) }
-	} else {
-		tenant, id := r.String(), r.EventID()
-		read = func(view *storage.View) (any, error) { return fsm.ReadEvent(view, tenant, id) }
-	}
-	if r.Err() != nil {
+	read := lookUp(what, r)
+	if r.Err() != nil || read == nil {
 		a.status(statusUnknown)
 		return
 	}
@@ -33,6 +26,25 @@ func (a answerTo) serveLook(g *Group, what op, r *command.Reader) {
 		view := g.state.View()
 		g.running.Go(func() { a.look(view, read) })
 	})
+}
+
+// lookUp reads what is asked for; nil for what this node does not know.
+func lookUp(what op, r *command.Reader) func(*storage.View) (any, error) {
+	switch what {
+	case opTrace:
+		tenant, id := r.String(), r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadLineage(view, tenant, id) }
+	case opLetters:
+		query := readLetterQuery(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadDeadLetters(view, &query) }
+	case opEvent:
+		tenant, id := r.String(), r.EventID()
+		return func(view *storage.View) (any, error) { return fsm.ReadEvent(view, tenant, id) }
+	case opMembers:
+		return func(view *storage.View) (any, error) { return readMembers(view) }
+	case opCommand, opRenew:
+	}
+	return nil
 }
 
 // look reads from a view and sends what it found.

@@ -1,10 +1,8 @@
 package cluster
 
 import (
-	"encoding/json"
 	"time"
 
-	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport"
 )
@@ -232,10 +230,7 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 		if ids := readLeaseIDs(&f.Reader); f.Err() == nil {
 			way.renewed(g, ids)
 		}
-	case opTrace:
-		tenant, id := f.String(), f.String()
-		g.after(func(how status) { way.lineage(g, how, tenant, id) })
-	case opLetters, opEvent:
+	case opTrace, opLetters, opEvent, opMembers:
 		way.serveLook(g, what, &f.Reader)
 	default:
 		way.status(statusNotLeader)
@@ -285,25 +280,4 @@ func (a answerTo) renewed(g *Group, ids []command.LeaseID) {
 		frame = command.AppendUint(frame, uint64(term))
 	}
 	a.send(frame)
-}
-
-func (a answerTo) lineage(g *Group, how status, tenant, id string) {
-	if how != statusDone {
-		a.status(how)
-		return
-	}
-	view := g.state.View()
-	lineage, err := fsm.ReadLineage(view, tenant, id)
-	_ = view.Close() // Nothing can fail that matters to a reader.
-	if err != nil {
-		a.cluster.config.Logger.Error("cannot read a lineage", "group", a.group, "error", err)
-		a.status(statusUnknown)
-		return
-	}
-	encoded, err := json.Marshal(lineage)
-	if err != nil {
-		a.status(statusUnknown)
-		return
-	}
-	a.send(append(a.begin(statusDone), encoded...))
 }
