@@ -198,7 +198,7 @@ func (n *Node) startCluster(ctx context.Context, peers net.Listener) error {
 	if err != nil {
 		return errors.Join(err, peers.Close())
 	}
-	n.cluster.Start(link, n.members)
+	n.cluster.Start(link, n.members) //nolint:contextcheck // Its clock goes on when the context of Start is over.
 	link.Start()
 	n.onClose("peer links", func(context.Context) error { return link.Close() })
 	n.onClose("cluster", n.cluster.Stop)
