@@ -27,6 +27,13 @@ type Config struct {
 	AllowedOrigins []string
 }
 
+// Defaults of the limits that a node can be told, or checks what it is told with.
+const (
+	DefaultMaxInFlight     = 64
+	DefaultMaxMessageBytes = 1 << 20
+	DefaultMaxPayloadBytes = 64 << 10
+)
+
 var (
 	errNoBroker = errors.New("gateway: Config.Broker is missing")
 	errNoNode   = errors.New("gateway: Config.Node is missing")

@@ -17,6 +17,13 @@ type origins struct {
 	hosts   map[string]bool // their host names
 }
 
+// CheckOrigin says what is wrong with an entry of Config.AllowedOrigins, before
+// there is a Gateway to make.
+func CheckOrigin(origin string) error {
+	_, err := parseOrigins([]string{origin})
+	return err
+}
+
 func parseOrigins(listed []string) (origins, error) {
 	o := origins{allowed: make(map[string]bool), hosts: make(map[string]bool)}
 	for _, origin := range listed {

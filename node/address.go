@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/batonmq/baton/transport"
 )
@@ -28,15 +29,32 @@ func (n *Node) advertisedHost(address string) string {
 	if n.config.Advertise == "" {
 		return address
 	}
-	host := n.config.Advertise
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
+	host, _ := splitAdvertise(n.config.Advertise)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return address
 	}
 	return net.JoinHostPort(host, port)
+}
+
+// advertisedToClients is advertised with the port of Advertise, where it has one:
+// clients may come through something that listens elsewhere.
+func (n *Node) advertisedToClients(bound net.Addr) string {
+	if host, port := splitAdvertise(n.config.Advertise); port != "" {
+		return net.JoinHostPort(host, port)
+	}
+	return n.advertised(bound)
+}
+
+// splitAdvertise is the host, without the brackets of IPv6, and the port if any.
+func splitAdvertise(advertise string) (host, port string) {
+	if h, p, err := net.SplitHostPort(advertise); err == nil {
+		return h, p
+	}
+	if inner, ok := strings.CutPrefix(advertise, "["); ok {
+		return strings.TrimSuffix(inner, "]"), ""
+	}
+	return advertise, ""
 }
 
 // dial connects to another node's peer port.

@@ -5,20 +5,25 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/batonmq/baton/gateway"
 )
 
 // Defaults of Config.
 const (
-	DefaultDataDir      = "./baton-data"
-	DefaultListen       = "127.0.0.1:7700"
-	DefaultPeerListen   = "127.0.0.1:7701"
-	DefaultGossipListen = "127.0.0.1:7702"
-	DefaultPartitions   = 8
-	DefaultReplicas     = 3
+	DefaultDataDir         = "./baton-data"
+	DefaultListen          = "127.0.0.1:7700"
+	DefaultPeerListen      = "127.0.0.1:7701"
+	DefaultGossipListen    = "127.0.0.1:7702"
+	DefaultPartitions      = 8
+	DefaultReplicas        = 3
+	DefaultMaxInFlight     = gateway.DefaultMaxInFlight
+	DefaultMaxMessageBytes = gateway.DefaultMaxMessageBytes
 )
 
 // Config says what a node is and where it listens. The zero value is a
@@ -44,15 +49,16 @@ type Config struct {
 	// without Join, and with Join none: then the node only joins.
 	BootstrapExpect int
 	// Partitions (1 to 256) and Replicas (1, 3 or 5) are set once, when a
-	// cluster is formed.
+	// cluster is formed; when the node's cluster has others, its log says so.
 	Partitions int
 	Replicas   int
 	// AllowedOrigins are the web origins, besides pages of localhost, that may
 	// connect from a browser.
 	AllowedOrigins []string
-	// MaxInFlight is how many requests a connection may have unanswered.
+	// MaxInFlight is how many requests a connection may have unanswered, up to
+	// 65,536.
 	MaxInFlight int
-	// MaxMessageBytes is the largest message a client may send.
+	// MaxMessageBytes is the largest message a client may send, 64 KiB to 8 MiB.
 	MaxMessageBytes int
 	// SnapshotEntries and TrailingEntries tune how soon a partition's log is
 	// truncated and how many entries stay behind for followers; 0 means the
@@ -88,6 +94,8 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.GossipListen, DefaultGossipListen)
 	setDefault(&c.Partitions, DefaultPartitions)
 	setDefault(&c.Replicas, DefaultReplicas)
+	setDefault(&c.MaxInFlight, DefaultMaxInFlight)
+	setDefault(&c.MaxMessageBytes, DefaultMaxMessageBytes)
 	if c.BootstrapExpect == 0 && len(c.Join) == 0 {
 		c.BootstrapExpect = 1
 	}
@@ -107,7 +115,7 @@ func setDefault[T comparable](field *T, value T) {
 // Validate returns a *ConfigError for the first field that cannot be used.
 // Call it on a configuration with its defaults filled in.
 func (c Config) Validate() error {
-	for _, check := range []func() error{c.checkName, c.checkListeners, c.checkJoin, c.checkNumbers} {
+	for _, check := range []func() error{c.checkName, c.checkAdvertise, c.checkListeners, c.checkJoin, c.checkNumbers, c.checkOrigins} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -150,6 +158,39 @@ func (c Config) checkListeners() error {
 	return nil
 }
 
+// checkAdvertise refuses what nobody could dial: it would be gossiped to all.
+func (c Config) checkAdvertise() error {
+	if c.Advertise == "" {
+		return nil
+	}
+	host, port := splitAdvertise(c.Advertise)
+	if !dialable(host) {
+		return &ConfigError{
+			"advertise", fmt.Sprintf("%q is no host that others can reach", c.Advertise), "give a name or an IP address, like node1.example.com",
+		}
+	}
+	if n, err := strconv.Atoi(port); port != "" && (err != nil || n < 1 || n > 65535) {
+		return &ConfigError{"advertise", fmt.Sprintf("port %q is not a number from 1 to 65535", port), "write it like node1.example.com:7700"}
+	}
+	return nil
+}
+
+// dialable tells whether a host is an address, or has the letters of a name.
+func dialable(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return !ip.IsUnspecified()
+	}
+	for _, r := range host {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.' {
+			return false
+		}
+	}
+	return host != "" && len(host) <= maxHostBytes
+}
+
+// maxHostBytes is what DNS allows a name.
+const maxHostBytes = 253
+
 func unspecified(host string) bool {
 	if host == "" {
 		return true
@@ -174,6 +215,11 @@ func (c Config) checkJoin() error {
 const (
 	maxExpect     = 64
 	maxPartitions = 256
+	maxInFlight   = 65_536
+	// A message is never shorter than its data may be, and fits, as the command
+	// that it becomes, into a frame between nodes.
+	minMessageBytes = gateway.DefaultMaxPayloadBytes
+	maxMessageBytes = 8 << 20
 )
 
 func (c Config) checkNumbers() error {
@@ -190,6 +236,28 @@ func (c Config) checkNumbers() error {
 		}
 	case c.Replicas != 1 && c.Replicas != 3 && c.Replicas != 5:
 		return &ConfigError{"replicas", fmt.Sprintf("%d copies do not make a good majority", c.Replicas), "use 1, 3 or 5"}
+	case c.MaxInFlight < 1 || c.MaxInFlight > maxInFlight:
+		return &ConfigError{
+			"max-in-flight", fmt.Sprintf("%d is not from 1 to %d", c.MaxInFlight, maxInFlight),
+			fmt.Sprintf("leave it at %d unless clients are refused with too_many_in_flight", DefaultMaxInFlight),
+		}
+	case c.MaxMessageBytes < minMessageBytes || c.MaxMessageBytes > maxMessageBytes:
+		return &ConfigError{
+			"max-message-bytes", fmt.Sprintf("%d is not from %d to %d", c.MaxMessageBytes, minMessageBytes, maxMessageBytes),
+			fmt.Sprintf("leave it at %d unless workers emit more than that at once", DefaultMaxMessageBytes),
+		}
+	}
+	return nil
+}
+
+func (c Config) checkOrigins() error {
+	for _, origin := range c.AllowedOrigins {
+		if gateway.CheckOrigin(origin) != nil {
+			return &ConfigError{
+				"allowed-origins", fmt.Sprintf("%q is not the origin of a web page", origin),
+				"write it like https://app.example.com, or * for all",
+			}
+		}
 	}
 	return nil
 }

@@ -24,7 +24,9 @@ import (
 // Node is one Baton node in this process.
 type Node struct {
 	config Config
-	who    identity
+	// asked is what the configuration said of a new cluster, before its defaults.
+	asked struct{ partitions, replicas int }
+	who   identity
 
 	cluster *cluster.Cluster
 	members *members.Members
@@ -50,6 +52,8 @@ type closer struct {
 // New checks the configuration. It returns a *ConfigError for a field that
 // cannot be used; nothing is opened yet.
 func New(config Config) (*Node, error) {
+	n := &Node{}
+	n.asked.partitions, n.asked.replicas = config.Partitions, config.Replicas
 	config = config.WithDefaults()
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -57,7 +61,8 @@ func New(config Config) (*Node, error) {
 	if config.Registry == nil {
 		config.Registry = prometheus.NewRegistry()
 	}
-	return &Node{config: config}, nil
+	n.config = config
+	return n, nil
 }
 
 // Start opens the data directory, joins or forms the cluster in the background,
@@ -125,7 +130,7 @@ func (n *Node) start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, clients.Close())
 	}
-	n.url = "http://" + n.advertised(clients.Addr())
+	n.url = "http://" + n.advertisedToClients(clients.Addr())
 	if err := n.startCluster(ctx, peers); err != nil {
 		return errors.Join(err, clients.Close())
 	}
@@ -193,7 +198,7 @@ func (n *Node) startCluster(ctx context.Context, peers net.Listener) error {
 		Self: self, GossipListen: n.config.GossipListen, Join: n.config.Join, Expect: n.config.BootstrapExpect,
 		Partitions: uint32(n.config.Partitions), Replicas: uint32(n.config.Replicas), //nolint:gosec // Validated: small.
 		Local: n.store, Call: link.Call, Logger: n.config.Logger,
-		Hooks: members.Hooks{Formed: n.cluster.Formed, Admit: n.cluster.Admit, Changed: n.cluster.PeersChanged},
+		Hooks: members.Hooks{Formed: n.formed, Admit: n.cluster.Admit, Changed: n.cluster.PeersChanged},
 	})
 	if err != nil {
 		return errors.Join(err, peers.Close())
@@ -207,6 +212,22 @@ func (n *Node) startCluster(ctx context.Context, peers net.Listener) error {
 	}
 	n.onClose("gossip", func(context.Context) error { return n.members.Stop() })
 	return nil
+}
+
+// formed is the hook of members. What a cluster was formed with stays: whoever
+// asks for something else now is told so.
+func (n *Node) formed(f members.Formation, founding bool) error {
+	for _, number := range []struct {
+		field    string
+		asked    int
+		clusters uint32
+	}{{"partitions", n.asked.partitions, f.Partitions}, {"replicas", n.asked.replicas, f.Replicas}} {
+		if number.asked != 0 && number.asked != int(number.clusters) {
+			n.config.Logger.Warn("the cluster was formed with another number, which stays: the configuration's is not used",
+				"setting", number.field, "configured", number.asked, "cluster", number.clusters)
+		}
+	}
+	return n.cluster.Formed(f, founding)
 }
 
 func (n *Node) startGateway(clients net.Listener) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,16 +64,17 @@ func serve(ctx context.Context, t *terminal, s *settings) (err error) {
 		return err
 	}
 	s.config.Logger = logger
-	config := s.config.WithDefaults()
-	if err = config.Validate(); err != nil {
-		return s.explain(err)
+	s.warn(os.Environ(), logger)
+	if err = s.check(); err != nil {
+		return err
 	}
+	config := s.config.WithDefaults()
 	debug, err := startDebug(ctx, s.debugListen, logger)
 	if err != nil {
 		return s.explain(err)
 	}
 	defer debug.stop()
-	n, err := newNode(s.config)
+	n, err := newNode(s.node())
 	if err != nil {
 		return s.explain(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -24,11 +25,13 @@ type settings struct {
 	logFormat   string
 	debugListen string
 
+	flags   *pflag.FlagSet
 	sources map[string]string // of settings that came from elsewhere
 }
 
 func (s *settings) define(flags *pflag.FlagSet) {
 	c := &s.config
+	s.flags = flags
 	flags.StringVar(&c.Name, "node", "", "the node's name, unique in the cluster (default made up once and kept with the data)")
 	flags.StringVar(&c.DataDir, "data", node.DefaultDataDir, "directory of everything durable")
 	flags.StringVar(&c.Listen, "listen", node.DefaultListen, "where clients and workers connect: WebSocket and HTTP")
@@ -40,8 +43,8 @@ func (s *settings) define(flags *pflag.FlagSet) {
 	flags.IntVar(&c.Partitions, "partitions", node.DefaultPartitions, "partitions of a new cluster, for good")
 	flags.IntVar(&c.Replicas, "replicas", node.DefaultReplicas, "copies of each partition in a new cluster: 1, 3 or 5")
 	flags.StringSliceVar(&c.AllowedOrigins, "allowed-origins", nil, "web origins, besides localhost, that may connect from a browser")
-	flags.IntVar(&c.MaxInFlight, "max-in-flight", 0, "requests a connection may have unanswered (default 64)")
-	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 0, "largest message of a client (default 1 MiB)")
+	flags.IntVar(&c.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests a connection may have unanswered")
+	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", node.DefaultMaxMessageBytes, "largest message of a client, 64 KiB to 8 MiB")
 	flags.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	flags.StringVar(&s.debugListen, "debug-listen", "", "address for Go's pprof, loopback only (default none)")
@@ -142,8 +145,16 @@ func (s *settings) setFromFile(flags *pflag.FlagSet, name string, value *yaml.No
 
 // suggestion names the setting that was probably meant.
 func suggestion(flags *pflag.FlagSet, name string) string {
-	best, least := "", 4
-	var all []string
+	best, all := nearest(flags, name)
+	if best != "" {
+		return "did you mean " + best + "?"
+	}
+	return "the settings are " + strings.Join(all, ", ")
+}
+
+// nearest is the setting that was probably meant, if any, and all there are.
+func nearest(flags *pflag.FlagSet, name string) (best string, all []string) {
+	least := 4
 	flags.VisitAll(func(f *pflag.Flag) {
 		if f.Name == "config" || f.Name == "help" {
 			return
@@ -153,10 +164,7 @@ func suggestion(flags *pflag.FlagSet, name string) string {
 			best, least = f.Name, d
 		}
 	})
-	if best != "" {
-		return "did you mean " + best + "?"
-	}
-	return "the settings are " + strings.Join(all, ", ")
+	return best, all
 }
 
 // distance is how many letters differ (Levenshtein).
@@ -178,6 +186,51 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// check refuses what cannot be used, a zero that was given too: for the node it
+// would mean the default.
+func (s *settings) check() error {
+	config, given := s.config.WithDefaults(), &s.config
+	config.Partitions, config.Replicas = given.Partitions, given.Replicas
+	config.MaxInFlight, config.MaxMessageBytes = given.MaxInFlight, given.MaxMessageBytes
+	return s.explain(config.Validate())
+}
+
+// node is the configuration for a node: what describes a new cluster only where
+// it was given, so that a default differs from no cluster's.
+func (s *settings) node() node.Config {
+	config := s.config
+	if !s.flags.Changed("partitions") {
+		config.Partitions = 0
+	}
+	if !s.flags.Changed("replicas") {
+		config.Replicas = 0
+	}
+	return config
+}
+
+// warn tells of variables that look like settings and are none. They are not
+// refused: a container platform makes up BATON_PORT_7700_TCP and the like for a
+// service of that name.
+func (s *settings) warn(environment []string, logger *slog.Logger) {
+	for _, variable := range environment {
+		name, _, _ := strings.Cut(variable, "=")
+		rest, ours := strings.CutPrefix(name, "BATON_")
+		if !ours || strings.HasPrefix(rest, "JOB_") || rest == "NODES" || rest == "TOKEN" || rest == "TENANT" {
+			continue // of the other verbs
+		}
+		setting := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))
+		if environmentName(setting) == name && setting != "help" && s.flags.Lookup(setting) != nil {
+			continue
+		}
+		best, all := nearest(s.flags, setting)
+		remedy := "the settings are " + strings.Join(all, ", ")
+		if best != "" {
+			remedy = "did you mean " + environmentName(best) + "?"
+		}
+		logger.Warn("this environment variable is no setting", "variable", name, "remedy", remedy)
+	}
 }
 
 // explain adds where a refused setting came from.
