@@ -31,14 +31,20 @@ func TestHelloTimeout(t *testing.T) {
 	})
 }
 
-// TestAttachTimeout: a stream that never comes.
+// TestAttachTimeout: a stream that never comes is refused with the reason, well
+// before clients give up.
 func TestAttachTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
 		e.broker.holdAttach = true
 		c := e.connect()
 		c.send(`{"type":"hello","client_id":"ann"}`)
-		took(t, 15*time.Second, longestCheck, func() { c.expectClose(4000) })
+		took(t, 5*time.Second, 2*wheelTick, func() {
+			m := c.expectError(503, "no_leader")
+			has(t, m, "retryable", true)
+			has(t, m, "retry_after_ms", 500.0)
+			c.expectClose(4002)
+		})
 		<-(<-e.broker.attached).closed
 	})
 }

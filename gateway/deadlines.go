@@ -6,6 +6,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
 )
 
@@ -93,7 +94,7 @@ func (c *connection) checkDeadlines(now time.Time) time.Duration {
 		}
 	case phaseAttaching:
 		if next.passed(c.lastRead.Load(), limits.AttachTimeout) {
-			c.close(wire.CloseShutdown, "the client's stream cannot be had now")
+			c.noStream(command.NoLeader)
 		}
 	case phaseOpen:
 		c.checkSilence(&next)

@@ -135,5 +135,5 @@ func (c *connection) ready() {
 func (c *connection) noStream(reason command.Reason) {
 	e := resultError(&command.Result{Reason: reason})
 	c.sendError(&e)
-	c.close(wire.CloseShutdown, "the client's stream cannot be had now: "+reason.String())
+	c.close(wire.CloseNotReady, "the client's stream cannot be had now: "+reason.String())
 }

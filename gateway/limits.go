@@ -51,8 +51,10 @@ type Limits struct {
 	// HelloTimeout is how long a new connection may take to say hello, after
 	// which it is closed with 4502. Default 10 s.
 	HelloTimeout time.Duration
-	// AttachTimeout is how long a hello may wait for its client's stream.
-	// Default 15 s: the broker's 10 s and some air.
+	// AttachTimeout is how long a hello may wait for its client's stream; then it
+	// is answered with 503 no_leader and closed with 4002. Default 5 s: longer
+	// than an election takes, and short enough to try two nodes within the ten
+	// seconds that clients commonly give themselves.
 	AttachTimeout time.Duration
 	// PingInterval is after how much silence a connection is probed. Default 25 s.
 	PingInterval time.Duration
@@ -95,7 +97,7 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.MaxConnections, defaultMaxConnections())
 	orInt(&l.MaxHTTPRequests, 1024)
 	orDuration(&l.HelloTimeout, 10*time.Second)
-	orDuration(&l.AttachTimeout, 15*time.Second)
+	orDuration(&l.AttachTimeout, 5*time.Second)
 	orDuration(&l.PingInterval, 25*time.Second)
 	orDuration(&l.IdleTimeout, 60*time.Second)
 	orDuration(&l.MessageTimeout, 60*time.Second)

@@ -87,7 +87,7 @@ func TestNoStream(t *testing.T) {
 	c.send(`{"type":"hello","client_id":"ann"}`)
 	m := c.expectError(503, "no_leader")
 	has(t, m, "retryable", true)
-	c.expectClose(4000)
+	c.expectClose(4002)
 }
 
 // TestSubprotocols: none and JSON are spoken, binary alone is refused with a code.

@@ -13,6 +13,7 @@ type CloseCode uint16
 const (
 	CloseShutdown           CloseCode = 4000
 	CloseDrain              CloseCode = 4001
+	CloseNotReady           CloseCode = 4002
 	CloseWriteStall         CloseCode = 4003
 	CloseNoHeartbeat        CloseCode = 4004
 	CloseAbuse              CloseCode = 4029
@@ -35,6 +36,7 @@ type CloseInfo struct {
 var closes = [...]CloseInfo{
 	{CloseShutdown, "shutdown", "The node stops."},
 	{CloseDrain, "drain", "The node is being drained; another one will serve you."},
+	{CloseNotReady, "not ready", "No leader answers for the client's stream; another node may reach one. An error with the reason comes before."},
 	{CloseWriteStall, "write stall", "The socket took no bytes for too long."},
 	{CloseNoHeartbeat, "no heartbeat", "Nothing was heard for too long."},
 	{CloseAbuse, "abuse of limits", "The limits were exceeded many times over, for long."},
