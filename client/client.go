@@ -39,9 +39,9 @@ type Client struct {
 }
 
 // Dial connects to one of the nodes. It returns a *RejectedError when a node
-// refuses for good, and a *ConnectError when none could be reached before the
-// context or ConnectAttempts ended. The context does not bound the life of the
-// Client.
+// refuses for good, and a *ConnectError when none could be reached, or none had
+// a leader for the client's stream, before the context or ConnectAttempts ended.
+// The context does not bound the life of the Client.
 func Dial(ctx context.Context, options Options) (*Client, error) {
 	o, err := options.withDefaults()
 	if err != nil {

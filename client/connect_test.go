@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,50 @@ func TestDialGivesUp(t *testing.T) {
 	}
 }
 
+// A node that has no leader is asked again, as are the others; that one was
+// reached is what Dial says in the end.
+func TestDialTellsWhatNodesAnswered(t *testing.T) {
+	n := newFakeNode(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	result := make(chan error, 1)
+	go func() {
+		_, err := Dial(ctx, Options{
+			Nodes: []string{n.url(), deadAddress(t)}, InOrder: true, ClientID: "ana",
+			MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond,
+		})
+		result <- err
+	}()
+	for range 2 {
+		conn := n.accept()
+		conn.send(&wire.Message{Type: wire.TypeError, Error: wire.NewError(wire.ReasonNoLeader, "no majority")})
+		conn.close(wire.CloseNotReady)
+	}
+	n.accept() // And this one is not answered.
+	cancel()
+	err := <-result
+	failed, ok := errors.AsType[*ConnectError](err)
+	if !ok || failed.Refuser != strings.Replace(n.url(), "http", "ws", 1)+"/ws" || !failed.Refusal.Retryable || failed.Refusal.Code != 503 {
+		t.Fatalf("got %+v", err)
+	}
+	if !errors.Is(err, ErrNoLeader) || !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "no_leader (503): no majority") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A node without a leader is left for one that has one.
+func TestDialLeavesNodeWithoutLeader(t *testing.T) {
+	lonely, n := newFakeNode(t), newFakeNode(t)
+	connected := dialing(t, Options{Nodes: []string{lonely.url(), n.url()}, InOrder: true, ClientID: "ana"})
+	conn := lonely.accept()
+	conn.send(&wire.Message{Type: wire.TypeError, Error: wire.NewError(wire.ReasonNoLeader, "no majority")})
+	conn.close(wire.CloseNotReady)
+	n.greet()
+	c := <-connected
+	n.cutAll() // Else the client waits for an answer to its close frame.
+	_ = c.Close()
+}
+
 // deadAddress is one where nobody listens.
 func deadAddress(t *testing.T) string {
 	t.Helper()
@@ -112,7 +157,7 @@ func TestFinalCloseCodes(t *testing.T) {
 func TestReconnectsAfterOtherCloseCodes(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})
-	for _, code := range []wire.CloseCode{wire.CloseShutdown, wire.CloseDrain, wire.CloseWriteStall, wire.CloseAbuse, wire.CloseCode(ws.StatusGoingAway)} {
+	for _, code := range []wire.CloseCode{wire.CloseShutdown, wire.CloseDrain, wire.CloseNotReady, wire.CloseWriteStall, wire.CloseAbuse, wire.CloseCode(ws.StatusGoingAway)} {
 		conn.close(code)
 		conn = n.greet()
 	}

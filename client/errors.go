@@ -114,18 +114,32 @@ func (e *RejectedError) Error() string {
 // Unwrap returns the last refusal.
 func (e *RejectedError) Unwrap() error { return e.Last }
 
-// ConnectError means that no node could be reached: the context of Dial ended,
-// or its attempts did.
+// ConnectError means that no node could be reached, or that those that were had
+// to refuse for the time being: the context of Dial ended, or its attempts did.
 type ConnectError struct {
 	// Nodes are the URLs that were tried, Err why the last attempt failed.
 	Nodes []string
 	Err   error
+	// Refusal is the last answer of a node that was reached, and Refuser that
+	// node's URL: nil where none answered. It is mostly ErrNoLeader: the node
+	// reaches no majority.
+	Refusal *Error
+	Refuser string
 }
 
 // Error implements error.
 func (e *ConnectError) Error() string {
+	if e.Refusal != nil {
+		return fmt.Sprintf("client: no session: %s was reached and answered %s (%d): %s",
+			e.Refuser, e.Refusal.Reason, e.Refusal.Code, e.Refusal.Message)
+	}
 	return fmt.Sprintf("client: no node could be reached (tried %s): %v", strings.Join(e.Nodes, ", "), e.Err)
 }
 
-// Unwrap returns why the last attempt failed.
-func (e *ConnectError) Unwrap() error { return e.Err }
+// Unwrap returns why the last attempt failed, and the refusal.
+func (e *ConnectError) Unwrap() []error {
+	if e.Refusal == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Refusal, e.Err}
+}

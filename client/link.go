@@ -20,6 +20,7 @@ type link struct {
 // attempts is 0.
 func (l *link) connect(ctx context.Context, attempts int) (*session, error) {
 	o := &l.client.options
+	failed := &ConnectError{}
 	for attempt := 1; ; attempt++ {
 		url := l.nodes.current()
 		s, err := openSession(ctx, url, o, l.client.hello())
@@ -34,16 +35,21 @@ func (l *link) connect(ctx context.Context, attempts int) (*session, error) {
 		if _, rejected := errors.AsType[*RejectedError](err); rejected {
 			return nil, err
 		}
+		failed.Nodes, failed.Err = l.nodes.all(), err
+		if refusal, refused := errors.AsType[*Error](err); refused {
+			failed.Refusal, failed.Refuser = refusal, url
+		}
 		if ctx.Err() != nil {
-			return nil, &ConnectError{Nodes: l.nodes.all(), Err: ctx.Err()}
+			failed.Err = ctx.Err()
+			return nil, failed
 		}
 		o.Logger.Info("connecting failed", "url", url, "error", err)
 		l.nodes.advance()
 		if attempt == attempts {
-			return nil, &ConnectError{Nodes: l.nodes.all(), Err: err}
+			return nil, failed
 		}
 		if sleep(ctx, l.backoff.pause()) != nil {
-			return nil, &ConnectError{Nodes: l.nodes.all(), Err: err}
+			return nil, failed
 		}
 	}
 }
