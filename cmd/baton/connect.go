@@ -84,7 +84,7 @@ func isMistake(err error) bool {
 		return false
 	}
 	switch err.(type) { //nolint:errorlint // Dial does not wrap these
-	case *client.RejectedError, *client.Error:
+	case *client.RejectedError, *client.ConnectError, *client.Error:
 		return false
 	default:
 		return true

@@ -117,7 +117,7 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*node.ConfigError](err); ok {
 		return exitUsage
 	}
-	if _, ok := errors.AsType[*client.ConnectError](err); ok {
+	if failed, ok := errors.AsType[*client.ConnectError](err); ok && failed.Refusal == nil {
 		return exitUnreachable
 	}
 	if _, ok := errors.AsType[*client.Error](err); ok {
@@ -142,7 +142,7 @@ A five-minute tour, each line in a shell of its own:
   baton work --channel questions --notify answer -- tr a-z A-Z
   baton listen --client-id ana
   baton publish --channel questions --client-id ana '"what is a baton?"'`,
-		Version:       client.Version,
+		Version:       node.Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
