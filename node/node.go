@@ -272,7 +272,8 @@ func (n *Node) closeAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Version is the version of this build, from the module's build information.
+// Version is the version of this build, from the module's build information, and
+// devel where that has none. Members announce it, and the binary prints it.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {

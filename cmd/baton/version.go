@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/batonmq/baton/client"
+	"github.com/batonmq/baton/node"
 )
 
 // versionLine is what version prints.
@@ -27,7 +27,7 @@ func newVersion(t *terminal) *cobra.Command {
 		Example: "  baton version --json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v := versionLine{Version: client.Version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+			v := versionLine{Version: node.Version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 			if info, ok := debug.ReadBuildInfo(); ok {
 				for _, s := range info.Settings {
 					if s.Key == "vcs.revision" {

@@ -35,7 +35,7 @@ command's standard input; its metadata is in the environment as BATON_JOB_*:
   CLIENT_ID TENANT ATTEMPT FENCE LEASE_MS CHECKPOINT HEADER_<NAME>
 
 What the command writes to standard output is the answer: one JSON value as it
-is, other text as a JSON string (without the newline at its end), anything else
+is, other text as a JSON string (without the newlines at its end), anything else
 as bytes. --emit sends it on as an event, --notify to the client whose event the
 job was; without either it is the job's result.
 
