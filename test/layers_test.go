@@ -13,10 +13,10 @@ import (
 
 const module = "github.com/batonmq/baton/"
 
-// layers is who may import whom, by folder: a package may import itself, what
-// its entry names, and what lies under an entry that ends in a slash. The test
-// parses the sources itself: one that asked the go command would stay cached
-// and green after the rule breaks.
+// layers is who may import whom, by folder: a package may import, of this module,
+// just what its entry names. A folder without an entry is an error. The test parses
+// the sources itself: one that asked the go command would stay cached and green
+// after the rule breaks.
 var layers = map[string][]string{
 	"bench":                {"client", "transport/wire"},
 	"client":               {"transport/wire"},
