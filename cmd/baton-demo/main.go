@@ -17,7 +17,7 @@ func main() {
 
 // run returns the exit code: 0 done, 1 failed, 2 usage.
 func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
 	var err error
 	if len(args) > 0 && args[0] == "worker" {
@@ -37,6 +37,16 @@ func run(args []string) int {
 		_, _ = fmt.Fprintln(os.Stderr, "baton-demo:", err)
 		return 1
 	}
+}
+
+// stopSignals end the demo, children and all. A terminal that closes is one of
+// them, unless nohup has it ignored.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // errUsage marks errors of the command line.
