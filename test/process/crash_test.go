@@ -11,10 +11,15 @@ import (
 // underWay is how many notifications there were before the first fault.
 const underWay = 200
 
-// resumeWithin is the promise: publishing goes on that soon after a node died.
-// It is held to the cluster as a whole. Of one client, whose partition may have
-// to elect a leader, the log tells how long it waited.
-const resumeWithin = 3 * time.Second
+// Publishing goes on that soon after a node died. The promise of 3 s is asserted
+// for the service as a whole: somebody's publish is acknowledged. One client may
+// have lost its connection and wait for its partition's election, and by chance
+// an election takes a second round: mostly it waits 1.5 to 2.4 s, now and then
+// more than 3 s.
+const (
+	resumeWithin       = 3 * time.Second
+	clientResumeWithin = 5 * time.Second
+)
 
 // TestEachNodeIsKilled: whichever node dies, also the leader of most partitions,
 // publishing goes on, and nothing is lost or done twice.
@@ -39,6 +44,9 @@ func TestEachNodeIsKilled(t *testing.T) {
 			n.name, leads[n], anybody.Round(time.Millisecond), worst.Round(time.Millisecond), after.Round(time.Millisecond))
 		if anybody > resumeWithin {
 			t.Errorf("no publish was acknowledged for %v, want at most %v", anybody, resumeWithin)
+		}
+		if waited := max(worst, after); waited > clientResumeWithin {
+			t.Errorf("no publish of one client was acknowledged for %v, want at most %v", waited, clientResumeWithin)
 		}
 	}
 	l.finish(t)
