@@ -33,6 +33,7 @@ type Gateway struct {
 	server   *http.Server
 	features [][]byte
 	tooLarge refusal
+	tooLate  refusal
 
 	benches sync.Pool // of *workbench
 	buffers bufferPool
@@ -77,6 +78,10 @@ func New(config Config) (*Gateway, error) {
 		tooLarge: refusal{
 			wire.ReasonTooLarge,
 			fmt.Sprintf("data is larger than %d bytes", config.Limits.MaxPayloadBytes),
+		},
+		tooLate: refusal{
+			wire.ReasonBadRequest,
+			fmt.Sprintf("delay_ms and deliver_at hold an event back for %d ms at most", config.Limits.MaxDelay.Milliseconds()),
 		},
 	}
 	g.server = g.newServer()

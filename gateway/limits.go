@@ -27,6 +27,9 @@ type Limits struct {
 	// MaxPayloadBytes is the size of one data, result, checkpoint or detail; a
 	// larger one is refused with 413 too_large. Default 64 KiB.
 	MaxPayloadBytes int
+	// MaxDelay is how far ahead delay_ms and deliver_at may be; more is refused
+	// with 400 bad_request. Default 365 days.
+	MaxDelay time.Duration
 	// DefaultWindow and MaxWindow are how many notifications may be out and not
 	// acknowledged: where hello names no window, and at most. Default 64, 4096.
 	DefaultWindow int
@@ -88,6 +91,7 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.MaxQuiet, 256)
 	orInt(&l.MaxMessageBytes, 1<<20)
 	orInt(&l.MaxPayloadBytes, 64<<10)
+	orDuration(&l.MaxDelay, 365*24*time.Hour)
 	orInt(&l.DefaultWindow, 64)
 	orInt(&l.MaxWindow, 4096)
 	orInt(&l.MaxSubscriptions, 64)
@@ -123,6 +127,7 @@ func (l *Limits) named() []namedLimit {
 		{"max_quiet", float64(l.MaxQuiet)},
 		{"max_message_bytes", float64(l.MaxMessageBytes)},
 		{"max_payload_bytes", float64(l.MaxPayloadBytes)},
+		{"max_delay_seconds", l.MaxDelay.Seconds()},
 		{"default_window", float64(l.DefaultWindow)},
 		{"max_window", float64(l.MaxWindow)},
 		{"max_subscriptions", float64(l.MaxSubscriptions)},

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
@@ -54,6 +55,19 @@ func (g *Gateway) refuseEvent(m *wire.EventFields) refusal {
 		return refusal{wire.ReasonNotAvailable, "priority is not available yet"}
 	case len(m.Payload.Bytes) > g.limits.MaxPayloadBytes:
 		return g.tooLarge
+	default:
+		return g.refuseTimes(m)
+	}
+}
+
+// refuseTimes says what is wrong with when an event is to be worked on.
+func (g *Gateway) refuseTimes(m *wire.EventFields) refusal {
+	longest := g.limits.MaxDelay.Milliseconds()
+	switch {
+	case m.DelayMs != 0 && m.DeliverAt != 0:
+		return refusal{wire.ReasonBadRequest, "delay_ms and deliver_at exclude each other: give one"}
+	case m.DelayMs > longest, m.DeliverAt != 0 && m.DeliverAt > time.Now().UnixMilli()+longest:
+		return g.tooLate
 	default:
 		return refusal{}
 	}

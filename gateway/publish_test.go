@@ -13,13 +13,13 @@ func TestPublish(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello","client_id":"ann","tenant":"acme","device_id":"phone"}`)
 	c.send(`{"type":"publish","id":9,"channel":"q","idempotency_key":"k1","correlation_id":"co\"r","causation_id":"ca",` +
-		`"client_seq":4,"delay_ms":10,"deliver_at":20,"headers":{"a":"b","c":"d\n"},"content_type":"text/x","data": {"x" : 1} }`)
+		`"client_seq":4,"deliver_at":20,"headers":{"a":"b","c":"d\n"},"content_type":"text/x","data": {"x" : 1} }`)
 	m := c.expect("ok")
 	sub := e.submission()
 	got := sub.publish().Event
 	want := command.Event{
 		Channel: "q", Tenant: "acme", ClientID: "ann", Key: "ann", IdempotencyKey: "k1", CorrelationID: `co"r`, CausationID: "ca",
-		DeviceID: "phone", ContentType: "text/x", Headers: []byte(`{"a":"b","c":"d\n"}`), ClientSeq: 4, DelayMS: 10, DeliverAtMS: 20,
+		DeviceID: "phone", ContentType: "text/x", Headers: []byte(`{"a":"b","c":"d\n"}`), ClientSeq: 4, DeliverAtMS: 20,
 		Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(`{"x" : 1}`)},
 	}
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
@@ -35,6 +35,19 @@ func TestPublish(t *testing.T) {
 	if _, ok := m["duplicate"]; ok {
 		t.Fatal("no duplicate")
 	}
+}
+
+// TestPublishDelay: the longest delay reaches the log, a time that is past does too.
+func TestPublishDelay(t *testing.T) {
+	e := newEdge(t)
+	c := e.open(`{"type":"hello"}`)
+	c.send(`{"type":"publish","id":1,"channel":"q","delay_ms":31536000000,"deliver_at":0,"data":1}`)
+	c.expect("ok")
+	if event := e.submission().publish().Event; event.DelayMS != 365*24*3600*1000 || event.DeliverAtMS != 0 {
+		t.Fatalf("%+v", event)
+	}
+	c.send(`{"type":"publish","id":2,"channel":"q","delay_ms":31536000001,"data":1}`)
+	has(t, c.expectError(400, "bad_request"), "message", "delay_ms and deliver_at hold an event back for 31536000000 ms at most")
 }
 
 // TestPublishKeys: which partition key and idempotency key an event gets.
