@@ -103,6 +103,7 @@ func (c *connection) welcome(state *StreamState) {
 		Limits: wire.Limits{
 			MaxInFlight:     uint64(limits.MaxInFlight),     //nolint:gosec // positive
 			MaxMessageBytes: uint64(limits.MaxMessageBytes), //nolint:gosec // positive
+			MaxPayloadBytes: uint64(limits.MaxPayloadBytes), //nolint:gosec // positive
 			Window:          uint64(c.identity.window),
 		},
 	}

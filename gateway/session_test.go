@@ -24,6 +24,7 @@ func TestWelcomeWithoutClient(t *testing.T) {
 	limits, _ := m["limits"].(map[string]any)
 	has(t, limits, "max_in_flight", 64.0)
 	has(t, limits, "max_message_bytes", float64(1<<20))
+	has(t, limits, "max_payload_bytes", float64(64<<10))
 	has(t, limits, "window", 4096.0)
 	nodes, _ := m["nodes"].([]any)
 	if len(nodes) != 2 || nodes[0] != "ws://127.0.0.1:7700/ws" || nodes[1] != "wss://two.example.com:7710/ws" {

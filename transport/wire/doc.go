@@ -16,7 +16,7 @@
 //	C> hello        token? tenant? client_id? device_id? window? resume? ready? name? version?
 //	                resume: {epoch, seq} | "live"
 //	S> welcome      session node tenant [client_id epoch seq oldest resumed] protocol features
-//	                limits{max_in_flight, max_message_bytes, window} nodes heartbeat_ms server_time
+//	                limits{max_in_flight, max_message_bytes, max_payload_bytes?, window} nodes heartbeat_ms server_time
 //	                resumed: "full" | "partial" | "none"; in brackets: only where there is a client id
 //	C> ready
 //	C> bye

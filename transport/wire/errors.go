@@ -47,7 +47,7 @@ var reasons = [...]ReasonInfo{
 	{ReasonLeaseLost, 409, false, "The lease ended or was granted to another worker; nothing was changed."},
 	{ReasonIdempotencyConflict, 409, false, "The idempotency key was used before, with other data."},
 	{ReasonSequence, 409, false, "client_seq does not follow the last one of this client, device and key."},
-	{ReasonTooLarge, 413, false, "The message or its data is larger than the limit in welcome."},
+	{ReasonTooLarge, 413, false, "The data is larger than limits.max_payload_bytes in welcome, or the whole request than a node takes."},
 	{ReasonTooManyInFlight, 429, true, "More requests of this connection wait for an answer than welcome allows."},
 	{ReasonTooManyUnfinished, 429, true, "The client has too many lineages whose work has not ended."},
 	{ReasonRateLimited, 429, true, "Requests come faster than the rate that is allowed."},

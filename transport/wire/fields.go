@@ -31,6 +31,7 @@ const (
 	fieldServerTime
 	fieldMaxInFlight
 	fieldMaxMessageBytes
+	fieldMaxPayloadBytes
 	fieldTime
 	fieldReason
 	fieldReconnect
@@ -118,6 +119,7 @@ var fieldNames = [fieldCount]string{
 	fieldServerTime:      "server_time",
 	fieldMaxInFlight:     "max_in_flight",
 	fieldMaxMessageBytes: "max_message_bytes",
+	fieldMaxPayloadBytes: "max_payload_bytes",
 	fieldTime:            "time",
 	fieldReason:          "reason",
 	fieldReconnect:       "reconnect",
@@ -228,6 +230,8 @@ func lookup(name []byte) uint8 {
 		return fieldMaxInFlight
 	case "max_message_bytes":
 		return fieldMaxMessageBytes
+	case "max_payload_bytes":
+		return fieldMaxPayloadBytes
 	case "time":
 		return fieldTime
 	case "reason":

@@ -100,7 +100,7 @@ func fromServers() []golden {
 	add(Message{Type: TypeWelcome, Welcome: Welcome{
 		Session: b("ses"), Node: b("n1"), Tenant: b("acme"), ClientID: b("ana"), Epoch: b("x1"), Seq: 44, Oldest: 2,
 		Resumed: ResumedPartial, Protocol: b("baton.v1.json"), Features: [][]byte{b("streams")},
-		Limits: Limits{MaxInFlight: 64, MaxMessageBytes: 1 << 20, Window: 64},
+		Limits: Limits{MaxInFlight: 64, MaxMessageBytes: 1 << 20, MaxPayloadBytes: 64 << 10, Window: 64},
 		Nodes:  [][]byte{b("ws://a/ws"), b("ws://b/ws")}, HeartbeatMs: 25000, ServerTime: 1790000000000,
 	}})
 	add(Message{Type: TypeWelcome, Welcome: Welcome{Session: b("ses"), Node: b("n1"), Tenant: b("default"), Protocol: b("baton.v1.json")}})

@@ -45,6 +45,7 @@ func (r Resumed) String() string {
 type Limits struct {
 	MaxInFlight     uint64 // Requests not yet answered.
 	MaxMessageBytes uint64
+	MaxPayloadBytes uint64 // Of one data, result, checkpoint or detail; 0 from a node that does not say.
 	Window          uint64 // Notifications not yet acknowledged.
 }
 
@@ -120,6 +121,8 @@ func (m *Limits) set(d *Decoder, field uint8) {
 		d.uint(&m.MaxInFlight)
 	case fieldMaxMessageBytes:
 		d.uint(&m.MaxMessageBytes)
+	case fieldMaxPayloadBytes:
+		d.uint(&m.MaxPayloadBytes)
 	case fieldWindow:
 		d.uint(&m.Window)
 	default:
@@ -147,6 +150,7 @@ func AppendWelcome(dst []byte, m *Welcome) []byte {
 	dst = appendTexts(dst, `,"features":`, m.Features)
 	dst = appendUint(dst, `,"limits":{"max_in_flight":`, m.Limits.MaxInFlight)
 	dst = appendUint(dst, `,"max_message_bytes":`, m.Limits.MaxMessageBytes)
+	dst = appendOptUint(dst, `,"max_payload_bytes":`, m.Limits.MaxPayloadBytes)
 	dst = appendUint(dst, `,"window":`, m.Limits.Window)
 	dst = appendTexts(dst, `},"nodes":`, m.Nodes)
 	dst = appendMillis(dst, `,"heartbeat_ms":`, m.HeartbeatMs)
