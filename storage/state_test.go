@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"github.com/batonmq/baton/internal/invariants"
 )
 
 // TestTransactionReadsItsOwnWrites covers point reads, scans and views.
@@ -57,6 +59,26 @@ func scanned(tb testing.TB, tx *Tx, from, to string) string {
 		return true, nil
 	}))
 	return b.String()
+}
+
+// TestVisitMayPanic: a visit that gives up a damaged row leaves no iterator.
+func TestVisitMayPanic(t *testing.T) {
+	s := openTest(t, NewCrashFS())
+	defer closeTest(t, s)
+	st := must(s.OpenState(7))
+	put(t, st, 1, "a", "1")
+	view := st.View()
+	err := func() (err error) {
+		defer invariants.Recover(&err)
+		return view.Scan(nil, nil, func(_, _ []byte) (bool, error) {
+			invariants.Failf("a damaged row")
+			return true, nil
+		})
+	}()
+	if _, broken := errors.AsType[invariants.Violation](err); !broken {
+		t.Fatalf("got %v", err)
+	}
+	check(t, view.Close())
 }
 
 // TestNestedScans pins what a scan sees of writes made during it.

@@ -28,8 +28,8 @@ func (v *View) Get(key []byte) (value []byte, found bool, err error) {
 }
 
 // Scan visits the rows from (included) to (excluded; nil means the end) in
-// ascending order.
-func (v *View) Scan(from, to []byte, visit Visit) error {
+// ascending order. A visit may panic, as at a damaged row.
+func (v *View) Scan(from, to []byte, visit Visit) (err error) {
 	if emptyRange(from, to) {
 		return nil
 	}
@@ -37,8 +37,8 @@ func (v *View) Scan(from, to []byte, visit Visit) error {
 	if err != nil {
 		return err
 	}
-	err = visitAll(it, visit)
-	return errors.Join(err, wrap("scan", it.Close()))
+	defer func() { err = errors.Join(err, wrap("scan", it.Close())) }()
+	return visitAll(it, visit)
 }
 
 // Digest hashes all rows in key order, each as length:4 key length:4 value. Two
