@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -133,7 +132,7 @@ func (a *arrivalRow) read(value []byte) {
 // arrivals adds the marks of the notifications that came from elsewhere, and
 // of their acknowledgements, whose rows follow each.
 func (l *lineageReader) arrivals() error {
-	tenant, err := lookUpName(l.view, nameTenant, l.tenant)
+	tenant, err := lookUpTenant(l.view, l.tenant)
 	if err != nil || tenant == 0 {
 		return err
 	}
@@ -151,7 +150,7 @@ func (l *lineageReader) arrivals() error {
 		}
 		var row arrivalRow
 		row.read(value)
-		seq = binary.BigEndian.Uint64(key[8:])
+		seq = u64At(key, 8)
 		of = &event{id: row.event, Event: command.Event{Channel: row.channel}}
 		l.mark(of, Mark{Time: row.timeMS, Mark: "notified", ClientID: row.client, Name: row.name, Seq: seq})
 		return true, nil

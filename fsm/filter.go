@@ -2,6 +2,8 @@ package fsm
 
 import (
 	"encoding/binary"
+
+	"github.com/batonmq/baton/internal/invariants"
 )
 
 const (
@@ -15,6 +17,8 @@ const (
 	// more, they say maybe to everything until their buckets have passed: a restart
 	// must not wait for them.
 	maxFilterLoad = 1 << 17
+	// dedupeKeyBytes is the size of keyDedupe's keys.
+	dedupeKeyBytes = 1 + 4 + 4 + len(digest{})
 )
 
 // keyFilter knows which idempotency keys a bucket certainly does not have. Nearly
@@ -84,9 +88,10 @@ func (m *Machine) loadDedupe(from reader) error {
 	first := appendU32([]byte{kindDedupe}, max(bucket, 1)-1)
 	return from.Scan(first, after([]byte{kindDedupe}), func(key, _ []byte) (bool, error) {
 		filter := &d.former
-		if binary.BigEndian.Uint32(key[1:]) == bucket {
+		if u32At(key, 1) == bucket {
 			filter = &d.recent
 		}
+		invariants.Check(len(key) == dedupeKeyBytes, "an idempotency key's row has a key of %d bytes", len(key))
 		of := digest(key[len(key)-len(digest{}):])
 		filter.add(&of)
 		rows++

@@ -3,6 +3,8 @@ package fsm
 import (
 	"crypto/sha256"
 	"encoding/binary"
+
+	"github.com/batonmq/baton/internal/invariants"
 )
 
 // The rows of a partition, one page. Integers in keys are big endian, so that
@@ -177,14 +179,26 @@ func keyArrival(dst []byte, tenant uint32, of digest, stream, seq uint64) []byte
 	return appendU64(appendU64(arrivalPrefix(dst, tenant, of), stream), seq)
 }
 
+// u32At is a number of a key, or of a value of fixed size. One that ends before
+// it is damaged.
+func u32At(b []byte, at int) uint32 {
+	if at < 0 || len(b) < at+4 {
+		invariants.Failf("a key or value of %d bytes has no number at byte %d", len(b), at)
+	}
+	return binary.BigEndian.Uint32(b[at:])
+}
+
+func u64At(b []byte, at int) uint64 {
+	if at < 0 || len(b) < at+8 {
+		invariants.Failf("a key or value of %d bytes has no number at byte %d", len(b), at)
+	}
+	return binary.BigEndian.Uint64(b[at:])
+}
+
 // readJobKey reads the group, queue and position that end a key.
 func readJobKey(key []byte) jobKey {
-	tail := key[len(key)-16:]
-	return jobKey{
-		group:    binary.BigEndian.Uint32(tail),
-		queue:    binary.BigEndian.Uint32(tail[4:]),
-		position: binary.BigEndian.Uint64(tail[8:]),
-	}
+	at := len(key) - 16
+	return jobKey{group: u32At(key, at), queue: u32At(key, at+4), position: u64At(key, at+8)}
 }
 
 // after is the first key behind every key that begins with prefix.

@@ -2,7 +2,6 @@ package fsm
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -141,7 +140,7 @@ func (f *foundLetter) place() LetterPlace { return LetterPlace{f.key.position, f
 
 // subQueues are the groups' sub-queues that the query is about.
 func (p *letterPage) subQueues() (found []jobKey, err error) {
-	tenant, err := lookUpName(p.view, nameTenant, p.query.Tenant)
+	tenant, err := lookUpTenant(p.view, p.query.Tenant)
 	if err != nil || tenant == 0 {
 		return nil, err
 	}
@@ -150,7 +149,7 @@ func (p *letterPage) subQueues() (found []jobKey, err error) {
 	err = p.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
 		var row queueRow
 		row.read(value)
-		id := binary.BigEndian.Uint32(key[1:])
+		id := u32At(key, 1)
 		if row.tenant == tenant && (p.query.Event.IsZero() || p.query.Event.Queue == id) {
 			ids = append(ids, id)
 		}
@@ -201,7 +200,7 @@ func (p *letterPage) findIn(from jobKey, end []byte) error {
 	matches, look := 0, p.query.look
 	return p.view.Scan(keyJob(nil, kindParked, from), end, func(key, value []byte) (bool, error) {
 		f := foundLetter{key: readJobKey(key)}
-		if jobState(value[1]) == jobDead {
+		if rest := openRest(value); len(rest) > 0 && jobState(rest[0]) == jobDead {
 			if f.row.read(value); p.matches(&f.row) {
 				p.found = append(p.found, f)
 				matches++

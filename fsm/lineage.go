@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"encoding/binary"
 	"encoding/json"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -135,7 +134,7 @@ func (l *lineageReader) roots() (open []command.EventID, err error) {
 	if id, bad := command.ParseEventID(l.correl); bad == nil {
 		open = append(open, id)
 	}
-	tenant, err := lookUpName(l.view, nameTenant, l.tenant)
+	tenant, err := lookUpTenant(l.view, l.tenant)
 	if err != nil || tenant == 0 {
 		return open, err
 	}
@@ -148,7 +147,7 @@ func (l *lineageReader) roots() (open []command.EventID, err error) {
 		}
 		open = append(open, command.EventID{
 			Epoch: l.counters.epoch, Partition: l.counters.number(),
-			Queue: binary.BigEndian.Uint32(openRest(value)), Position: binary.BigEndian.Uint64(key[len(key)-8:]),
+			Queue: u32At(openRest(value), 0), Position: u64At(key, len(key)-8),
 		})
 		return true, nil
 	})
@@ -192,7 +191,7 @@ func (l *lineageReader) queue(id uint32) (*queueRow, error) {
 	}
 	prefix := appendU32([]byte{kindGroup}, q.channel)
 	err = l.view.Scan(prefix, after(prefix), func(key, _ []byte) (bool, error) {
-		l.groups[q.channel] = append(l.groups[q.channel], binary.BigEndian.Uint32(key[5:]))
+		l.groups[q.channel] = append(l.groups[q.channel], u32At(key, 5))
 		return true, nil
 	})
 	return &q, err

@@ -2,11 +2,11 @@ package fsm
 
 import (
 	"cmp"
-	"encoding/binary"
 	"maps"
 	"slices"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/internal/invariants"
 )
 
 // Reading back what Machine holds in memory. The order is that of Open: each
@@ -15,7 +15,7 @@ import (
 func (m *Machine) loadGroups(from reader) error {
 	prefix := []byte{kindGroup}
 	return from.Scan(prefix, after(prefix), func(key, _ []byte) (bool, error) {
-		id, group := binary.BigEndian.Uint32(key[1:]), binary.BigEndian.Uint32(key[5:])
+		id, group := u32At(key, 1), u32At(key, 5)
 		ch := m.channels[id]
 		if ch == nil {
 			ch = &channel{id: id}
@@ -31,7 +31,8 @@ func (m *Machine) loadQueues(from reader) error {
 	return from.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
 		var row queueRow
 		row.read(value)
-		m.addQueue(binary.BigEndian.Uint32(key[1:]), row)
+		invariants.Check(m.channels[row.channel] != nil, "a sub-queue's channel %d has no group", row.channel)
+		m.addQueue(u32At(key, 1), row)
 		return true, nil
 	})
 }

@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"encoding/binary"
 	"encoding/json"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -204,7 +203,7 @@ func (l *lineageReader) standing(e *event, group uint32, j *jobRow) {
 func (l *lineageReader) acks(e *event) error {
 	prefix := appendU64([]byte{kindAck}, e.id.Position)
 	return l.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
-		l.acked(e, binary.BigEndian.Uint64(key[17:]), value)
+		l.acked(e, u64At(key, 17), value)
 		return true, nil
 	})
 }

@@ -1,9 +1,9 @@
 package fsm
 
 import (
-	"encoding/binary"
 	"strings"
 
+	"github.com/batonmq/baton/internal/invariants"
 	"github.com/batonmq/baton/storage"
 )
 
@@ -42,7 +42,8 @@ func (n *names) put(kind byte, text string, id uint32) {
 func (n *names) load(from reader) error {
 	prefix := []byte{kindName}
 	return from.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
-		n.put(key[1], string(key[2:]), binary.BigEndian.Uint32(value[1:]))
+		invariants.Check(len(key) >= 2, "a name's key has %d bytes", len(key))
+		n.put(key[1], string(key[2:]), nameID(value))
 		return true, nil
 	})
 }
@@ -95,11 +96,14 @@ func openRest(value []byte) []byte {
 	return r.Rest()
 }
 
-// lookUpName reads an interned name's id from rows; 0 when it was never seen.
-func lookUpName(view *storage.View, kind byte, text string) (uint32, error) {
-	value, found, err := view.Get(keyName(nil, kind, text))
+// lookUpTenant reads a tenant's id from rows; 0 when it was never seen.
+func lookUpTenant(view *storage.View, text string) (uint32, error) {
+	value, found, err := view.Get(keyName(nil, nameTenant, text))
 	if err != nil || !found {
 		return 0, err
 	}
-	return binary.BigEndian.Uint32(value[1:]), nil
+	return nameID(value), nil
 }
+
+// nameID is the id in a name's row.
+func nameID(value []byte) uint32 { return u32At(openRest(value), 0) }

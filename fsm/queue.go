@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -165,7 +164,7 @@ func (m *Machine) refill(c *cursor) {
 			return false, nil
 		}
 		size += len(value)
-		e := readEvent(value, m.eventID(q.id, binary.BigEndian.Uint64(key[5:])), channelName, tenant)
+		e := readEvent(value, m.eventID(q.id, u64At(key, 5)), channelName, tenant)
 		if m.out.effects {
 			e.own()
 			m.fresh = append(m.fresh, e)

@@ -2,7 +2,6 @@ package fsm
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -182,7 +181,7 @@ func (m *Machine) saveOutboxes() {
 func (m *Machine) loadOutboxes(from reader) error {
 	prefix := []byte{kindOutbox}
 	return from.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
-		o := &outbox{target: binary.BigEndian.Uint32(key[1:])}
+		o := &outbox{target: u32At(key, 1)}
 		o.read(value)
 		m.outboxes[o.target] = o
 		return true, nil

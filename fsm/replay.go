@@ -22,7 +22,7 @@ type StreamInfo struct {
 // ReadStream reads a client's stream as one of its devices sees it.
 func ReadStream(view *storage.View, tenant, client, device string) (info StreamInfo, err error) {
 	defer invariants.Recover(&err)
-	id, err := lookUpName(view, nameTenant, tenant)
+	id, err := lookUpTenant(view, tenant)
 	if err != nil || id == 0 {
 		return StreamInfo{Oldest: 1}, err
 	}

@@ -1,8 +1,6 @@
 package fsm
 
 import (
-	"encoding/binary"
-
 	"github.com/batonmq/baton/fsm/command"
 )
 
@@ -19,7 +17,7 @@ func (m *Machine) setTimer(dueMS int64, key jobKey, fence uint64) {
 
 // timerDue reads the time in a timer's key.
 func timerDue(key []byte) int64 {
-	return int64(binary.BigEndian.Uint64(key[1:])) //nolint:gosec // keyTimer wrote the bits of an int64.
+	return int64(u64At(key, 1)) //nolint:gosec // keyTimer wrote the bits of an int64.
 }
 
 type dueTimer struct {
@@ -46,6 +44,7 @@ func (m *Machine) fireTimers() {
 		}
 		r := openRow(value)
 		due = append(due, dueTimer{dueMS: at, key: readJobKey(key), fence: r.Uint()})
+		closeRow(&r)
 		return true, nil
 	}))
 	for _, t := range due {
