@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -28,6 +29,24 @@ func TestEventData(t *testing.T) {
 			t.Errorf("%q was read", bad)
 		}
 	}
+}
+
+// FuzzEventData: what is read as an event's data is what was written for those
+// numbers, and the account takes it.
+func FuzzEventData(f *testing.F) {
+	f.Add([]byte(encodeEvent(minSize, 12345, 987654321)))
+	f.Add([]byte(encodeEvent(256, 0, 0)))
+	f.Add(bytes.Replace(encodeEvent(minSize, 0, 1), []byte("0000000000"), []byte("-000000001"), 1))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n, due, err := decodeEvent(data)
+		if err != nil {
+			return
+		}
+		if again := encodeEvent(len(data), n, due); !bytes.Equal(again[:paddingAt], data[:paddingAt]) {
+			t.Fatalf("%q is read as %d and %d", data, n, due)
+		}
+		newTally(0).came(n, due, 0)
+	})
 }
 
 // What is missing and what came twice is counted exactly; a notification may

@@ -25,6 +25,7 @@ const (
 	numberEnd = 16
 	timeAt    = 23
 	timeEnd   = 42
+	paddingAt = 49
 )
 
 // encodeEvent makes the data of event n that is due so many nanoseconds after
@@ -36,16 +37,20 @@ func encodeEvent(size, n int, due int64) json.RawMessage {
 	return append(data, `"}`...)
 }
 
-// decodeEvent reads what encodeEvent made.
+// decodeEvent reads what encodeEvent made. Both numbers are not negative.
 func decodeEvent(data []byte) (n int, due int64, err error) {
-	if len(data) < minSize {
+	ours := len(data) >= minSize && string(data[:numberAt]) == `{"n":"` &&
+		string(data[numberEnd:timeAt]) == `","t":"` && string(data[timeEnd:paddingAt]) == `","p":"`
+	if !ours {
 		return 0, 0, fmt.Errorf("an event of %d bytes is none of ours", len(data))
 	}
-	if n, err = strconv.Atoi(string(data[numberAt:numberEnd])); err != nil {
+	number, err := strconv.ParseUint(string(data[numberAt:numberEnd]), 10, strconv.IntSize-1)
+	if err != nil {
 		return 0, 0, fmt.Errorf("an event's number: %w", err)
 	}
-	if due, err = strconv.ParseInt(string(data[timeAt:timeEnd]), 10, 64); err != nil {
+	nanoseconds, err := strconv.ParseUint(string(data[timeAt:timeEnd]), 10, 63)
+	if err != nil {
 		return 0, 0, fmt.Errorf("an event's time: %w", err)
 	}
-	return n, due, nil
+	return int(number), int64(nanoseconds), nil
 }
