@@ -78,6 +78,73 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzBody reads any bytes as the body of an HTTP publish. What is taken must be
+// what encoding/json sees, and come back the same.
+func FuzzBody(f *testing.F) {
+	for _, seed := range []string{
+		`{"channel":"a","data":{"q":1}}`, ` {"tenant":"t","client_id":"c","channel":"a","data_base64":"aGk=","headers":{"a":"b"}} `,
+		`{"channel":"a","key":"\u006b","idempotency_key":"i","correlation_id":"c","causation_id":"d","delay_ms":5,"ttl_ms":7,"data":null}`,
+		`{"channel":"a","data":1}{}`, `{"channel":"a","deliver_at":1e3,"priority":1,"data":"x"}`, `[]`, ``, `{"type":"publish","id":1,"channel":"a","data":1}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		original := bytes.Clone(body)
+		d, m := NewDecoder(FromClient), new(Emit)
+		err := d.Body(body, m)
+		if !bytes.Equal(body, original) {
+			t.Fatal("the body was written to")
+		}
+		if err != nil {
+			checkRefusedBody(t, body, err)
+			return
+		}
+		checkBody(t, body, m)
+		once := AppendBody(nil, m)
+		again := new(Emit)
+		if err := NewDecoder(FromClient).Body(once, again); err != nil {
+			t.Fatalf("%q: %v", once, err)
+		}
+		if twice := AppendBody(nil, again); !bytes.Equal(once, twice) {
+			t.Fatalf("%q was read as %q", once, twice)
+		}
+	})
+}
+
+// checkRefusedBody: the refusal is one of ours, and what is called malformed is
+// no JSON object, or one of the documented stricter points.
+func checkRefusedBody(t *testing.T, body []byte, err error) {
+	t.Helper()
+	if _, ours := errors.AsType[*DecodeError](err); !ours {
+		t.Fatalf("%q: %v", body, err)
+	}
+	nested := bytes.Count(body, []byte("[")) + bytes.Count(body, []byte("{"))
+	object := bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
+	if errors.Is(err, ErrMalformed) && object && json.Valid(body) && utf8.Valid(body) && nested <= MaxDepth {
+		t.Fatalf("%q was called malformed", body)
+	}
+}
+
+// checkBody compares a few fields with what encoding/json finds.
+func checkBody(t *testing.T, body []byte, m *Emit) {
+	t.Helper()
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		t.Fatalf("%q was taken: %v", body, err)
+	}
+	for name, got := range map[string][]byte{
+		"channel": m.Channel, "key": m.Key, "client_id": m.ClientID, "tenant": m.Tenant, "idempotency_key": m.IdempotencyKey,
+	} {
+		var want string
+		if raw := fields[name]; raw != nil && string(raw) != "null" && (json.Unmarshal(raw, &want) != nil || want != string(got)) {
+			t.Fatalf("%s %s was read as %q", name, raw, got)
+		}
+	}
+	if m.Payload.Kind == PayloadJSON && !bytes.Equal(m.Payload.Bytes, fields["data"]) {
+		t.Fatalf("data %q was read as %q", fields["data"], m.Payload.Bytes)
+	}
+}
+
 // checkMalformed: encoding/json refuses what we call malformed, or it is one of
 // the documented stricter points.
 func checkMalformed(t *testing.T, rest []byte) {
