@@ -93,7 +93,7 @@ func (m *Machine) wrongRow(row *command.RelayRow) string {
 // the notification joins its client's stream.
 func (m *Machine) arrive(row *command.RelayRow) {
 	if row.Kind == command.RelayEvent {
-		m.storeEmit(&event{storedMS: m.counters.timeMS, whole: true, parent: row.Parent, Event: row.Event}, true)
+		m.storeEmit(&event{storedMS: m.counters.timeMS, whole: true, parent: row.Parent, Event: row.Event}, row.Group, true)
 		return
 	}
 	e := &row.Event

@@ -18,7 +18,7 @@ func (m *Machine) complete(c *command.Complete) command.Result {
 	}
 	row := attemptRow{how: endCompleted, result: c.Result, usage: c.Usage}
 	for i := range c.Emits {
-		row.emitted = append(row.emitted, m.emit(j.event, &c.Emits[i], &row))
+		row.emitted = append(row.emitted, m.emit(j, &c.Emits[i], &row))
 	}
 	for i := range c.Notifies {
 		m.notify(j.event, &c.Notifies[i], &row)
@@ -40,7 +40,7 @@ func (m *Machine) checkComplete(j *job, c *command.Complete) (command.Result, bo
 			return refuse(command.BadRequest, fmt.Sprintf("emit %d: %s", i, wrong)), false
 		}
 		if target, foreign := m.elsewhere(e.Tenant, e.Key); foreign {
-			row := m.eventRow(j.event, e)
+			row := m.eventRow(j, e)
 			if refusal, refused := m.refuseRelay(target, &row); refused {
 				return refusal, false
 			}
@@ -99,22 +99,30 @@ func clientOf(n *command.Notify, parent *event) string {
 
 // emit stores an event of a job, or sends it to the partition of its key, where
 // it has no id yet.
-func (m *Machine) emit(parent *event, fields *command.Event, history *attemptRow) command.EventID {
+func (m *Machine) emit(j *job, fields *command.Event, history *attemptRow) command.EventID {
 	if target, foreign := m.elsewhere(fields.Tenant, fields.Key); foreign {
-		row := m.eventRow(parent, fields)
+		row := m.eventRow(j, fields)
 		m.send(target, &row)
 		history.relayed = append(history.relayed, relayedMark{target: target})
 		return command.EventID{}
 	}
-	e := &event{storedMS: m.counters.timeMS, whole: true, parent: parent.id, Event: *fields}
-	return m.storeEmit(e, e.CorrelationID != parent.correlationID())
+	e := &event{storedMS: m.counters.timeMS, whole: true, parent: j.event.id, Event: *fields}
+	return m.storeEmit(e, m.groupOf(j), e.CorrelationID != j.event.correlationID())
 }
 
-// storeEmit stores an event that a job emitted, here or elsewhere. An
-// idempotency key that was used before in the channel leads to the first event,
-// whatever the data: the emit has happened.
-func (m *Machine) storeEmit(e *event, index bool) command.EventID { //nolint:revive // Where the lineage leads to the event is all that differs.
-	mark := emitMark(e)
+// groupOf is the name of the job's group, empty for default.
+func (m *Machine) groupOf(j *job) string {
+	if group := m.names.text(nameGroup, j.key.group); group != DefaultGroup {
+		return group
+	}
+	return ""
+}
+
+// storeEmit stores an event that a job of a group emitted, here or elsewhere. An
+// idempotency key that the group used before in the channel leads to the first
+// event, whatever the data: the emit has happened.
+func (m *Machine) storeEmit(e *event, group string, index bool) command.EventID { //nolint:revive // Where the lineage leads to the event is all that differs.
+	mark := emitMark(e, group)
 	var earlier dedupeRow
 	if m.lookUp(m.names.find(nameTenant, e.Tenant), &mark, &earlier) {
 		return earlier.event

@@ -73,11 +73,16 @@ func publishMark(e *event) dedupeMark {
 // emitMark is the mark of a job's emit. Its scope is the channel too, and apart
 // from that of publishes: a worker that hands its job's idempotency key on to
 // the next step means the next step's event, not the one it has just worked on.
-func emitMark(e *event) dedupeMark {
+// So is each group's, which is empty for default: two that hand on the key of one
+// event mean two steps.
+func emitMark(e *event, group string) dedupeMark {
 	if e.IdempotencyKey == "" {
 		return dedupeMark{keyless: true}
 	}
-	return dedupeMark{of: digestOf("emit", e.Channel, e.Key, e.IdempotencyKey)}
+	if group == "" {
+		return dedupeMark{of: digestOf("emit", e.Channel, e.Key, e.IdempotencyKey)}
+	}
+	return dedupeMark{of: digestOf("emit", e.Channel, e.Key, e.IdempotencyKey, group)}
 }
 
 // recall is the answer that a publish's idempotency key leads to, if it was used

@@ -146,7 +146,7 @@ func (m *Machine) serve(l *lot, c *cursor) {
 	}
 	j := &job{key: jobKey{c.turns.group, c.queue.id, e.id.Position}, cursor: c, event: e}
 	switch {
-	case m.unvoid(j.key):
+	case m.unvoid(j.key), m.canceledBefore(c, e):
 		c.turns.pay(c, skipCost)
 		m.advance(c)
 	case e.lapsed(m.counters.timeMS):

@@ -13,7 +13,7 @@ import (
 //	c                                        counters: see counters
 //	n  kind(1) name                          interned name -> id(4)
 //	i  kind(1) id(4)                         interned name -> name
-//	g  channel(4) group(4)                   a group of a channel
+//	g  channel(4) group(4)                   a group of a channel: see groupRow
 //	q  queue(4)                              sub-queue: see queueRow
 //	o  group(4) queue(4)                     cursor of a group in a sub-queue: see cursorRow
 //	e  queue(4) position(8)                  event: see eventRow

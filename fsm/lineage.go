@@ -36,6 +36,9 @@ type LineageEvent struct {
 	CausationID    string `json:"causation_id"`
 	Time           int64  `json:"time"`
 	Bytes          int    `json:"bytes"`
+	// Groups are the states in each group that has the event, by name, where the
+	// channel has another group than default.
+	Groups map[string]string `json:"groups,omitempty"`
 }
 
 // Mark is one transition of an event: what happened, when, and to whom. Which
@@ -75,6 +78,7 @@ type lineageReader struct {
 	names    nameReader
 	queues   map[uint32]queueRow
 	groups   map[uint32][]uint32
+	begun    map[groupName]groupRow
 	seen     map[uint64]bool
 	// last is how the last attempt of each group ended, of the event at hand.
 	last map[uint32]lastAttempt
@@ -190,8 +194,8 @@ func (l *lineageReader) queue(id uint32) (*queueRow, error) {
 		return &q, nil
 	}
 	prefix := appendU32([]byte{kindGroup}, q.channel)
-	err = l.view.Scan(prefix, after(prefix), func(key, _ []byte) (bool, error) {
-		l.groups[q.channel] = append(l.groups[q.channel], u32At(key, 5))
+	err = l.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
+		l.addGroup(q.channel, u32At(key, 5), value)
 		return true, nil
 	})
 	return &q, err

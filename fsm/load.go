@@ -14,14 +14,16 @@ import (
 
 func (m *Machine) loadGroups(from reader) error {
 	prefix := []byte{kindGroup}
-	return from.Scan(prefix, after(prefix), func(key, _ []byte) (bool, error) {
+	return from.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
 		id, group := u32At(key, 1), u32At(key, 5)
 		ch := m.channels[id]
 		if ch == nil {
 			ch = &channel{id: id}
 			m.channels[id] = ch
 		}
-		ch.turns = append(ch.turns, newTurns(id, group))
+		t := newTurns(id, group)
+		t.read(value)
+		ch.add(t)
 		return true, nil
 	})
 }

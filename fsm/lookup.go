@@ -109,7 +109,7 @@ func ReadEvent(view *storage.View, tenant string, id command.EventID) (seen *Eve
 	if seen.State, err = l.state(e); err != nil {
 		return nil, err
 	}
-	for _, group := range l.groups[l.queues[id.Queue].channel] {
+	for _, group := range l.groupsOf(e) {
 		at, err := l.groupState(e, group)
 		if err != nil {
 			return nil, err

@@ -60,6 +60,7 @@ type scratch struct {
 	start      command.LeaderStart
 	redrive    command.Redrive
 	discard    command.Discard
+	group      command.CreateGroup
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -172,6 +173,9 @@ func (m *Machine) execute(encoded []byte) command.Result {
 	case command.KindDiscard:
 		s.discard.Decode(&r)
 		return checked(&r, func() command.Result { return m.discard(&s.discard) })
+	case command.KindCreateGroup:
+		s.group.Decode(&r)
+		return checked(&r, func() command.Result { return m.createGroup(&s.group) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:

@@ -20,11 +20,14 @@ func (l *lineageReader) describe(e *event) ([]command.EventID, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := l.state(e)
+	states, err := l.states(e)
 	if err != nil {
 		return nil, err
 	}
-	l.out.Events[at].State = state
+	l.out.Events[at].State = firstOf(states)
+	if l.severalGroups(e) {
+		l.out.Events[at].Groups = states
+	}
 	return emitted, l.acks(e)
 }
 
@@ -66,14 +69,14 @@ func (l *lineageReader) attempt(e *event, row *attemptRow) {
 		if id.IsZero() {
 			continue // It was relayed.
 		}
-		l.mark(e, Mark{Time: row.endedMS, Mark: "emitted", Emitted: id.String()})
+		l.mark(e, Mark{Time: row.endedMS, Mark: "emitted", Group: common.Group, Emitted: id.String()})
 	}
 	for _, n := range row.notified {
-		l.mark(e, Mark{Time: row.endedMS, Mark: "notified", ClientID: n.client, Name: n.name, Seq: n.seq})
+		l.mark(e, Mark{Time: row.endedMS, Mark: "notified", Group: common.Group, ClientID: n.client, Name: n.name, Seq: n.seq})
 	}
 	for i := range row.relayed {
 		to := &row.relayed[i]
-		l.mark(e, Mark{Time: row.endedMS, Mark: "relayed", Partition: &to.target, ClientID: to.client, Name: to.name})
+		l.mark(e, Mark{Time: row.endedMS, Mark: "relayed", Group: common.Group, Partition: &to.target, ClientID: to.client, Name: to.name})
 	}
 }
 
@@ -84,27 +87,6 @@ func valid(value []byte) json.RawMessage {
 		return nil
 	}
 	return value
-}
-
-// state is where the event stands now: the first of its groups that is not
-// through decides.
-func (l *lineageReader) state(e *event) (string, error) {
-	ended := endCompleted.word()
-	for _, group := range l.groups[l.queues[e.id.Queue].channel] {
-		state, j, err := l.stateIn(e, group)
-		switch {
-		case err != nil:
-			return "", err
-		case j != nil:
-			l.standing(e, group, j)
-			return state, nil
-		case state == endDiscarded.word():
-			ended = state
-		case state != endCompleted.word():
-			return state, nil
-		}
-	}
-	return ended, nil
 }
 
 // stateIn is where the event stands in one group, and its job where it has one.
@@ -133,11 +115,16 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 	if found {
 		c.read(value)
 	}
+	early, err := l.canceledBefore(e, group)
 	switch {
+	case err != nil:
+		return "", nil, err
 	case e.id.Position < c.frontier && l.last[group].how == endDiscarded:
 		return endDiscarded.word(), nil, nil
 	case e.id.Position < c.frontier:
 		return endCompleted.word(), nil, nil
+	case early != nil:
+		return jobCanceled.String(), early, nil
 	case e.lapsed(l.counters.timeMS):
 		return jobLapsed.String(), &jobRow{state: jobLapsed}, nil
 	case e.deliverMS > l.counters.timeMS:

@@ -16,18 +16,18 @@ func (e *modelEvent) data() string {
 }
 
 // over tells whether the event's time to live is over.
-func (e *modelEvent) over(nowMS int64) bool { return e.endMS != 0 && nowMS >= e.endMS }
+func (e *modelStored) over(nowMS int64) bool { return e.endMS != 0 && nowMS >= e.endMS }
 
 // onceKey names a request about a dead letter.
 type onceKey struct {
 	what, once string
-	event      *modelEvent
+	event      *modelStored
 }
 
 // drawLetter picks an event, mostly a dead one.
 func (m *model) drawLetter() *modelEvent {
 	var letters []*modelEvent
-	for _, e := range m.events {
+	for _, e := range m.everywhere() {
 		if e.state == dead {
 			letters = append(letters, e)
 		}
@@ -35,19 +35,19 @@ func (m *model) drawLetter() *modelEvent {
 	if len(letters) > 0 && rapid.IntRange(0, 4).Draw(m.t, "any event") > 0 {
 		return rapid.SampledFrom(letters).Draw(m.t, "letter")
 	}
-	return rapid.SampledFrom(m.events).Draw(m.t, "event")
+	return rapid.SampledFrom(m.everywhere()).Draw(m.t, "event")
 }
 
 // sentBefore tells whether a request took effect before, under its name.
 func (m *model) sentBefore(e *modelEvent, what, once string) bool {
-	at, sent := m.once[onceKey{what, once, e}]
+	at, sent := m.once[onceKey{what, once, e.modelStored}]
 	return once != "" && sent && m.nowMS-at <= DedupeWindowMS && e.id.Queue != 0
 }
 
 // expectLetter says what a request about a dead letter must be answered, and
 // whether it takes effect.
 func (m *model) expectLetter(e *modelEvent, what, once string) bool {
-	key := onceKey{what, once, e}
+	key := onceKey{what, once, e.modelStored}
 	again := m.sentBefore(e, what, once)
 	holds := !again && e.state == dead && e.id.Queue != 0
 	if holds && once != "" {
@@ -67,7 +67,7 @@ func (m *model) expectLetter(e *modelEvent, what, once string) bool {
 func (m *model) drawRedrive() *command.Redrive {
 	e := m.drawLetter()
 	c := &command.Redrive{
-		Tenant: e.fields.Tenant, Event: e.id, Group: rapid.SampledFrom([]string{"", DefaultGroup}).Draw(m.t, "group"),
+		Tenant: e.fields.Tenant, Event: e.id, Group: m.drawGroupOf(e),
 		Once: rapid.SampledFrom([]string{"", "r", "s"}).Draw(m.t, "once"), Edited: rapid.Bool().Draw(m.t, "edited"),
 	}
 	if c.Edited {
@@ -90,7 +90,7 @@ func (m *model) drawRedrive() *command.Redrive {
 
 func (m *model) drawDiscard() *command.Discard {
 	e := m.drawLetter()
-	c := &command.Discard{Tenant: e.fields.Tenant, Event: e.id, Once: rapid.SampledFrom([]string{"", "r"}).Draw(m.t, "once")}
+	c := &command.Discard{Tenant: e.fields.Tenant, Event: e.id, Group: m.drawGroupOf(e), Once: rapid.SampledFrom([]string{"", "r"}).Draw(m.t, "once")}
 	if m.expectLetter(e, "discard", c.Once) {
 		e.state = discarded
 	}
@@ -103,7 +103,7 @@ func (m *model) checkLetters(view *storage.View) {
 	for _, tenant := range []string{"t", "u", "v"} {
 		channel := rapid.SampledFrom([]string{"", "a", "b"}).Draw(m.t, "letters of")
 		var want []*modelEvent
-		for _, e := range m.events {
+		for _, e := range m.byPosition() {
 			if e.state == dead && e.fields.Tenant == tenant && (channel == "" || channel == e.fields.Channel) {
 				want = append(want, e)
 			}
@@ -115,7 +115,7 @@ func (m *model) checkLetters(view *storage.View) {
 			m.must(len(page.Letters) <= query.Limit, "%d letters on a page of %d", len(page.Letters), query.Limit)
 			m.must(!page.More || page.Next.compare(query.After) > 0, "a page that leads nowhere: %+v", page.Next)
 			for i := range page.Letters {
-				m.must(len(want) > 0 && page.Letters[i].EventID == want[0].id.String(), "%v is not the next dead letter", page.Letters[i].EventID)
+				m.must(len(want) > 0 && page.Letters[i].EventID == want[0].id.String() && page.Letters[i].Group == want[0].group, "%v is not the next dead letter", page.Letters[i].EventID)
 				m.must(page.Letters[i].Bytes == len(want[0].data()), "the data of letter %v", want[0].id)
 				want = want[1:]
 			}

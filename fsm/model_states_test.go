@@ -12,7 +12,11 @@ func (m *model) checkStates(view *storage.View) {
 		found, err := HasEvent(view, e.fields.Tenant, e.id)
 		check(m.t, err)
 		m.must(found, "%v is lost", e.id)
-		m.must(m.stateOf(view, e) == e.state, "%v is %s, not %s", e.id, m.stateOf(view, e), e.state)
+		states, groups := m.statesOf(view, e), m.inGroups(e)
+		m.must(len(states) == len(groups), "%v is in groups %v, not in %d", e.id, states, len(groups))
+		for _, e := range groups {
+			m.must(states[e.group] == string(e.state), "%v in %s is %s, not %s", e.id, e.group, states[e.group], e.state)
+		}
 	}
 	m.checkLetters(view)
 	for tenant, head := range m.heads {
@@ -27,20 +31,4 @@ func (m *model) checkStates(view *storage.View) {
 		}))
 		m.must(seq == head+1, "the stream of %s ends at %d, not %d", tenant, seq-1, head)
 	}
-}
-
-func (m *model) stateOf(view *storage.View, e *modelEvent) modelState {
-	l := &lineageReader{
-		view: view, names: newNameReader(view), queues: make(map[uint32]queueRow),
-		groups: make(map[uint32][]uint32), out: &Lineage{}, counters: counters{timeMS: m.nowMS},
-	}
-	_, err := l.queue(e.id.Queue)
-	check(m.t, err)
-	at := &event{id: e.id, deliverMS: e.dueMS, storedMS: m.stored[e]}
-	at.TTLMS = e.fields.TTLMS
-	_, err = l.attempts(at)
-	check(m.t, err)
-	state, err := l.state(at)
-	check(m.t, err)
-	return modelState(state)
 }

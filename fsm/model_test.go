@@ -25,6 +25,7 @@ import (
 //     over is not granted.
 //   - The dead ones, and no others, are dead letters, however they are paged; one
 //     that is redriven waits again, with its own data or what the redrive brought.
+//   - All of this holds of each group by itself, for the events that it has.
 func TestPromises(t *testing.T) {
 	store, group := openStore(t), new(uint32)
 	rapid.Check(t, func(t *rapid.T) {
@@ -96,20 +97,32 @@ const (
 	lapsed    modelState = "lapsed"
 )
 
-// modelEvent is an event as the model knows it.
+// modelStored is an event as the model knows it, in whatever group.
+type modelStored struct {
+	id     command.EventID
+	fields command.Event
+	// deliverMS is when it may be granted at first; late whether that lets later
+	// events overtake it.
+	deliverMS int64
+	late      bool
+	// endMS is when its time to live is over, 0 for never.
+	endMS int64
+}
+
+// modelEvent is an event in one group.
 type modelEvent struct {
-	id       command.EventID
-	fields   command.Event
+	*modelStored
+
+	group    string
 	state    modelState
 	dueMS    int64
 	fence    uint64
 	failures uint32
-	// granted is whether it was ever leased, late whether a delay lets later
-	// events overtake it.
-	granted, late bool
-	canceling     bool
-	// endMS is when its time to live is over, 0 for never.
-	endMS int64
+	// granted is whether it was ever leased, old whether it is older than its group.
+	granted, old bool
+	canceling    bool
+	// stoppedMS is when it was canceled for good.
+	stoppedMS int64
 	// edited is the data that a redrive brought, empty for none.
 	edited string
 }
@@ -117,6 +130,7 @@ type modelEvent struct {
 // lease is a grant that was made once, and what became of it.
 type modelLease struct {
 	id    command.LeaseID
+	event *modelEvent
 	how   ending
 	emits []command.EventID
 }
@@ -127,8 +141,10 @@ type model struct {
 	generation uint64
 	position   uint64
 	fence      uint64
-	events     []*modelEvent
-	leases     []*modelLease
+	// events are those of the group default by position, groups all others.
+	events []*modelEvent
+	groups []*modelGroup
+	leases []*modelLease
 	// dedupe is the first event of an idempotency key, sequences the counts of
 	// clients, heads and acked the streams.
 	dedupe    map[[3]string]*modelEvent
@@ -168,7 +184,7 @@ func (m *model) drawEntry() []byte {
 	for i := range rapid.IntRange(0, 3).Draw(m.t, "offers") {
 		m.offers = append(m.offers, command.Offer{
 			Channel: rapid.SampledFrom([]string{"a", "a", "b", "none"}).Draw(m.t, "channel"),
-			Group:   DefaultGroup,
+			Group:   rapid.SampledFrom([]string{DefaultGroup, DefaultGroup, "g", "h", "none"}).Draw(m.t, "group"),
 			Tenant:  rapid.SampledFrom([]string{"", "", "t", "u", "nobody"}).Draw(m.t, "tenant"),
 			Node:    "n1", Worker: "w", Session: uint64(i),
 			Credit: uint32(rapid.IntRange(0, 4).Draw(m.t, "credit")),
@@ -186,7 +202,7 @@ func (m *model) drawEntry() []byte {
 }
 
 func (m *model) drawCommand() interface{ Append([]byte) []byte } {
-	kinds := []string{"publish", "publish", "publish", "ack", "leader"}
+	kinds := []string{"publish", "publish", "publish", "ack", "leader", "group"}
 	if len(m.leases) > 0 {
 		kinds = append(kinds, "complete", "complete", "complete", "fail", "fail", "release", "expire", "checkpoint")
 	}
@@ -219,6 +235,8 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		return m.drawDiscard()
 	case "ack":
 		return m.drawAck()
+	case "group":
+		return m.drawGroup()
 	default:
 		m.generation++
 		m.expect = append(m.expect, func(r *command.Result) {
@@ -298,16 +316,20 @@ func (m *model) publish(e *command.Event) func(r *command.Result) {
 // result is.
 func (m *model) store(e *command.Event) *modelEvent {
 	m.position++
-	stored := &modelEvent{
-		id: command.EventID{Epoch: 1, Position: m.position}, fields: *e, state: waiting, late: e.DelayMS > 0,
-	}
+	event := &modelStored{id: command.EventID{Epoch: 1, Position: m.position}, fields: *e, late: e.DelayMS > 0}
 	if e.TTLMS > 0 {
-		stored.endMS = m.nowMS + int64(e.TTLMS)
+		event.endMS = m.nowMS + int64(e.TTLMS)
 	}
 	if e.DelayMS > 0 {
-		stored.state, stored.dueMS = delayed, m.nowMS+int64(e.DelayMS)
+		event.deliverMS = m.nowMS + int64(e.DelayMS)
 	}
+	stored := m.arrive(event, DefaultGroup)
 	m.events = append(m.events, stored)
+	for _, g := range m.groups {
+		if g.channel == e.Channel {
+			g.events = append(g.events, m.arrive(event, g.name))
+		}
+	}
 	m.stored[stored] = m.nowMS
 	return stored
 }
@@ -318,8 +340,7 @@ func (m *model) drawLease() *modelLease {
 
 // holds is the event of a lease that is in force, or nil.
 func (m *model) holds(l *modelLease) *modelEvent {
-	e := m.events[l.id.Event.Position-1]
-	if e.state == leased && e.fence == l.id.Fence {
+	if e := l.event; e.state == leased && e.fence == l.id.Fence {
 		return e
 	}
 	return nil
@@ -402,7 +423,7 @@ func (m *model) drawFail() *command.Fail {
 	m.end(l, how)
 	switch {
 	case e.canceling:
-		e.state = canceled
+		m.stop(e)
 	case c.Throttled:
 		e.state, e.dueMS = delayed, m.nowMS+int64(c.RetryAfterMS)
 	case c.Final || e.failures+1 == DefaultMaxAttempts:
@@ -427,7 +448,7 @@ func (m *model) giveBack(l *modelLease, how ending) {
 	m.end(l, how)
 	e.state = waiting
 	if e.canceling {
-		e.state = canceled
+		m.stop(e)
 	}
 }
 
@@ -452,16 +473,18 @@ func (m *model) drawCancel() *command.Cancel {
 		return c
 	}
 	m.accept()
-	switch e.state {
-	case waiting, delayed:
-		if !e.over(m.nowMS) {
-			e.state = canceled
+	for _, e := range m.inGroups(e) {
+		switch e.state {
+		case waiting, delayed:
+			if !e.over(m.nowMS) {
+				m.stop(e)
+			}
+		case leased:
+			if !e.canceling {
+				e.canceling, e.dueMS = true, m.nowMS+int64(c.GraceMS)
+			}
+		case completed, dead, canceled, discarded, lapsed:
 		}
-	case leased:
-		if !e.canceling {
-			e.canceling, e.dueMS = true, m.nowMS+int64(c.GraceMS)
-		}
-	case completed, dead, canceled, discarded, lapsed:
 	}
 	return c
 }
@@ -481,17 +504,18 @@ func (m *model) drawAck() *command.Ack {
 
 // passTime fires what the entry's time has reached, after its commands.
 func (m *model) passTime() {
-	for _, e := range m.events {
+	for _, e := range m.everywhere() {
 		switch {
 		case (e.state == delayed || e.state == waiting) && e.over(m.nowMS):
 			e.state = lapsed
 		case e.state == delayed && e.dueMS <= m.nowMS:
 			e.state = waiting
 		case e.state == leased && e.canceling && e.dueMS <= m.nowMS:
-			e.state = canceled
+			m.stop(e)
 			m.ended = append(m.ended, e.fence)
 		}
 	}
+	m.inheritCancels()
 }
 
 // check holds an entry's outcome against the model.
@@ -517,21 +541,22 @@ func (m *model) checkGrant(g *Grant) {
 	id := g.Job.Lease
 	m.must(id.Fence > m.fence, "fence %d after %d", id.Fence, m.fence)
 	m.fence = id.Fence
-	e := m.events[id.Event.Position-1]
+	e := m.inGroup(m.events[id.Event.Position-1], g.Job.Group)
+	m.must(e != nil, "granted %v in %s, which does not have it", id.Event, g.Job.Group)
 	m.must(e.id == id.Event, "granted %v, which is %v", id.Event, e.id)
 	m.must(e.state == waiting, "granted %v, which is %s", e.id, e.state)
 	m.must(string(g.Job.Event.Payload.Bytes) == e.data(), "the data of %v", e.id)
 	if !e.granted && !e.late {
-		for _, other := range m.events[:id.Event.Position-1] {
+		for _, other := range m.before(e) {
 			m.must(other.id.Queue != e.id.Queue || other.granted || other.late || other.state != waiting,
 				"%v was granted before %v", e.id, other.id)
 		}
 	}
 	e.state, e.fence, e.granted, e.canceling = leased, id.Fence, true, false
-	m.leases = append(m.leases, &modelLease{id: id})
+	m.leases = append(m.leases, &modelLease{id: id, event: e})
 	offer := &m.offers[g.Holder.Session]
-	m.must(offer.Channel == e.fields.Channel && (offer.Tenant == "" || offer.Tenant == e.fields.Tenant),
-		"%v went to an offer for %s of %s", e.id, offer.Channel, offer.Tenant)
+	m.must(offer.Channel == e.fields.Channel && offer.Group == e.group && (offer.Tenant == "" || offer.Tenant == e.fields.Tenant),
+		"%v in %s went to an offer for %s/%s of %s", e.id, e.group, offer.Channel, offer.Group, offer.Tenant)
 	m.must(offer.Credit > 0, "more was granted than offered")
 	offer.Credit--
 }
@@ -545,8 +570,8 @@ func (m *model) checkLeftover(out *Outcome) {
 	for i := range m.offers {
 		offer := &m.offers[i]
 		m.must(left[uint64(i)] == offer.Credit, "%d left over, not %d", left[uint64(i)], offer.Credit)
-		for _, e := range m.events {
-			m.must(offer.Credit == 0 || e.state != waiting || e.fields.Channel != offer.Channel ||
+		for _, e := range m.everywhere() {
+			m.must(offer.Credit == 0 || e.state != waiting || e.fields.Channel != offer.Channel || e.group != offer.Group ||
 				(offer.Tenant != "" && offer.Tenant != e.fields.Tenant), "credit is left over while %v waits", e.id)
 		}
 	}

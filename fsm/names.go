@@ -96,9 +96,12 @@ func openRest(value []byte) []byte {
 	return r.Rest()
 }
 
-// lookUpTenant reads a tenant's id from rows; 0 when it was never seen.
-func lookUpTenant(view *storage.View, text string) (uint32, error) {
-	value, found, err := view.Get(keyName(nil, nameTenant, text))
+// lookUpTenant is lookUpName for a tenant.
+func lookUpTenant(view *storage.View, text string) (uint32, error) { return lookUpName(view, nameTenant, text) }
+
+// lookUpName reads an interned name's id from rows; 0 when it was never seen.
+func lookUpName(view *storage.View, kind byte, text string) (uint32, error) {
+	value, found, err := view.Get(keyName(nil, kind, text))
 	if err != nil || !found {
 		return 0, err
 	}

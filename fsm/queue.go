@@ -119,7 +119,7 @@ func (m *Machine) channelOf(id uint32) *channel {
 	ch := &channel{id: id}
 	m.channels[id] = ch
 	group := m.intern(nameGroup, DefaultGroup, &m.counters.nextGroup)
-	ch.turns = append(ch.turns, newTurns(id, group))
+	ch.add(newTurns(id, group))
 	m.set(keyGroup(m.scratch.key[:0], id, group), append(m.scratch.value[:0], rowVersion))
 	return ch
 }

@@ -77,8 +77,10 @@ func (m *Machine) elsewhere(tenant, key string) (target uint32, foreign bool) {
 
 // eventRow is an emitted event on its way to another partition. A delay counts
 // from now, however long the way is.
-func (m *Machine) eventRow(parent *event, e *command.Event) command.RelayRow {
-	row := command.RelayRow{Kind: command.RelayEvent, Event: *e, Parent: parent.id, TimeMS: m.counters.timeMS}
+func (m *Machine) eventRow(j *job, e *command.Event) command.RelayRow {
+	row := command.RelayRow{
+		Kind: command.RelayEvent, Event: *e, Parent: j.event.id, TimeMS: m.counters.timeMS, Group: m.groupOf(j),
+	}
 	row.Event.DelayMS, row.Event.DeliverAtMS = 0, uint64(dueOf(e, m.counters.timeMS)) //nolint:gosec // Due times are not negative.
 	return row
 }

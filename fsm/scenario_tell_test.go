@@ -149,6 +149,9 @@ func (s *scenario) tellGrant(b *strings.Builder, g *Grant) {
 	if g.Job.LeaseMS != DefaultLeaseMS {
 		fmt.Fprintf(b, " lease=%d", g.Job.LeaseMS)
 	}
+	if g.Job.Group != DefaultGroup {
+		fmt.Fprintf(b, " group=%s", g.Job.Group)
+	}
 	if g.Job.Checkpoint != nil {
 		fmt.Fprintf(b, " checkpoint=%s", g.Job.Checkpoint)
 	}
@@ -203,6 +206,9 @@ func (s *scenario) trace(a args) string {
 		for _, e := range lineage.Events {
 			fmt.Fprintf(&b, "event %s in %s is %s, caused by %s\n",
 				s.readable(e.EventID), e.Channel, e.State, s.readable(e.CausationID))
+			for _, group := range slices.Sorted(maps.Keys(e.Groups)) {
+				fmt.Fprintf(&b, "  in %s %s\n", group, e.Groups[group])
+			}
 		}
 		for i := range lineage.Marks {
 			s.tellMark(&b, &lineage.Marks[i])
@@ -231,6 +237,9 @@ func (s *scenario) tellMark(b *strings.Builder, m *Mark) {
 	}
 	if m.Partition != nil {
 		fmt.Fprintf(b, " to partition %d", *m.Partition)
+	}
+	if m.Group != "" && m.Group != DefaultGroup {
+		fmt.Fprintf(b, " group=%s", m.Group)
 	}
 	if m.Attempt > 0 {
 		fmt.Fprintf(b, " attempt=%d", m.Attempt)

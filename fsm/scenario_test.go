@@ -29,7 +29,8 @@ import (
 //	                                                 same numbers one partition or epoch further
 //	relay SOURCE [first=n rows=n epoch=n]            rows of SOURCE's relay to this partition, from first on
 //	trim TARGET through=n [generation=n]
-//	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [credit= worker= tenant= lease= session=]
+//	group CHANNEL GROUP [from=earliest]              a new group
+//	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [group= credit= worker= tenant= lease= session=]
 //	trace EVENT|CORRELATION [tenant=]                the lineage
 //	letters [EVENT] [channel= group= tenant= reason= limit=]  dead letters, page by page, or those of one
 //	event NAME [tenant=]                             what a look-up of one event shows
@@ -342,6 +343,12 @@ func (s *scenario) encodeOther(l *line) {
 			start.Partitions = uint32(a.number("partitions"))
 		}
 		l.encoded = start.Append(nil)
+	case "group":
+		c := command.CreateGroup{Channel: a.word(), Group: append(a.words(), "", "")[1], From: command.GroupFrom(a.number("number"))}
+		if a.get("from", "new") == "earliest" {
+			c.From = command.FromEarliest
+		}
+		l.encoded = c.Append(nil)
 	case "unknown":
 		l.encoded = []byte{63, 0, 0}
 	case "malformed":

@@ -28,6 +28,8 @@ const maxBacklogTenants = 64
 // Invariant: the heap holds exactly the cursors with waiting work, and pass and
 // clock are rows, so that a replica that was restarted takes the same turns.
 type turns struct {
+	groupRow
+
 	channel, group uint32
 	waiting        cursorHeap
 	clock          uint64

@@ -18,6 +18,7 @@ const (
 	KindRelayTrim   Kind = 11
 	KindRedrive     Kind = 12
 	KindDiscard     Kind = 13
+	KindCreateGroup Kind = 14
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -53,6 +54,8 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "redrive"
 	case KindDiscard:
 		return "discard"
+	case KindCreateGroup:
+		return "create_group"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas:
 		return k.metaString()
 	default:

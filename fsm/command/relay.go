@@ -33,6 +33,8 @@ type RelayRow struct {
 	TimeMS int64
 	// Name is a notification's.
 	Name string
+	// Group is the group of the job that emitted an event, empty for default.
+	Group string
 }
 
 // Key is what says which partition the row belongs to: an event's key, or the
@@ -49,12 +51,16 @@ func AppendRelayRow(dst []byte, row *RelayRow) []byte {
 	dst = AppendEvent(append(dst, byte(row.Kind)), &row.Event)
 	dst = appendEventID(dst, row.Parent)
 	dst = AppendInt(dst, row.TimeMS)
-	return AppendString(dst, row.Name)
+	dst = AppendString(dst, row.Name)
+	if row.Group != "" {
+		dst = AppendString(dst, row.Group)
+	}
+	return dst
 }
 
 // RelayRow reads what AppendRelayRow wrote; byte slices alias the record.
 func (r *Reader) RelayRow() RelayRow {
-	return RelayRow{Kind: RelayKind(r.Byte()), Event: r.Event(), Parent: r.EventID(), TimeMS: r.Int(), Name: r.String()}
+	return RelayRow{Kind: RelayKind(r.Byte()), Event: r.Event(), Parent: r.EventID(), TimeMS: r.Int(), Name: r.String(), Group: r.String()}
 }
 
 // Relay brings rows of another partition's relay, in the order of their

@@ -82,6 +82,7 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("form_cluster", commandComesBack[FormCluster])
 	t.Run("admit_member", commandComesBack[AdmitMember])
 	t.Run("set_replicas", commandComesBack[SetReplicas])
+	t.Run("create_group", commandComesBack[CreateGroup])
 }
 
 // TestEntryComesBack also when an Entry is used again for a smaller one.

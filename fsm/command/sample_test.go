@@ -13,6 +13,7 @@ func bodies() map[Kind]body {
 		KindRelease: &Release{}, KindExpire: &Expire{}, KindAck: &Ack{}, KindCancel: &Cancel{},
 		KindCheckpoint: &Checkpoint{}, KindRelay: &Relay{}, KindRelayTrim: &RelayTrim{}, KindFormCluster: &FormCluster{},
 		KindAdmitMember: &AdmitMember{}, KindSetReplicas: &SetReplicas{}, KindRedrive: &Redrive{}, KindDiscard: &Discard{},
+		KindCreateGroup: &CreateGroup{},
 	}
 }
 
@@ -61,6 +62,8 @@ func routed(b body, route Route) body {
 	case *Redrive:
 		c.Route = route
 	case *Discard:
+		c.Route = route
+	case *CreateGroup:
 		c.Route = route
 	}
 	return b
@@ -135,6 +138,7 @@ func sampleCommands() map[Kind]body {
 			Route: route, ClusterID: "c-1", Partitions: 8, Replicas: 3, LeaseKey: []byte("key"), Members: []Member{sampleMember()},
 		},
 		KindAdmitMember: &AdmitMember{Route: route, Member: sampleMember()},
+		KindCreateGroup: &CreateGroup{Route: route, Channel: "orders", Group: "audit", From: FromEarliest},
 		KindSetReplicas: &SetReplicas{Route: route, Group: 4, Members: []string{"n1-7", "n2-8"}},
 	}
 }
