@@ -96,6 +96,8 @@ type creditBook struct {
 	node   string
 	loans  map[loanKey]*loan
 	topics map[topic]*topicBook
+	// channels are the topics by channel: an event is fresh in each of them.
+	channels map[string][]*topicBook
 	// waiting are the topics with a backlog.
 	waiting map[*topicBook]struct{}
 	// owing are the loans with owed credit.
@@ -107,8 +109,8 @@ type creditBook struct {
 
 func newCreditBook(node string, registered uint32) creditBook {
 	return creditBook{
-		node: node, loans: make(map[loanKey]*loan), topics: make(map[topic]*topicBook), waiting: make(map[*topicBook]struct{}),
-		registered: registered,
+		node: node, loans: make(map[loanKey]*loan), topics: make(map[topic]*topicBook), channels: make(map[string][]*topicBook),
+		waiting: make(map[*topicBook]struct{}), registered: registered,
 	}
 }
 
@@ -116,6 +118,7 @@ func newCreditBook(node string, registered uint32) creditBook {
 func (b *creditBook) drop(t *topicBook) {
 	if len(t.loans.all) == 0 && t.waiting == 0 && t.fresh == 0 {
 		delete(b.topics, t.topic)
+		b.leaveChannel(t)
 	}
 }
 
@@ -124,6 +127,7 @@ func (b *creditBook) topicOf(t topic) *topicBook {
 	if book == nil {
 		book = &topicBook{topic: t}
 		b.topics[t] = book
+		b.channels[t.channel] = append(b.channels[t.channel], book)
 	}
 	return book
 }

@@ -55,7 +55,8 @@ func (m *creditModel) draw(t *rapid.T) loanKey {
 func (m *creditModel) register(t *rapid.T) {
 	key := m.draw(t)
 	r := Registration{
-		Node: key.node, Subscription: key.subscription, Group: fsm.DefaultGroup, LeaseMS: 1000,
+		Node: key.node, Subscription: key.subscription, LeaseMS: 1000,
+		Group:   rapid.SampledFrom([]string{fsm.DefaultGroup, fsm.DefaultGroup, "g"}).Draw(t, "group"),
 		Channel: rapid.SampledFrom([]string{"work", "work", "play"}).Draw(t, "channel"),
 		Tenant:  rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, "tenant"),
 		Credit:  uint32(rapid.IntRange(0, 4).Draw(t, "credit")),
@@ -106,6 +107,11 @@ func (m *creditModel) packSome(t *rapid.T) {
 			e.Event.ClientSeq = 1_000_000
 		}
 		commands = append(commands, e)
+	}
+	if rapid.IntRange(0, 4).Draw(t, "group") == 0 {
+		commands = append(commands, &command.CreateGroup{
+			Channel: rapid.SampledFrom([]string{"work", "play"}).Draw(t, "channel"), Group: "g", From: command.FromEarliest,
+		})
 	}
 	before := make(map[*topicBook]uint64)
 	for _, topic := range m.duty.mu.credit.topics {
@@ -170,6 +176,13 @@ func (m *creditModel) audit(t *rapid.T) {
 // settled wants that nothing waits while there is credit for it, and that nothing
 // is remembered that nobody needs.
 func (m *creditModel) settled(t *rapid.T) {
+	known := 0
+	for _, in := range m.duty.mu.credit.channels {
+		known += len(in)
+	}
+	if known != len(m.duty.mu.credit.topics) {
+		t.Fatalf("%d topics are known by channel, of %d", known, len(m.duty.mu.credit.topics))
+	}
 	for _, topic := range m.duty.mu.credit.topics {
 		if len(topic.loans.all) == 0 && topic.waiting == 0 {
 			t.Fatalf("%v is remembered for nothing", topic.topic)

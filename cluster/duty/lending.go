@@ -32,6 +32,7 @@ func (d *Duty) Pack(commands [][]byte) Packed {
 	for _, encoded := range commands {
 		command.VisitChannels(encoded, func(channel []byte) { packed.add(channel) })
 	}
+	packed.fresh = book.inGroups(packed.fresh)
 	for i := range packed.fresh {
 		t := book.topicOf(packed.fresh[i].topic)
 		t.fresh += packed.fresh[i].events
