@@ -52,6 +52,7 @@ type Cluster struct {
 	formation atomic.Pointer[members.Formation]
 	// lanes are made with the formation: one for each group.
 	lanes atomic.Pointer[[]*lane]
+	known knownGroups
 
 	mu struct {
 		sync.RWMutex

@@ -1,0 +1,147 @@
+package cluster
+
+import (
+	"sync"
+
+	"github.com/batonmq/baton/fsm/command"
+)
+
+// MaxKnownGroups is how many groups a node knows to be in every partition. With
+// more it forgets them all, and asks again when somebody subscribes.
+const MaxKnownGroups = 16_384
+
+// groupKey is a group of a channel.
+type groupKey struct{ channel, group string }
+
+// knownGroups is what a node knows of groups. A group is never deleted, so what
+// is known stays true.
+type knownGroups struct {
+	sync.Mutex
+
+	there map[groupKey]struct{}
+	asked map[groupKey]*ensuring
+}
+
+// EnsureGroup sees to it that every partition has a group of a channel, and
+// answers when all have, or with the first refusal. A group that exists stays as
+// it is, wherever from would have it begin.
+//
+// The partition of the channel's name is asked first, the others when it has the
+// group: it decides where the group begins, whoever else asks for it at the same
+// time with another wish, and which are too many.
+func (c *Cluster) EnsureGroup(channel, group string, from command.GroupFrom, to Replier, slot uint64) {
+	key, way := groupKey{channel, group}, submission{to: to, slot: slot}
+	k := &c.known
+	k.Lock()
+	if _, there := k.there[key]; there {
+		k.Unlock()
+		to.Reply(slot, &command.Result{Duplicate: true})
+		return
+	}
+	if a := k.asked[key]; a != nil {
+		a.waiting = append(a.waiting, way)
+		k.Unlock()
+		return
+	}
+	a := &ensuring{cluster: c, key: key, waiting: []submission{way}}
+	if k.asked == nil {
+		k.asked = make(map[groupKey]*ensuring)
+	}
+	k.asked[key] = a
+	k.Unlock()
+	a.begin(from)
+}
+
+// ensuring asks the partitions for one group.
+type ensuring struct {
+	cluster *Cluster
+	key     groupKey
+
+	// Guarded by the cluster's knownGroups.
+	waiting []submission
+	left    uint32
+}
+
+func (a *ensuring) begin(from command.GroupFrom) {
+	partitions := a.cluster.Partitions()
+	if partitions == 0 {
+		a.finish(&command.Result{Reason: command.NoLeader, Message: "the node does not belong to a cluster yet"})
+		return
+	}
+	home := command.PartitionOf(command.SlotOf("", a.key.channel), partitions)
+	a.ask(home, from, func(result *command.Result) {
+		others := partitions - 1
+		if result.Reason != command.Done || others == 0 {
+			a.finish(result)
+			return
+		}
+		a.cluster.known.Lock()
+		a.left = others
+		a.cluster.known.Unlock()
+		for p := range partitions {
+			if p != home {
+				a.ask(p, command.GroupFrom(result.Offset), a.one) //nolint:gosec // It is one.
+			}
+		}
+	})
+}
+
+// one is the answer of one of the others.
+func (a *ensuring) one(result *command.Result) {
+	if result.Reason != command.Done {
+		a.finish(result)
+		return
+	}
+	a.cluster.known.Lock()
+	a.left--
+	last := a.left == 0
+	a.cluster.known.Unlock()
+	if last {
+		a.finish(result)
+	}
+}
+
+// finish answers everybody; after the first refusal there is nobody left.
+func (a *ensuring) finish(result *command.Result) {
+	k := &a.cluster.known
+	k.Lock()
+	waiting := a.waiting
+	a.waiting = nil
+	if k.asked[a.key] == a {
+		delete(k.asked, a.key)
+	}
+	if result.Reason == command.Done {
+		if k.there == nil || len(k.there) >= MaxKnownGroups {
+			k.there = make(map[groupKey]struct{})
+		}
+		k.there[a.key] = struct{}{}
+	}
+	k.Unlock()
+	for _, way := range waiting {
+		way.to.Reply(way.slot, result)
+	}
+}
+
+// ask asks one partition's leader.
+func (a *ensuring) ask(partition uint32, from command.GroupFrom, done func(*command.Result)) {
+	create := command.CreateGroup{
+		Route: command.Route{SlotMap: command.SlotMapVersion}, Channel: a.key.channel, Group: a.key.group, From: from,
+	}
+	way := groupAnswer(done)
+	if l := a.cluster.laneOf(partition); l == nil {
+		way.answered(statusNotLeader, &command.Reader{})
+	} else if !l.ask(opCommand, 0, create.Append(nil), way) {
+		way.answered(statusOverloaded, &command.Reader{})
+	}
+}
+
+// groupAnswer is the way back of one partition's answer.
+type groupAnswer func(*command.Result)
+
+func (done groupAnswer) answered(how status, body *command.Reader) {
+	result := resultOf(how, body)
+	if how == statusNotLeader || how == statusUnknown {
+		result.Message = "not every partition has said that it has the group: subscribe again"
+	}
+	done(&result)
+}
