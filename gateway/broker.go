@@ -29,6 +29,10 @@ type Broker interface {
 	Renew(partition uint32, leases []command.LeaseID, to Renewer, slot uint64)
 	// Subscribe starts lending a worker's credit to every partition.
 	Subscribe(spec SubscriptionSpec, sink JobSink) Subscription
+	// EnsureGroup sees to it that every partition has a group of a channel, which
+	// begins at from if it is new; to.Reply is called once with slot, when all have
+	// it or with the first refusal, maybe within the call.
+	EnsureGroup(channel, group string, from command.GroupFrom, to Replier, slot uint64)
 	// Attach connects a socket to its client's stream.
 	Attach(spec StreamSpec, sink StreamSink) Stream
 	// AppendLease appends the token of a lease; ParseLease reads one, or

@@ -6,11 +6,10 @@ import (
 
 // bye ends the session at the client's wish: its jobs go back at once.
 func (c *connection) bye() {
-	for _, s := range c.subscriptions {
+	for _, s := range c.subscriptions.takeAll() {
 		s.handle.Close()
 		c.jobs.orphan(s)
 	}
-	clear(c.subscriptions)
 	c.releaseAll()
 	c.closeWith(closeNormal, "bye")
 }

@@ -28,10 +28,11 @@ type connection struct {
 	opened  time.Time
 
 	// Shared; each has a lock of its own.
-	out      outbox
-	requests requestTable
-	jobs     jobTable
-	sent     deliveryLog
+	out           outbox
+	requests      requestTable
+	jobs          jobTable
+	sent          deliveryLog
+	subscriptions subscriptionTable
 
 	// The deadlines' view of the reader.
 	phase        atomic.Int32
@@ -43,16 +44,15 @@ type connection struct {
 	ending       chan struct{} // closed when closingSince is set
 
 	// The reader's own.
-	in            receiver
-	parser        frameParser
-	bench         *workbench // while there are bytes to work on
-	identity      identity
-	abuse         abuse
-	subscriptions map[string]*subscription
-	garbled       bool   // frames cannot be told apart any more
-	answered      bool   // the other side's close frame has come
-	made          uint64 // counts subscriptions and idempotency keys
-	stream        Stream
+	in       receiver
+	parser   frameParser
+	bench    *workbench // while there are bytes to work on
+	identity identity
+	abuse    abuse
+	garbled  bool   // frames cannot be told apart any more
+	answered bool   // the other side's close frame has come
+	made     uint64 // counts subscriptions and idempotency keys
+	stream   Stream
 
 	// The deadlines' own.
 	pinged int64 // when the last ping was sent, Unix nanoseconds
@@ -193,7 +193,7 @@ func (c *connection) teardown() {
 	if c.stream != nil {
 		c.stream.Close()
 	}
-	for _, s := range c.subscriptions {
+	for _, s := range c.subscriptions.takeAll() {
 		s.handle.Close()
 	}
 	c.flushCheckpoints(time.Now().Add(c.gateway.limits.CheckpointInterval))

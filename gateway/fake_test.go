@@ -57,6 +57,7 @@ type fakeBroker struct {
 	result      command.Result // what else is answered
 	submissions chan submission
 	subscribed  chan *fakeSubscription
+	ensures     chan ensureCall
 	attached    chan *fakeStream
 	renewals    chan renewCall
 	state       StreamState
@@ -78,6 +79,7 @@ func newFakeBroker() *fakeBroker {
 		partitions:  fakePartitions,
 		submissions: make(chan submission, 10000),
 		subscribed:  make(chan *fakeSubscription, 100),
+		ensures:     make(chan ensureCall, 100),
 		attached:    make(chan *fakeStream, 100),
 		renewals:    make(chan renewCall, 1000),
 		state:       StreamState{Epoch: "e1", Head: 5, Oldest: 2, Resumed: ResumedFull},
@@ -126,6 +128,8 @@ type fakeSubscription struct {
 	credits chan uint32
 	lost    chan command.LeaseID
 	closed  chan struct{}
+	// slow is called before a credit is taken note of, unless it is nil.
+	slow func(credit uint32)
 }
 
 func (b *fakeBroker) Subscribe(spec SubscriptionSpec, sink JobSink) Subscription {
@@ -137,7 +141,30 @@ func (b *fakeBroker) Subscribe(spec SubscriptionSpec, sink JobSink) Subscription
 	return s
 }
 
-func (s *fakeSubscription) SetCredit(credit uint32) { s.credits <- credit }
+// ensureCall is one group that was asked for.
+type ensureCall struct {
+	channel, group string
+	from           command.GroupFrom
+	to             Replier
+	slot           uint64
+}
+
+func (b *fakeBroker) EnsureGroup(channel, group string, from command.GroupFrom, to Replier, slot uint64) {
+	b.mu.Lock()
+	result, hold := b.result, b.hold
+	b.mu.Unlock()
+	b.ensures <- ensureCall{channel, group, from, to, slot}
+	if !hold {
+		to.Reply(slot, &result)
+	}
+}
+
+func (s *fakeSubscription) SetCredit(credit uint32) {
+	if s.slow != nil {
+		s.slow(credit)
+	}
+	s.credits <- credit
+}
 
 func (s *fakeSubscription) End(lease command.LeaseID, encoded []byte, to Replier, slot uint64) {
 	s.broker.submit("end", uint32(lease.Event.Partition), encoded, to, slot)

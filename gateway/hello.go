@@ -17,7 +17,7 @@ const (
 func features() [][]byte {
 	return [][]byte{
 		[]byte("publish"), []byte("delay"), []byte("client_seq"), []byte("notify"), []byte("resume"),
-		[]byte("work"), []byte("checkpoint"), []byte("cancel_event"), []byte("trace"),
+		[]byte("work"), []byte("groups"), []byte("checkpoint"), []byte("cancel_event"), []byte("trace"),
 	}
 }
 

@@ -18,15 +18,16 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 	switch r.kind {
 	case requestComplete, requestFail, requestRelease:
 		c.jobs.ended(r.lease, result.Reason)
+	case requestSubscribe:
+		c.ensured(&r, result)
+		return
 	case requestPublish, requestCancel, requestCheckpoint, requestRenew:
 	}
 	if r.kind.quiet() {
 		return
 	}
 	if result.Reason != command.Done {
-		e := resultError(result)
-		e.ID, e.HasID = r.id, true
-		c.sendError(&e)
+		c.replyRefusal(r.id, result)
 		return
 	}
 	switch r.kind {
@@ -36,6 +37,12 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		c.replyComplete(r.id, result)
 	case requestFail, requestCancel:
 		c.sendOK(&wire.OK{ID: r.id, Duplicate: result.Duplicate})
-	case requestRelease, requestCheckpoint, requestRenew:
+	case requestSubscribe, requestRelease, requestCheckpoint, requestRenew:
 	}
+}
+
+func (c *connection) replyRefusal(id uint64, result *command.Result) {
+	e := resultError(result)
+	e.ID, e.HasID = id, true
+	c.sendError(&e)
 }

@@ -14,6 +14,7 @@ const (
 	requestComplete
 	requestFail
 	requestCancel
+	requestSubscribe
 	// The quiet ones have no id: nothing is said to the client when a release or
 	// a checkpoint is answered; a renewal is said once it is whole.
 	requestRelease
@@ -25,10 +26,11 @@ func (k requestKind) quiet() bool { return k >= requestRelease }
 
 // request is a command under way: what its answer needs to find its way back.
 type request struct {
-	kind    requestKind
-	id      uint64
-	lease   command.LeaseID
-	renewal *renewal
+	kind         requestKind
+	id           uint64
+	lease        command.LeaseID
+	renewal      *renewal
+	subscription *subscription
 
 	generation uint32
 	next       int32 // of the free list

@@ -17,16 +17,16 @@ const (
 func (c *connection) subscribe(m *wire.Subscribe) {
 	limits := &c.gateway.limits
 	switch {
-	case len(m.Group) > 0 && string(m.Group) != defaultGroup:
-		c.unavailable(m.ID, "groups besides default are not available yet")
+	case m.From.Kind != wire.FromUnset && groupOf(m) == defaultGroup:
+		c.refuse(m.ID, wire.ReasonBadRequest, "from is for other groups: the group default starts with the channel's first event")
 		return
-	case m.From.Kind != wire.FromUnset && m.From.Kind != wire.FromEarliest:
-		c.unavailable(m.ID, "from is not available yet: the group default starts with the channel's first event")
+	case m.From.Kind == wire.FromCursor || m.From.Kind == wire.FromTime:
+		c.refuse(m.ID, wire.ReasonBadRequest, "a group starts from new or from earliest")
 		return
 	case m.LeaseMs > maxLeaseMs:
 		c.refuse(m.ID, wire.ReasonBadRequest, "lease_ms must be at most a day")
 		return
-	case len(c.subscriptions) >= limits.MaxSubscriptions:
+	case c.subscriptions.count() >= limits.MaxSubscriptions:
 		c.refuse(m.ID, wire.ReasonOverloaded,
 			fmt.Sprintf("a connection may have %d subscriptions at most", limits.MaxSubscriptions))
 		return
@@ -35,42 +35,55 @@ func (c *connection) subscribe(m *wire.Subscribe) {
 	s := &subscription{
 		connection: c,
 		id:         "s" + strconv.FormatUint(c.made, 10) + "-" + c.session[:8],
-		group:      defaultGroup,
+		group:      groupOf(m),
+		credit:     c.boundCredit(m.Credit),
 	}
-	if c.subscriptions == nil {
-		c.subscriptions = make(map[string]*subscription)
-	}
-	// The answer goes first: a job may come before Subscribe returns.
-	c.sendOK(&wire.OK{ID: m.ID, Subscription: aliasBytes(s.id)})
-	s.handle = c.gateway.broker.Subscribe(SubscriptionSpec{
+	spec := SubscriptionSpec{
 		Channel: string(m.Channel),
-		Group:   defaultGroup,
+		Group:   s.group,
 		Tenant:  c.identity.limited,
 		Worker:  c.identity.worker,
 		LeaseMS: uint32(m.LeaseMs), //nolint:gosec // at most a day
-		Credit:  c.boundCredit(m.Credit),
-	}, s)
-	c.subscriptions[s.id] = s
+		Credit:  s.credit,
+	}
+	if s.group != defaultGroup {
+		c.subscribeGroup(m, s, &spec)
+		return
+	}
+	// The answer goes first: a job may come before Subscribe returns.
+	c.sendOK(&wire.OK{ID: m.ID, Subscription: aliasBytes(s.id)})
+	s.handle = c.gateway.broker.Subscribe(spec, s)
+	c.subscriptions.add(s)
+	c.subscriptions.opened(s)
+}
+
+func groupOf(m *wire.Subscribe) string {
+	if len(m.Group) == 0 {
+		return defaultGroup
+	}
+	return string(m.Group)
 }
 
 // credit sets a subscription's window.
 func (c *connection) credit(m *wire.Credit) {
-	s, ok := c.subscriptions[string(m.Subscription)]
-	if !ok {
+	s := c.subscriptions.find(m.Subscription)
+	if s == nil {
 		c.refuseUnasked(wire.ReasonNotFound, noSubscription)
 		return
 	}
-	s.handle.SetCredit(c.boundCredit(m.Credit))
+	credit := c.boundCredit(m.Credit)
+	c.subscriptions.lend(s, credit)
+	s.handle.SetCredit(credit)
 }
 
 // unsubscribe withdraws the credit; jobs that are out may still be ended.
 func (c *connection) unsubscribe(m *wire.Unsubscribe) {
-	s, ok := c.subscriptions[string(m.Subscription)]
-	if !ok {
+	s := c.subscriptions.find(m.Subscription)
+	if s == nil {
 		c.refuse(m.ID, wire.ReasonNotFound, noSubscription)
 		return
 	}
-	delete(c.subscriptions, s.id)
+	c.subscriptions.dropped(s)
 	s.handle.Close()
 	c.jobs.orphan(s)
 	c.sendOK(&wire.OK{ID: m.ID})

@@ -10,6 +10,10 @@ type subscription struct {
 	connection *connection
 	id         string
 	group      string
+	// open means that the client was told its name, credit is what it gave last;
+	// the table guards both.
+	open   bool
+	credit uint32
 	// handle is the reader's: set once Subscribe returned, which may be after
 	// the first job.
 	handle Subscription

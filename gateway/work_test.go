@@ -37,7 +37,7 @@ func (e *edge) push(c *client, s *fakeSubscription, lease command.LeaseID) strin
 func TestSubscribe(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello","name":"worker","tenant":"acme"}`)
-	c.send(`{"type":"subscribe","id":1,"channel":"c","group":"default","from":"earliest","credit":100000,"lease_ms":2000}`)
+	c.send(`{"type":"subscribe","id":1,"channel":"c","group":"default","credit":100000,"lease_ms":2000}`)
 	m := c.expect("ok")
 	s := <-e.broker.subscribed
 	if want := (SubscriptionSpec{Channel: "c", Group: "default", Tenant: "acme", Worker: "worker", LeaseMS: 2000, Credit: 4096}); s.spec != want {
