@@ -33,6 +33,10 @@ type TraceEvent struct {
 	CausationID    string `json:"causation_id"`
 	Time           int64  `json:"time"` // Unix milliseconds
 	Bytes          int    `json:"bytes"`
+	// Groups are the states in each group that has the event; nil where the
+	// channel has the group default only. State sums them up: the group that
+	// has most to do decides.
+	Groups map[string]string `json:"groups"`
 }
 
 // TraceMark is a transition of an event: which fields are set follows from Mark.

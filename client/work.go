@@ -15,11 +15,41 @@ const (
 	DefaultGrace  = 10 * time.Second
 )
 
+// From is where a new consumer group begins.
+type From string
+
+// The beginnings of a group.
+const (
+	// FromNew begins with what is published once Work has begun.
+	FromNew From = "new"
+	// FromEarliest begins with the oldest event that the cluster has.
+	FromEarliest From = "earliest"
+)
+
+// defaultGroup is the group that every channel has.
+const defaultGroup = "default"
+
+// fields is From as it is sent.
+func (f From) fields() wire.From {
+	switch f {
+	case FromNew:
+		return wire.From{Kind: wire.FromNew}
+	case FromEarliest:
+		return wire.From{Kind: wire.FromEarliest}
+	default:
+		return wire.From{}
+	}
+}
+
 // WorkOptions say which jobs to take. Only Channel is required.
 type WorkOptions struct {
 	Channel string
-	// Group is the consumer group; empty means "default".
+	// Group is the consumer group; empty means "default". Each group of a channel
+	// gets every event once. One that does not exist is made.
 	Group string
+	// From is where a group begins that is made now: empty means FromNew. The group
+	// "default" takes none, it begins with the channel's first event.
+	From From
 	// Credit is how many jobs are worked on at a time; 0 means DefaultCredit.
 	Credit int
 	// Lease is how long a job may be without a sign of life before another
@@ -137,6 +167,10 @@ func (o *WorkOptions) check() error {
 		return refuse(wire.ReasonBadRequest, "channel %q must be 1 to 255 of letters, digits, dot, _ and -", o.Channel)
 	case o.Group != "" && !wire.ValidName(o.Group):
 		return refuse(wire.ReasonBadRequest, "group %q must be 1 to 255 of letters, digits, dot, _ and -", o.Group)
+	case o.From != "" && o.From != FromNew && o.From != FromEarliest:
+		return refuse(wire.ReasonBadRequest, "a group begins from %q or %q, not %q", FromNew, FromEarliest, o.From)
+	case o.From != "" && (o.Group == "" || o.Group == defaultGroup):
+		return refuse(wire.ReasonBadRequest, "from is for other groups than default, which begins with the channel's first event")
 	case o.Credit < 0 || o.Lease < 0:
 		return errors.New("client: Credit and Lease must not be negative")
 	}

@@ -90,7 +90,7 @@ func (w *worker) subscribe() {
 	s := w.session
 	m := wire.Subscribe{
 		ID: w.client.flight.id(), Channel: alias(w.options.Channel), Group: alias(w.options.Group),
-		Credit: w.credit(), LeaseMs: milliseconds(w.options.Lease),
+		From: w.options.From.fields(), Credit: w.credit(), LeaseMs: milliseconds(w.options.Lease),
 	}
 	r := &request{id: m.ID, bound: true, encoded: wire.AppendSubscribe(nil, &m)}
 	r.done = func(a answer) {

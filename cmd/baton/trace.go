@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -66,12 +67,24 @@ func printTrace(w io.Writer, answer *client.Trace) error {
 	_, _ = fmt.Fprintln(w, "\nevents:")
 	for i := range answer.Events {
 		e := &answer.Events[i]
-		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\toffset %d\t%d bytes\n", e.EventID, clean(e.Channel), e.State, e.Offset, e.Bytes)
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\toffset %d\t%d bytes%s\n", e.EventID, clean(e.Channel), e.State, e.Offset, e.Bytes, states(e))
 	}
 	if answer.Truncated {
 		_, _ = fmt.Fprintln(table, "  (there are more)")
 	}
 	return table.Flush()
+}
+
+// states are an event's states by group, where it is in another than default.
+func states(e *client.TraceEvent) string {
+	var parts []string
+	for _, group := range slices.Sorted(maps.Keys(e.Groups)) {
+		parts = append(parts, clean(group)+" "+e.Groups[group])
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "\t" + strings.Join(parts, ", ")
 }
 
 // details are the fields that a mark has beside its event.
@@ -81,6 +94,9 @@ func details(m *client.TraceMark) string {
 		if value != "" {
 			parts = append(parts, fmt.Sprintf(format, clean(value)))
 		}
+	}
+	if m.Group != "default" {
+		add("group %s", m.Group)
 	}
 	if m.Attempt > 0 {
 		add("attempt %s", fmt.Sprint(m.Attempt))

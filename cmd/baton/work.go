@@ -21,6 +21,7 @@ type workFlags struct {
 	emit    string
 	notify  string
 	count   int64
+	from    string
 }
 
 func newWork(t *terminal) *cobra.Command {
@@ -34,6 +35,10 @@ command's standard input; its metadata is in the environment as BATON_JOB_*:
   EVENT_ID CORRELATION_ID CAUSATION_ID IDEMPOTENCY_KEY CHANNEL GROUP KEY
   CLIENT_ID TENANT ATTEMPT FENCE LEASE_MS CHECKPOINT HEADER_<NAME>
 
+Workers of one group share the channel's events; each group gets all of them. The
+group default begins with the channel's first event, another one where --from
+says when its first worker comes.
+
 What the command writes to standard output is the answer: one JSON value as it
 is, other text as a JSON string (without the newlines at its end), anything else
 as bytes. --emit sends it on as an event, --notify to the client whose event the
@@ -43,14 +48,16 @@ Exit code 0 completes the job, 100 fails it for good, any other has it tried
 again. The lease is renewed while the command runs; when it is lost, or the
 worker stops for longer than --grace, the command and its children are killed.`,
 		Example: `  baton work --channel questions --emit found -- ./search.sh
-  baton work --channel found --notify answer --credit 4 -- python answer.py`,
+  baton work --channel found --notify answer --credit 4 -- python answer.py
+  baton work --channel questions --group audit --from earliest -- tee -a questions.log`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return work(cmd.Context(), t, &f, args) },
 	}
 	addTarget(cmd, &f.target)
 	flags := cmd.Flags()
 	flags.StringVar(&f.options.Channel, "channel", "", "channel to work on (required)")
-	flags.StringVar(&f.options.Group, "group", "", "consumer group (default \"default\")")
+	flags.StringVar(&f.options.Group, "group", "", "consumer group, each of which gets every event once (default \"default\")")
+	flags.StringVar(&f.from, "from", "", "where the group begins if it is new: new or earliest (default new)")
 	flags.StringVar(&f.emit, "emit", "", "channel that the output is sent on to")
 	flags.StringVar(&f.notify, "notify", "", "name of the notification that carries the output to the client")
 	flags.IntVar(&f.options.Credit, "credit", 1, "how many commands run at a time")
@@ -66,6 +73,10 @@ worker stops for longer than --grace, the command and its children are killed.`,
 func work(ctx context.Context, t *terminal, f *workFlags, command []string) error {
 	if f.options.Credit < 1 || f.count < 0 || f.options.Lease < 0 {
 		return misuse("--credit must be positive, --count and --lease not negative")
+	}
+	f.options.From = client.From(f.from)
+	if err := checkGroup(&f.options); err != nil {
+		return err
 	}
 	path, err := lookUp(command[0])
 	if err != nil {
@@ -92,6 +103,20 @@ func work(ctx context.Context, t *terminal, f *workFlags, command []string) erro
 		}
 	}
 	return c.Work(ctx, f.options, r.do)
+}
+
+// checkGroup refuses a --from that means nothing.
+func checkGroup(o *client.WorkOptions) error {
+	switch {
+	case o.From == "":
+		return nil
+	case o.From != client.FromNew && o.From != client.FromEarliest:
+		return misuse("--from must be new or earliest")
+	case o.Group == "" || o.Group == "default":
+		return misuse("--from needs a --group other than default, which begins with the channel's first event")
+	default:
+		return nil
+	}
 }
 
 // jobLine is what --json prints of a job that ended.
