@@ -85,7 +85,7 @@ type GroupState struct {
 type EventView struct {
 	EventInfo
 
-	// State is that of the first group that is not through, as in a lineage.
+	// State is that of the group with most to do, as in a lineage: see firstOf.
 	State    string         `json:"state"`
 	Groups   []GroupState   `json:"groups"`
 	Attempts []EventAttempt `json:"attempts"`

@@ -32,7 +32,7 @@ func TestGroupsGetEverythingOnce(t *testing.T) {
 	})
 	hire := func(options client.WorkOptions, first int) <-chan struct{} {
 		started := make(chan struct{}, 1)
-		working.Go(func() { workInTurns(ctx, t, nodes, first, options, started) })
+		working.Go(func() { workInTurns(ctx, t, nodes, shift{first, options, started}) })
 		return started
 	}
 	hire(client.WorkOptions{}, 0)
@@ -86,13 +86,19 @@ func order(t *testing.T, c *client.Client, correlation string, i int) {
 	}
 }
 
+// shift is where a worker begins, and what it does; started is told of each job.
+type shift struct {
+	turn    int
+	options client.WorkOptions
+	started chan<- struct{}
+}
+
 // workInTurns is a worker that lives for a few jobs at a time, on one node after
 // another. It stops as workers do: it finishes what it has, or gives it back, or
-// closes its connection over it. started is told of each job.
-func workInTurns(
-	ctx context.Context, t *testing.T, nodes []*node.Node, turn int, options client.WorkOptions, started chan<- struct{},
-) {
-	for ; ctx.Err() == nil; turn++ {
+// closes its connection over it.
+func workInTurns(ctx context.Context, t *testing.T, nodes []*node.Node, s shift) {
+	options := s.options
+	for turn := s.turn; ctx.Err() == nil; turn++ {
 		c, err := client.Dial(ctx, client.Options{Nodes: []string{nodes[turn%len(nodes)].ClientURL()}, Name: fmt.Sprint("turn-", turn)})
 		if err != nil {
 			continue
@@ -104,7 +110,7 @@ func workInTurns(
 		left := 9
 		err = c.Work(life, options, func(_ context.Context, job *client.Job) error {
 			select {
-			case started <- struct{}{}:
+			case s.started <- struct{}{}:
 			default:
 			}
 			mu.Lock()
