@@ -20,7 +20,7 @@ func (e *modelStored) over(nowMS int64) bool { return e.endMS != 0 && nowMS >= e
 
 // onceKey names a request about a dead letter.
 type onceKey struct {
-	what, once string
+	what, once, group string
 	event      *modelStored
 }
 
@@ -39,16 +39,16 @@ func (m *model) drawLetter() *modelEvent {
 }
 
 // sentBefore tells whether a request took effect before, under its name.
-func (m *model) sentBefore(e *modelEvent, what, once string) bool {
-	at, sent := m.once[onceKey{what, once, e.modelStored}]
+func (m *model) sentBefore(e *modelEvent, what, once, group string) bool {
+	at, sent := m.once[onceKey{what, once, group, e.modelStored}]
 	return once != "" && sent && m.nowMS-at <= DedupeWindowMS && e.id.Queue != 0
 }
 
 // expectLetter says what a request about a dead letter must be answered, and
 // whether it takes effect.
-func (m *model) expectLetter(e *modelEvent, what, once string) bool {
-	key := onceKey{what, once, e.modelStored}
-	again := m.sentBefore(e, what, once)
+func (m *model) expectLetter(e *modelEvent, what, once, group string) bool {
+	key := onceKey{what, once, group, e.modelStored}
+	again := m.sentBefore(e, what, once, group)
 	holds := !again && e.state == dead && e.id.Queue != 0
 	if holds && once != "" {
 		m.once[key] = m.nowMS
@@ -73,13 +73,13 @@ func (m *model) drawRedrive() *command.Redrive {
 	if c.Edited {
 		c.Payload = command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"7", "8"}).Draw(m.t, "data"))}
 	}
-	if e.state == dead && e.over(m.nowMS) && !m.sentBefore(e, "redrive", c.Once) {
+	if e.state == dead && e.over(m.nowMS) && !m.sentBefore(e, "redrive", c.Once, c.Group) {
 		m.expect = append(m.expect, func(r *command.Result) {
 			m.must(r.Reason == command.BadRequest, "redrive of %v, which has lapsed: %+v", e.id, r)
 		})
 		return c
 	}
-	if m.expectLetter(e, "redrive", c.Once) {
+	if m.expectLetter(e, "redrive", c.Once, c.Group) {
 		e.state, e.failures = waiting, 0
 		if c.Edited {
 			e.edited = string(c.Payload.Bytes)
@@ -91,7 +91,7 @@ func (m *model) drawRedrive() *command.Redrive {
 func (m *model) drawDiscard() *command.Discard {
 	e := m.drawLetter()
 	c := &command.Discard{Tenant: e.fields.Tenant, Event: e.id, Group: m.drawGroupOf(e), Once: rapid.SampledFrom([]string{"", "r"}).Draw(m.t, "once")}
-	if m.expectLetter(e, "discard", c.Once) {
+	if m.expectLetter(e, "discard", c.Once, c.Group) {
 		e.state = discarded
 	}
 	return c

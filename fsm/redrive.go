@@ -12,7 +12,7 @@ const notDead = "no dead letter of that event: it is not known here, is not dead
 // redrive puts a dead letter back in line, in the groups that the command names:
 // its failures are forgotten, its attempts count on.
 func (m *Machine) redrive(c *command.Redrive) command.Result {
-	mark := onceMark("redrive", c.Event, c.Once)
+	mark := onceMark("redrive", c.Event, c.Once, c.Group)
 	if m.recallOnce(c.Tenant, &mark) {
 		return command.Result{Event: c.Event, Duplicate: true}
 	}
@@ -38,7 +38,7 @@ func (m *Machine) redrive(c *command.Redrive) command.Result {
 
 // discard gives a dead letter up: its job is gone, and the event has ended.
 func (m *Machine) discard(c *command.Discard) command.Result {
-	mark := onceMark("discard", c.Event, c.Once)
+	mark := onceMark("discard", c.Event, c.Once, c.Group)
 	if m.recallOnce(c.Tenant, &mark) {
 		return command.Result{Event: c.Event, Duplicate: true}
 	}
@@ -86,11 +86,15 @@ func (m *Machine) keepEnd(j *job, row *attemptRow) {
 	m.counters.nextFence++
 }
 
-// onceMark is the mark of a request about a dead letter. Its three parts keep it
-// apart from the marks of publishes and emits.
-func onceMark(what string, id command.EventID, once string) dedupeMark {
+// onceMark is the mark of a request about a dead letter, in one group or all. What
+// it begins with, and the number of its parts, keep it apart from the marks of
+// publishes and emits.
+func onceMark(what string, id command.EventID, once, group string) dedupeMark {
 	if once == "" {
 		return dedupeMark{keyless: true}
+	}
+	if group != "" {
+		return dedupeMark{of: digestOf(what, id.String(), once, group)}
 	}
 	return dedupeMark{of: digestOf(what, id.String(), once)}
 }

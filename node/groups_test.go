@@ -66,16 +66,6 @@ func TestGroupsGetEverythingOnce(t *testing.T) {
 	}
 }
 
-func dialNode(t *testing.T, n *node.Node) *client.Client {
-	t.Helper()
-	c, err := client.Dial(t.Context(), client.Options{Nodes: []string{n.ClientURL()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
-
 func order(t *testing.T, c *client.Client, correlation string, i int) {
 	t.Helper()
 	_, err := c.Publish(t.Context(), client.Event{

@@ -30,6 +30,10 @@ func TestGolden(t *testing.T) {
 			return hex.Dump(AppendNotification(nil, &n))
 		case "relay_row":
 			return hex.Dump(encodedRow(sampleRelayRow()))
+		case "relay_row_group":
+			row := sampleRelayRow()
+			row.Group = "audit"
+			return hex.Dump(encodedRow(row))
 		case "result":
 			result := sampleResult()
 			return hex.Dump(AppendResult(nil, &result))
