@@ -126,7 +126,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 
 // execute runs one command. The switch is exhaustive: a kind that this build
 // does not know stops the replica.
-func (m *Machine) execute(encoded []byte) command.Result {
+func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funlen // A case for each kind.
 	if len(encoded) > MaxCommandBytes {
 		return refuse(command.TooLarge, "the command is larger than the state can keep")
 	}

@@ -92,20 +92,10 @@ func valid(value []byte) json.RawMessage {
 // stateIn is where the event stands in one group, and its job where it has one.
 // That a letter was discarded is known from its attempts, read before.
 func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error) {
-	key := jobKey{group, e.id.Queue, e.id.Position}
-	for _, kind := range []byte{kindActive, kindParked} {
-		value, found, err := l.view.Get(keyJob(nil, kind, key))
-		if err != nil {
-			return "", nil, err
-		}
-		if found {
-			j := &jobRow{}
-			j.read(value)
-			if (j.state == jobReady || j.state == jobDelayed) && e.lapsed(l.counters.timeMS) {
-				j.state = jobLapsed // Its turn to be set aside has not come yet.
-			}
-			return j.state.String(), j, nil
-		}
+	if j, err := l.jobIn(e, group); err != nil {
+		return "", nil, err
+	} else if j != nil {
+		return j.state.String(), j, nil
 	}
 	value, found, err := l.view.Get(keyCursor(nil, group, e.id.Queue))
 	if err != nil {
@@ -132,6 +122,25 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 	default:
 		return jobReady.String(), nil, nil
 	}
+}
+
+// jobIn is the event's job in a group, or nil where it has none.
+func (l *lineageReader) jobIn(e *event, group uint32) (*jobRow, error) {
+	for _, kind := range []byte{kindActive, kindParked} {
+		value, found, err := l.view.Get(keyJob(nil, kind, jobKey{group, e.id.Queue, e.id.Position}))
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			j := &jobRow{}
+			j.read(value)
+			if (j.state == jobReady || j.state == jobDelayed) && e.lapsed(l.counters.timeMS) {
+				j.state = jobLapsed // Its turn to be set aside has not come yet.
+			}
+			return j, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // Nothing found is no error here.
 }
 
 // lastAttempt is how and when the last attempt of a group ended.

@@ -21,7 +21,7 @@ func (e *modelStored) over(nowMS int64) bool { return e.endMS != 0 && nowMS >= e
 // onceKey names a request about a dead letter.
 type onceKey struct {
 	what, once, group string
-	event      *modelStored
+	event             *modelStored
 }
 
 // drawLetter picks an event, mostly a dead one.

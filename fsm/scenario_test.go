@@ -310,7 +310,7 @@ func (s *scenario) encode(l *line) {
 	}
 }
 
-func (s *scenario) encodeOther(l *line) {
+func (s *scenario) encodeOther(l *line) { //nolint:revive // A case for each directive.
 	a := l.args
 	switch a.cmd {
 	case "cancel":

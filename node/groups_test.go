@@ -87,6 +87,7 @@ type shift struct {
 // another. It stops as workers do: it finishes what it has, or gives it back, or
 // closes its connection over it.
 func workInTurns(ctx context.Context, t *testing.T, nodes []*node.Node, s shift) {
+	t.Helper()
 	options := s.options
 	for turn := s.turn; ctx.Err() == nil; turn++ {
 		c, err := client.Dial(ctx, client.Options{Nodes: []string{nodes[turn%len(nodes)].ClientURL()}, Name: fmt.Sprint("turn-", turn)})

@@ -11,7 +11,7 @@ import (
 
 // TestGolden pins the formats: bytes that are in a log, a row, a token or an id
 // today must be read in ten years. Never rewrite testdata/golden.txt; add to it.
-func TestGolden(t *testing.T) {
+func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 	commands := sampleCommands()
 	datadriven.RunTest(t, "testdata/golden.txt", func(t *testing.T, d *datadriven.TestData) string {
 		t.Helper()

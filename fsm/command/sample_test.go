@@ -29,7 +29,7 @@ func decodeCommand(encoded []byte) (body, Prefix, error) {
 }
 
 // routed gives a decoded body the route that its prefix carries.
-func routed(b body, route Route) body {
+func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	switch c := b.(type) {
 	case *LeaderStart:
 		c.Route = route
