@@ -97,7 +97,9 @@ func openRest(value []byte) []byte {
 }
 
 // lookUpTenant is lookUpName for a tenant.
-func lookUpTenant(view *storage.View, text string) (uint32, error) { return lookUpName(view, nameTenant, text) }
+func lookUpTenant(view *storage.View, text string) (uint32, error) {
+	return lookUpName(view, nameTenant, text)
+}
 
 // lookUpName reads an interned name's id from rows; 0 when it was never seen.
 func lookUpName(view *storage.View, kind byte, text string) (uint32, error) {
