@@ -17,6 +17,10 @@ const (
 	MaxQueuedCommands = 32_768
 	// MaxQueuedBytes is how large they may be together.
 	MaxQueuedBytes = 64 << 20
+	// maxEntriesInFlight is how many proposed entries may be unapplied. One at a
+	// time makes fewer entries, which all nodes pay for, and has a command wait for
+	// a whole commit before its own: at 500 events a second it took a third longer.
+	maxEntriesInFlight = 3
 )
 
 // proposal is one command on its way into the log.
@@ -30,16 +34,17 @@ type proposal struct {
 	done func(status, *command.Result)
 }
 
-// batcher packs a group's commands into entries. While one entry is on its way,
-// written, replicated and applied, the commands of the next one gather: the load
-// itself sets the size, and no timer is needed. One entry at a time costs a
-// command a part of the commit before it, and spares all nodes an entry: they
-// are what the processor is spent on.
+// batcher packs a group's commands into entries. While maxEntriesInFlight are on
+// their way, written, replicated and applied, the commands of the next one gather:
+// the load itself sets the size, and no timer is needed.
 type batcher struct {
 	group   *Group
 	wake    chan struct{}
 	stop    chan struct{}
 	running sync.WaitGroup
+	// inFlight are the proposed entries in order, slots as many as there are.
+	inFlight chan *proposed
+	slots    chan struct{}
 
 	mu struct {
 		sync.Mutex
@@ -56,12 +61,21 @@ type batcher struct {
 	clock    entryClock
 }
 
+// proposed is an entry in flight.
+type proposed struct {
+	future    raft.ApplyFuture
+	proposals []proposal
+	packed    packedEntry
+}
+
 func newBatcher(g *Group) *batcher {
 	b := &batcher{
 		group: g, wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		inFlight: make(chan *proposed, maxEntriesInFlight), slots: make(chan struct{}, maxEntriesInFlight),
 	}
-	b.running.Add(1)
+	b.running.Add(2)
 	go b.pack()
+	go b.answerAll()
 	return b
 }
 
@@ -134,16 +148,32 @@ func (p *proposal) finish(how status, result *command.Result) {
 // pack is the packing goroutine.
 func (b *batcher) pack() {
 	defer b.running.Done()
+	defer close(b.inFlight)
 	for {
 		select {
 		case <-b.stop:
 			return
 		case <-b.wake:
 		}
-		for b.take() {
+		for b.next() {
 			b.propose()
 		}
 	}
+}
+
+// next waits for a slot and takes what is to go into it; false when nothing
+// presses any more.
+func (b *batcher) next() bool {
+	select {
+	case <-b.stop:
+		return false
+	case b.slots <- struct{}{}:
+	}
+	if !b.take() {
+		<-b.slots
+		return false
+	}
+	return true
 }
 
 // take moves what fits an entry from the queue into the batch; false when
@@ -172,8 +202,7 @@ func (b *batcher) take() bool {
 	return true
 }
 
-// propose gives an entry to Raft, waits until it is applied here, and answers
-// its proposals.
+// propose gives an entry to Raft.
 func (b *batcher) propose() {
 	b.commands = b.commands[:0]
 	for i := range b.batch {
@@ -185,7 +214,7 @@ func (b *batcher) propose() {
 	header.TimeMS = b.clock.now()
 	data := command.AppendEntry(make([]byte, 0, b.sizeOf()), &header, b.commands)
 	future := b.group.raft.Apply(data, 0)
-	b.answer(future, &packed)
+	b.inFlight <- &proposed{future: future, proposals: b.batch, packed: packed}
 }
 
 func (b *batcher) sizeOf() int {
@@ -196,12 +225,21 @@ func (b *batcher) sizeOf() int {
 	return size
 }
 
+// answerAll is the goroutine that answers entries, in order.
+func (b *batcher) answerAll() {
+	defer b.running.Done()
+	for p := range b.inFlight {
+		b.answer(p)
+	}
+}
+
 // answer answers the proposals of an entry when its fate is known.
-func (b *batcher) answer(future raft.ApplyFuture, packed *packedEntry) {
-	err := future.Error()
+func (b *batcher) answer(p *proposed) {
+	err := p.future.Error()
+	<-b.slots
 	var outcome *fsm.Outcome
 	if err == nil {
-		switch response := future.Response().(type) {
+		switch response := p.future.Response().(type) {
 		case *fsm.Outcome:
 			outcome = response
 		case error:
@@ -209,15 +247,15 @@ func (b *batcher) answer(future raft.ApplyFuture, packed *packedEntry) {
 		}
 	}
 	how := statusOf(err)
-	b.group.entryDone(packed, how != statusNotLeader)
+	b.group.entryDone(&p.packed, how != statusNotLeader)
 	at := 0
-	for i := range b.batch {
-		p := &b.batch[i]
-		if how != statusDone || outcome == nil || len(p.encoded) == 0 {
-			p.finish(how, nil)
+	for i := range p.proposals {
+		waiting := &p.proposals[i]
+		if how != statusDone || outcome == nil || len(waiting.encoded) == 0 {
+			waiting.finish(how, nil)
 			continue
 		}
-		p.finish(how, &outcome.Results[at])
+		waiting.finish(how, &outcome.Results[at])
 		at++
 	}
 }
