@@ -105,10 +105,8 @@ func (c *Cluster) SetSelf(self command.Member) { c.config.Self = self }
 
 // Leading is how many groups this node serves as their leader.
 func (c *Cluster) Leading() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
 	count := 0
-	for _, g := range c.mu.groups {
+	for _, g := range c.allGroups() {
 		if g.serving.Load() != 0 {
 			count++
 		}
@@ -319,14 +317,4 @@ func (c *Cluster) sweep() {
 			}
 		}
 	}
-}
-
-func (c *Cluster) allGroups() []*Group {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	groups := make([]*Group, 0, len(c.mu.groups))
-	for _, g := range c.mu.groups {
-		groups = append(groups, g)
-	}
-	return groups
 }

@@ -66,16 +66,12 @@ const (
 	opRenew
 	// opTrace: body is tenant and correlation id, the answer's a JSON lineage.
 	opTrace
-)
-
-// More of them, numbered apart.
-const (
 	// opLetters: body is a query of dead letters, the answer's a JSON page.
-	opLetters op = 16
+	opLetters
 	// opEvent: body is tenant and event id, the answer's a JSON event or null.
-	opEvent op = 17
+	opEvent
 	// opMembers is of the meta group: the answer is a JSON list of members.
-	opMembers op = 18
+	opMembers
 )
 
 // status is how an ask was answered.

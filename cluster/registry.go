@@ -1,6 +1,9 @@
 package cluster
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/batonmq/baton/cluster/duty"
 	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
@@ -20,24 +23,22 @@ func (c *Cluster) courier(id uint64) *courier {
 	return c.mu.couriers[id]
 }
 
+func (c *Cluster) allGroups() []*Group {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Collect(maps.Values(c.mu.groups))
+}
+
 func (c *Cluster) allSubscriptions() []*subscription {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	all := make([]*subscription, 0, len(c.mu.subscriptions))
-	for _, s := range c.mu.subscriptions {
-		all = append(all, s)
-	}
-	return all
+	return slices.Collect(maps.Values(c.mu.subscriptions))
 }
 
 func (c *Cluster) allCouriers() []*courier {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	all := make([]*courier, 0, len(c.mu.couriers))
-	for _, courier := range c.mu.couriers {
-		all = append(all, courier)
-	}
-	return all
+	return slices.Collect(maps.Values(c.mu.couriers))
 }
 
 func (c *Cluster) forgetSubscription(id uint64) {

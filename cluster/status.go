@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/batonmq/baton/cluster/members"
 	"github.com/batonmq/baton/fsm/command"
@@ -83,7 +84,7 @@ func (c *Cluster) memberStatus() []MemberStatus {
 			admitted = append(admitted, peer.Member)
 		}
 	}
-	slices.SortFunc(admitted, func(a, b command.Member) int { return compareStrings(a.ID, b.ID) })
+	slices.SortFunc(admitted, func(a, b command.Member) int { return strings.Compare(a.ID, b.ID) })
 	list := make([]MemberStatus, 0, len(admitted))
 	for i := range admitted {
 		m := &admitted[i]
@@ -100,17 +101,6 @@ func (c *Cluster) memberStatus() []MemberStatus {
 		})
 	}
 	return list
-}
-
-func compareStrings(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	default:
-		return 0
-	}
 }
 
 func (c *Cluster) groupStatus(l *lane) GroupStatus {
