@@ -108,20 +108,6 @@ func (l *Log) Append(rows []LogRow) error {
 	return l.began(&pendingSync{batch: b, last: last})
 }
 
-// AppendSynced is Append and WaitDurable.
-func (l *Log) AppendSynced(rows []LogRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	if err := l.Append(rows); err != nil {
-		return err
-	}
-	if err := l.WaitDurable(rows[len(rows)-1].Index); err != nil {
-		return fmt.Errorf("append to the log of group %d: %w", l.group, err)
-	}
-	return nil
-}
-
 // DeleteRange removes the rows from..to, both included. What remains must be
 // contiguous: the range has to reach one end of the log, or ErrLogGap.
 //

@@ -86,3 +86,17 @@ func violation(f func()) (err error) {
 	f()
 	return nil
 }
+
+// AppendSynced is Append and WaitDurable: most tests want what is on the disk.
+func (l *Log) AppendSynced(rows []LogRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := l.Append(rows); err != nil {
+		return err
+	}
+	if err := l.WaitDurable(rows[len(rows)-1].Index); err != nil {
+		return fmt.Errorf("append to the log of group %d: %w", l.group, err)
+	}
+	return nil
+}
