@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/batonmq/baton/client"
@@ -51,4 +53,13 @@ func (f *letterFlags) one(cmd *cobra.Command, args []string) (bool, error) {
 		return false, misuse("%s which? Name an EVENT_ID, or --channel, --reason or --limit", cmd.Name())
 	}
 	return len(args) == 1, nil
+}
+
+// sayEnded prints what became of dead letters: which one, or how many.
+func sayEnded(t *terminal, f *letterFlags, swept *client.Swept, what string, of any) error {
+	if f.json {
+		return printJSON(t.out, swept)
+	}
+	_, err := fmt.Fprintln(t.out, what, of)
+	return err
 }

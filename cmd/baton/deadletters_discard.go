@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -48,11 +47,7 @@ func discardOne(ctx context.Context, t *terminal, f *letterFlags, id string) err
 	if err = h.Discard(ctx, id, f.meant.Group); err != nil {
 		return err
 	}
-	if f.json {
-		return printJSON(t.out, client.Swept{Discarded: 1})
-	}
-	_, err = fmt.Fprintf(t.out, "discarded %s\n", id)
-	return err
+	return sayEnded(t, f, &client.Swept{Discarded: 1}, "discarded", id)
 }
 
 func discardAll(ctx context.Context, t *terminal, f *letterFlags) error {
@@ -64,9 +59,5 @@ func discardAll(ctx context.Context, t *terminal, f *letterFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.json {
-		return printJSON(t.out, swept)
-	}
-	_, err = fmt.Fprintf(t.out, "discarded %d\n", swept.Discarded)
-	return err
+	return sayEnded(t, f, swept, "discarded", swept.Discarded)
 }

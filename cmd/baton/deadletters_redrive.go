@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -61,11 +60,7 @@ func redriveOne(ctx context.Context, t *terminal, f *letterFlags, id string, edi
 	if err = h.Redrive(ctx, id, edit); err != nil {
 		return err
 	}
-	if f.json {
-		return printJSON(t.out, client.Swept{Redriven: 1})
-	}
-	_, err = fmt.Fprintf(t.out, "redriven %s\n", id)
-	return err
+	return sayEnded(t, f, &client.Swept{Redriven: 1}, "redriven", id)
 }
 
 func redriveAll(ctx context.Context, t *terminal, f *letterFlags) error {
@@ -77,11 +72,7 @@ func redriveAll(ctx context.Context, t *terminal, f *letterFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.json {
-		return printJSON(t.out, swept)
-	}
-	_, err = fmt.Fprintf(t.out, "redriven %d\n", swept.Redriven)
-	return err
+	return sayEnded(t, f, swept, "redriven", swept.Redriven)
 }
 
 // sweep asks until the filter is through or its limit is reached.
