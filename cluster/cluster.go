@@ -46,8 +46,8 @@ type Cluster struct {
 	loop      *loop
 
 	nextID atomic.Uint64
-	// permanent and exhausted count the dead letters made while this node led.
-	permanent, exhausted atomic.Uint64
+	// permanent, exhausted and lost count the dead letters made while this node led.
+	permanent, exhausted, lost atomic.Uint64
 	// formation is set once, when the node belongs to a cluster.
 	formation atomic.Pointer[members.Formation]
 	// lanes are made with the formation: one for each group.

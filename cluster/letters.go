@@ -226,9 +226,12 @@ func readLetterQuery(r *command.Reader) fsm.LetterQuery {
 // countDead counts the jobs that died of an entry, on the leader.
 func (c *Cluster) countDead(reasons []string) {
 	for _, reason := range reasons {
-		if reason == fsm.DeadPermanent {
+		switch reason {
+		case fsm.DeadPermanent:
 			c.permanent.Add(1)
-		} else {
+		case fsm.DeadLost:
+			c.lost.Add(1)
+		default:
 			c.exhausted.Add(1)
 		}
 	}
@@ -237,5 +240,7 @@ func (c *Cluster) countDead(reasons []string) {
 // DeadLettersMade is how many dead letters were made while this node led their
 // partitions, by reason.
 func (c *Cluster) DeadLettersMade() map[string]uint64 {
-	return map[string]uint64{fsm.DeadPermanent: c.permanent.Load(), fsm.DeadExhausted: c.exhausted.Load()}
+	return map[string]uint64{
+		fsm.DeadPermanent: c.permanent.Load(), fsm.DeadExhausted: c.exhausted.Load(), fsm.DeadLost: c.lost.Load(),
+	}
 }

@@ -1,6 +1,8 @@
 package fsm
 
 import (
+	"cmp"
+	"strconv"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -16,6 +18,9 @@ const (
 	// DefaultMaxBackoff.
 	DefaultBackoff    = time.Second
 	DefaultMaxBackoff = 2 * time.Minute
+	// MaxAttemptsLimit is the highest number of attempts, or of lost leases, that a
+	// channel can be given.
+	MaxAttemptsLimit = 1_000_000
 )
 
 // fail ends a lease with an error: the job is tried again later, or is dead.
@@ -40,11 +45,11 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 		m.bury(j, jobDead, diedFinal+c.Code)
 	default:
 		j.failures++
-		if j.failures >= DefaultMaxAttempts {
+		if j.failures >= maxFailures(m.settingsOf(j)) {
 			m.bury(j, jobDead, diedExhausted+c.Code)
 			break
 		}
-		wait := backoff(j)
+		wait := backoff(m.settingsOf(j), j)
 		if c.RetryAfterMS > 0 {
 			wait = delayMS(c.RetryAfterMS)
 		}
@@ -56,9 +61,10 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 // backoff is the delay before a failed job's next attempt in milliseconds:
 // exponential, with the upper half of it spread by the job's own numbers, since
 // a state machine has no randomness.
-func backoff(j *job) int64 {
-	doublings := min(j.failures-1, 16)
-	full := min(DefaultBackoff.Milliseconds()<<doublings, DefaultMaxBackoff.Milliseconds())
+func backoff(s *command.ChannelSettings, j *job) int64 {
+	first := cmp.Or(delayMS(s.BackoffMS), DefaultBackoff.Milliseconds())
+	longest := max(first, cmp.Or(delayMS(s.MaxBackoffMS), DefaultMaxBackoff.Milliseconds()))
+	full := min(first<<min(j.failures-1, 16), longest)
 	seed := appendU64(appendU64(make([]byte, 0, 16), j.key.position), j.fence)
 	return full/2 + int64(xxhash.Sum64(seed)%uint64(full/2+1)) //nolint:gosec // Both are small and positive.
 }
@@ -98,6 +104,10 @@ func (m *Machine) expire(c *command.Expire) command.Result {
 			continue
 		}
 		j.losses++
+		if maxLosses(m.settingsOf(j), j) {
+			m.bury(j, jobDead, diedLost+strconv.FormatUint(uint64(j.losses), 10))
+			continue
+		}
 		m.requeue(j)
 	}
 	return command.Result{}

@@ -1,6 +1,8 @@
 package fsm
 
 import (
+	"cmp"
+
 	"github.com/batonmq/baton/fsm/command"
 )
 
@@ -187,7 +189,7 @@ func (m *Machine) grant(l *lot, c *cursor, j *job) {
 	j.fence = m.counters.nextFence
 	m.counters.nextFence++
 	j.holder = Holder{Node: offer.Node, Session: offer.Session, Subscription: offer.Subscription, Worker: offer.Worker}
-	j.grantedMS, j.leaseMS = m.counters.timeMS, leaseTerm(offer.LeaseMS)
+	j.grantedMS, j.leaseMS = m.counters.timeMS, leaseTerm(cmp.Or(offer.LeaseMS, m.settingsOf(j).LeaseMS))
 	if m.out.effects {
 		m.out.Grants = append(m.out.Grants, Grant{Holder: j.holder, Job: m.jobOf(j)})
 	}

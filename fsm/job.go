@@ -13,6 +13,8 @@ const (
 	maxTime = math.MaxInt64
 	// maxDelayMS is the longest delay, a year.
 	maxDelayMS = 365 * 24 * 3600 * 1000
+	// maxRetentionMS is the longest retention, a hundred years.
+	maxRetentionMS = 100 * maxDelayMS
 	// DefaultLeaseMS is a lease's term where neither channel nor worker says,
 	// MinLeaseMS and MaxLeaseMS bound what a worker may ask for.
 	DefaultLeaseMS = 15_000

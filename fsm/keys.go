@@ -14,6 +14,7 @@ import (
 //	n  kind(1) name                          interned name -> id(4)
 //	i  kind(1) id(4)                         interned name -> name
 //	g  channel(4) group(4)                   a group of a channel: see groupRow
+//	C  channel(4)                            a channel's settings: see command.AppendChannelSettings
 //	q  queue(4)                              sub-queue: see queueRow
 //	o  group(4) queue(4)                     cursor of a group in a sub-queue: see cursorRow
 //	e  queue(4) position(8)                  event: see eventRow
@@ -41,6 +42,7 @@ const (
 	kindName         = 'n'
 	kindNameOf       = 'i'
 	kindGroup        = 'g'
+	kindSettings     = 'C'
 	kindQueue        = 'q'
 	kindCursor       = 'o'
 	kindEvent        = 'e'
@@ -109,6 +111,10 @@ func keyNameOf(dst []byte, kind byte, id uint32) []byte {
 
 func keyGroup(dst []byte, channel, group uint32) []byte {
 	return appendU32(appendU32(append(dst, kindGroup), channel), group)
+}
+
+func keySettings(dst []byte, channel uint32) []byte {
+	return appendU32(append(dst, kindSettings), channel)
 }
 
 func keyQueue(dst []byte, queue uint32) []byte { return appendU32(append(dst, kindQueue), queue) }

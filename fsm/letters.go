@@ -25,7 +25,8 @@ type DeadLetter struct {
 	EventInfo
 
 	Group string `json:"group"`
-	// Reason is permanent or retries_exhausted, Code the last failure's.
+	// Reason is permanent, retries_exhausted or leases_lost, Code the last
+	// failure's.
 	Reason string `json:"reason"`
 	Code   string `json:"code,omitempty"`
 	// DeadAt is when it died.

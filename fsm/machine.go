@@ -61,6 +61,7 @@ type scratch struct {
 	redrive    command.Redrive
 	discard    command.Discard
 	group      command.CreateGroup
+	settings   command.ConfigureChannel
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -83,7 +84,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		nextDueMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
-		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadQueues, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
+		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadQueues, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
 		m.loadOutboxes,
 	} {
 		if err := load(view); err != nil {
@@ -176,7 +177,10 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindCreateGroup:
 		s.group.Decode(&r)
 		return checked(&r, func() command.Result { return m.createGroup(&s.group) })
-	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas:
+	case command.KindConfigureChannel:
+		s.settings.Decode(&r)
+		return checked(&r, func() command.Result { return m.configureChannel(&s.settings) })
+	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)

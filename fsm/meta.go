@@ -14,6 +14,7 @@ import (
 //	c             generation and time
 //	F             the founding facts: an encoded FormCluster
 //	M  member id  an admitted member
+//	C  channel    a channel's settings: see command.AppendChannelSettings
 const (
 	kindFacts  = 'F'
 	kindMember = 'M'
@@ -26,7 +27,10 @@ type Meta struct {
 	timeMS     int64
 	formed     bool
 	members    []command.Member
-	entry      command.Entry
+	// channels are those with settings, by name; settingsVersion counts changes.
+	channels        []ConfiguredChannel
+	settingsVersion uint64
+	entry           command.Entry
 }
 
 // OpenMeta reads back the meta group's state.
@@ -44,6 +48,9 @@ func OpenMeta(view *storage.View) (meta *Meta, err error) {
 	}
 	if _, m.formed, err = view.Get([]byte{kindFacts}); err != nil {
 		return nil, fmt.Errorf("read back the meta group's state: %w", err)
+	}
+	if err := m.loadChannels(view); err != nil {
+		return nil, fmt.Errorf("read back the meta group's channels: %w", err)
 	}
 	prefix := []byte{kindMember}
 	err = view.Scan(prefix, after(prefix), func(_, value []byte) (bool, error) {
@@ -90,11 +97,15 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 		var admit command.AdmitMember
 		admit.Decode(&r)
 		return checked(&r, func() command.Result { return m.admit(tx, out, &admit.Member) })
+	case command.KindSetChannel:
+		var set command.SetChannel
+		set.Decode(&r)
+		return checked(&r, func() command.Result { return m.setChannel(tx, out, &set) })
 	case command.KindSetReplicas:
 		return refuse(command.NotAvailable, "replicas cannot be moved yet")
 	case command.KindPublish, command.KindComplete, command.KindFail, command.KindRelease, command.KindExpire,
 		command.KindAck, command.KindCancel, command.KindCheckpoint, command.KindRelay, command.KindRelayTrim,
-		command.KindRedrive, command.KindDiscard, command.KindCreateGroup:
+		command.KindRedrive, command.KindDiscard, command.KindCreateGroup, command.KindConfigureChannel:
 		return refuse(command.BadRequest, "a partition's command in the meta group's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)
@@ -106,6 +117,7 @@ func (m *Meta) leaderStart(out *Outcome, c *command.LeaderStart) command.Result 
 	m.generation++
 	if out.effects {
 		out.Started = &Started{Node: c.Node, Generation: m.generation}
+		out.Configured = slices.Clone(m.channels)
 	}
 	return command.Result{Generation: m.generation}
 }

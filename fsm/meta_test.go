@@ -2,10 +2,12 @@ package fsm
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/storage"
 )
 
 // metaWorld is one replica of the meta group.
@@ -113,4 +115,39 @@ func TestMetaTellsOnlyItsLeaderThatItStarted(t *testing.T) {
 	if outcome.Started == nil || outcome.Started.Generation != 2 || outcome.Started.Node != "n" {
 		t.Errorf("the second leader: %+v", outcome.Started)
 	}
+}
+
+// TestMetaKeepsChannelSettings: each change has the next version, and one that
+// was made on what is not there any more is refused.
+func TestMetaKeepsChannelSettings(t *testing.T) {
+	w := newMetaWorld(t)
+	set := func(channel string, expect uint64, settings command.ChannelSettings) []byte {
+		return (&command.SetChannel{Channel: channel, Expect: expect, Settings: settings}).Append(nil)
+	}
+	w.applyMeta(t, true, set("b", 0, command.ChannelSettings{MaxAttempts: 3}), set("a", 0, command.ChannelSettings{LeaseMS: 2000}))
+	outcome := w.applyMeta(t, true,
+		set("b", 1, command.ChannelSettings{MaxAttempts: 4}), set("b", 1, command.ChannelSettings{MaxAttempts: 5}),
+		set("c", 9, command.ChannelSettings{}), set("c", 0, command.ChannelSettings{LeaseMS: 1}), set("", 0, command.ChannelSettings{}))
+	var told []string
+	for _, r := range outcome.Results {
+		told = append(told, fmt.Sprintf("%s %d", r.Reason, r.Offset))
+	}
+	if got, want := strings.Join(told, ", "), "done 3, sequence 3, sequence 0, bad_request 0, bad_request 0"; got != want {
+		t.Errorf("answered %s, want %s", got, want)
+	}
+	want := []ConfiguredChannel{{"a", command.ChannelSettings{Version: 2, LeaseMS: 2000}}, {"b", command.ChannelSettings{Version: 3, MaxAttempts: 4}}}
+	if !slices.Equal(outcome.Configured, want[1:]) {
+		t.Errorf("the change told of %+v", outcome.Configured)
+	}
+	w.reopenMeta(t)
+	if start := w.applyMeta(t, true, firstLeader().Append(nil)); !slices.Equal(start.Configured, want) {
+		t.Errorf("a new leader is told of %+v", start.Configured)
+	}
+	w.read(func(view *storage.View) {
+		settings, err := ReadChannelSettings(view, "b")
+		check(t, err)
+		if settings != want[1].Settings {
+			t.Errorf("read %+v", settings)
+		}
+	})
 }

@@ -31,6 +31,9 @@ type Outcome struct {
 	Dead []string
 	// Members are the admitted members, when a meta command changed them.
 	Members []command.Member
+	// Configured are the channels whose settings a meta command changed, or all
+	// where its leader starts.
+	Configured []ConfiguredChannel
 	// NextDueMS is when the next timer is due, in Unix milliseconds, or far in
 	// the future.
 	NextDueMS int64

@@ -33,8 +33,9 @@ type queue struct {
 
 // channel is a channel's groups, each with its fair turns.
 type channel struct {
-	id    uint32
-	turns []*turns
+	id       uint32
+	turns    []*turns
+	settings command.ChannelSettings
 }
 
 // cursor is a group's place in a sub-queue, and the work it has waiting there.

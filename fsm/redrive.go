@@ -28,7 +28,7 @@ func (m *Machine) redrive(c *command.Redrive) command.Result {
 		if c.Edited {
 			m.revise(j, c)
 		}
-		j.failures, j.reason = 0, ""
+		j.failures, j.losses, j.reason = 0, 0, ""
 		m.remove(keyJob(m.scratch.key[:0], kindParked, j.key))
 		m.requeue(j)
 	}
@@ -159,6 +159,7 @@ func (m *Machine) revised(key jobKey, e *event) *event {
 const (
 	diedFinal     = "failed for good: "
 	diedExhausted = "retries exhausted: "
+	diedLost      = "leases lost: "
 )
 
 // The reasons of dead letters.
@@ -167,12 +168,18 @@ const (
 	DeadPermanent = "permanent"
 	// DeadExhausted: it failed as often as it may.
 	DeadExhausted = "retries_exhausted"
+	// DeadLost: as many leases were lost on it as the channel allows, because its
+	// workers died or stalled.
+	DeadLost = "leases_lost"
 )
 
 // deadReason is the stable word for why a job died, and the worker's code.
 func deadReason(text string) (reason, code string) {
 	if final, found := strings.CutPrefix(text, diedFinal); found {
 		return DeadPermanent, final
+	}
+	if strings.HasPrefix(text, diedLost) {
+		return DeadLost, ""
 	}
 	return DeadExhausted, strings.TrimPrefix(text, diedExhausted)
 }

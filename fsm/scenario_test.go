@@ -18,7 +18,7 @@ import (
 //
 //	entry [time=ms] [generation=n] [effects=false]   one committed entry of the lines below it;
 //	                                                 with repeat=n as many, and the last one's outcome
-//	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= data= slot=]
+//	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= priority= data= slot=]
 //	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
 //	release LEASE… · expire LEASE… [generation=n] · checkpoint LEASE data=
@@ -30,6 +30,8 @@ import (
 //	relay SOURCE [first=n rows=n epoch=n]            rows of SOURCE's relay to this partition, from first on
 //	trim TARGET through=n [generation=n]
 //	group CHANNEL GROUP [from=earliest]              a new group
+//	configure CHANNEL [version= attempts= losses= lease= backoff= max-backoff= order=key disconnect=requeue fan-out
+//	retention= bytes= retain=nothing]                a channel's settings
 //	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [group= credit= worker= tenant= lease= session=]
 //	trace EVENT|CORRELATION [tenant=]                the lineage
 //	letters [EVENT] [channel= group= tenant= reason= limit=]  dead letters, page by page, or those of one
@@ -349,6 +351,8 @@ func (s *scenario) encodeOther(l *line) { //nolint:revive // A case for each dir
 			c.From = command.FromEarliest
 		}
 		l.encoded = c.Append(nil)
+	case "configure":
+		l.encoded = configureCommand(a)
 	case "unknown":
 		l.encoded = []byte{63, 0, 0}
 	case "malformed":
@@ -368,7 +372,7 @@ func (s *scenario) fields(get func(key, otherwise string) string) command.Event 
 	e := command.Event{
 		Tenant: get("tenant", "t"), ClientID: client, Key: get("key", client),
 		ContentType: get("type", ""), IdempotencyKey: get("idempotency", ""), CorrelationID: get("correlation", ""), DeviceID: get("device", ""),
-		ClientSeq: of("seq"), DelayMS: of("delay"), DeliverAtMS: of("deliver"), TTLMS: of("ttl"),
+		ClientSeq: of("seq"), DelayMS: of("delay"), DeliverAtMS: of("deliver"), TTLMS: of("ttl"), Priority: uint32(of("priority")),
 		Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(get("data", "{}"))},
 	}
 	if client == "none" {

@@ -33,7 +33,8 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 			}
 		}
 	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
-		KindRedrive, KindDiscard, KindCreateGroup, KindFormCluster, KindAdmitMember, KindSetReplicas:
+		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindFormCluster, KindAdmitMember, KindSetReplicas,
+		KindSetChannel:
 	}
 }
 
@@ -46,7 +47,8 @@ func (r *Reader) skipEvent() []byte {
 	r.Uint()
 	r.Uint()
 	r.Uint()
-	r.extended()
+	var passed Event
+	r.extended(&passed)
 	return channel
 }
 

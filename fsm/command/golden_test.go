@@ -22,6 +22,10 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 			event := sampleEvent()
 			event.TTLMS = 14_000
 			return hex.Dump(AppendEvent(nil, &event))
+		case "event_priority":
+			event := sampleEvent()
+			event.Priority = 9
+			return hex.Dump(AppendEvent(nil, &event))
 		case "job":
 			job := sampleJob()
 			return hex.Dump(AppendJob(nil, &job))

@@ -19,10 +19,13 @@ const (
 	KindRedrive     Kind = 12
 	KindDiscard     Kind = 13
 	KindCreateGroup Kind = 14
+	// KindConfigureChannel is a channel's settings, in a partition.
+	KindConfigureChannel Kind = 15
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
 	KindSetReplicas Kind = 66
+	KindSetChannel  Kind = 67
 )
 
 // String is the kind's name in logs and metrics.
@@ -56,7 +59,9 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "discard"
 	case KindCreateGroup:
 		return "create_group"
-	case KindFormCluster, KindAdmitMember, KindSetReplicas:
+	case KindConfigureChannel:
+		return "configure_channel"
+	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel:
 		return k.metaString()
 	default:
 		return "unknown"
@@ -69,6 +74,8 @@ func (k Kind) metaString() string {
 		return "form_cluster"
 	case KindAdmitMember:
 		return "admit_member"
+	case KindSetChannel:
+		return "set_channel"
 	default:
 		return "set_replicas"
 	}

@@ -53,9 +53,14 @@ type Event struct {
 	DeliverAtMS uint64
 	// TTLMS is for how long it is worth working on, from when it is stored; 0 for
 	// ever.
-	TTLMS   uint64
-	Payload Payload
+	TTLMS uint64
+	// Priority is its class, 0 to MaxPriority: the higher the sooner.
+	Priority uint32
+	Payload  Payload
 }
+
+// MaxPriority is the most urgent class of events.
+const MaxPriority = 9
 
 // codecExtended stands in the place of a payload's codec where an event has
 // fields that came later: the payload follows, then they, with their length. An
@@ -78,12 +83,16 @@ func AppendEvent(dst []byte, e *Event) []byte {
 	dst = AppendUint(dst, e.ClientSeq)
 	dst = AppendUint(dst, e.DelayMS)
 	dst = AppendUint(dst, e.DeliverAtMS)
-	if e.TTLMS == 0 && e.Payload.Codec != codecExtended {
+	if e.TTLMS == 0 && e.Priority == 0 && e.Payload.Codec != codecExtended {
 		return AppendPayload(dst, e.Payload)
 	}
-	var later [binary.MaxVarintLen64]byte
+	var room [2 * binary.MaxVarintLen64]byte
 	dst = AppendPayload(append(dst, codecExtended), e.Payload)
-	return AppendString(dst, AppendUint(later[:0], e.TTLMS))
+	later := AppendUint(room[:0], e.TTLMS)
+	if e.Priority != 0 {
+		later = AppendUint(later, uint64(e.Priority))
+	}
+	return AppendString(dst, later)
 }
 
 // Event reads what AppendEvent wrote; byte slices alias the record.
@@ -93,20 +102,22 @@ func (r *Reader) Event() Event {
 		&e.CorrelationID, &e.CausationID, &e.DeviceID, &e.ContentType, &e.Traceparent)
 	e.Headers = r.Bytes()
 	e.ClientSeq, e.DelayMS, e.DeliverAtMS = r.Uint(), r.Uint(), r.Uint()
-	e.Payload, e.TTLMS = r.extended()
+	r.extended(&e)
 	return e
 }
 
 // extended reads an event's payload and what may follow it.
-func (r *Reader) extended() (payload Payload, ttlMS uint64) {
+func (r *Reader) extended(e *Event) {
 	codec := r.Byte()
 	if codec != codecExtended {
-		return Payload{Codec: Codec(codec), Bytes: r.Bytes()}, 0
+		e.Payload = Payload{Codec: Codec(codec), Bytes: r.Bytes()}
+		return
 	}
-	payload = r.Payload()
+	e.Payload = r.Payload()
 	later := NewReader(r.Bytes())
-	if ttlMS = later.Uint(); later.Err() != nil {
+	e.TTLMS = later.Uint()
+	e.Priority = later.Uint32()
+	if later.Err() != nil {
 		r.fail(later.Err())
 	}
-	return payload, ttlMS
 }

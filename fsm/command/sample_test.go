@@ -13,7 +13,7 @@ func bodies() map[Kind]body {
 		KindRelease: &Release{}, KindExpire: &Expire{}, KindAck: &Ack{}, KindCancel: &Cancel{},
 		KindCheckpoint: &Checkpoint{}, KindRelay: &Relay{}, KindRelayTrim: &RelayTrim{}, KindFormCluster: &FormCluster{},
 		KindAdmitMember: &AdmitMember{}, KindSetReplicas: &SetReplicas{}, KindRedrive: &Redrive{}, KindDiscard: &Discard{},
-		KindCreateGroup: &CreateGroup{},
+		KindCreateGroup: &CreateGroup{}, KindConfigureChannel: &ConfigureChannel{}, KindSetChannel: &SetChannel{},
 	}
 }
 
@@ -65,6 +65,10 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 		c.Route = route
 	case *CreateGroup:
 		c.Route = route
+	case *ConfigureChannel:
+		c.Route = route
+	case *SetChannel:
+		c.Route = route
 	}
 	return b
 }
@@ -82,6 +86,14 @@ func sampleEvent() Event {
 		CorrelationID: "corr-4", CausationID: "cause-5", DeviceID: "phone-6", ContentType: "text/7",
 		Traceparent: "00-8", Headers: []byte(`{"h":"9"}`), ClientSeq: 10, DelayMS: 11_000, DeliverAtMS: 12 << 32,
 		Payload: Payload{Codec: CodecJSON, Bytes: []byte(`{"n":13}`)},
+	}
+}
+
+func sampleSettings() ChannelSettings {
+	return ChannelSettings{
+		Version: 7, LeaseMS: 15_001, MaxAttempts: 8, MaxLeaseLosses: 9, BackoffMS: 1010, MaxBackoffMS: 120_011,
+		Order: OrderKey, OnDisconnect: LostRequeue, FanOut: true, RetentionMS: 12 << 32, RetentionBytes: 13 << 33,
+		Retain: RetainNothing,
 	}
 }
 
@@ -137,9 +149,11 @@ func sampleCommands() map[Kind]body {
 		KindFormCluster: &FormCluster{
 			Route: route, ClusterID: "c-1", Partitions: 8, Replicas: 3, LeaseKey: []byte("key"), Members: []Member{sampleMember()},
 		},
-		KindAdmitMember: &AdmitMember{Route: route, Member: sampleMember()},
-		KindCreateGroup: &CreateGroup{Route: route, Channel: "orders", Group: "audit", From: FromEarliest},
-		KindSetReplicas: &SetReplicas{Route: route, Group: 4, Members: []string{"n1-7", "n2-8"}},
+		KindAdmitMember:      &AdmitMember{Route: route, Member: sampleMember()},
+		KindCreateGroup:      &CreateGroup{Route: route, Channel: "orders", Group: "audit", From: FromEarliest},
+		KindConfigureChannel: &ConfigureChannel{Route: route, Channel: "orders", Settings: sampleSettings()},
+		KindSetChannel:       &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
+		KindSetReplicas:      &SetReplicas{Route: route, Group: 4, Members: []string{"n1-7", "n2-8"}},
 	}
 }
 
