@@ -163,25 +163,14 @@ type trace struct {
 // knows of it, in the order of time.
 func (c *Cluster) Trace(ctx context.Context, tenant, correlationID string) ([]byte, error) {
 	body := command.AppendString(command.AppendString(nil, tenant), correlationID)
-	ways := make([]*reply, c.Partitions())
-	for i := range ways {
-		ways[i] = newReply()
-		if !c.laneOf(uint32(i)).ask(opTrace, 0, body, ways[i]) {
-			return nil, noAnswerError{statusOverloaded}
-		}
+	answers, err := c.askAll(ctx, opTrace, body)
+	if err != nil {
+		return nil, err
 	}
 	all := trace{CorrelationID: correlationID, Tenant: tenant}
-	for i, way := range ways {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case answer := <-way.done:
-			if answer.how != statusDone {
-				return nil, fmt.Errorf("partition %d: %w", i, noAnswerError{answer.how})
-			}
-			if err := all.add(answer.body); err != nil {
-				return nil, err
-			}
+	for _, answer := range answers {
+		if err := all.add(answer); err != nil {
+			return nil, err
 		}
 	}
 	if len(all.Events) == 0 {

@@ -51,8 +51,9 @@ type Cluster struct {
 	// formation is set once, when the node belongs to a cluster.
 	formation atomic.Pointer[members.Formation]
 	// lanes are made with the formation: one for each group.
-	lanes atomic.Pointer[[]*lane]
-	known knownGroups
+	lanes  atomic.Pointer[[]*lane]
+	known  knownGroups
+	spread spread
 
 	mu struct {
 		sync.RWMutex
@@ -309,6 +310,7 @@ func (c *Cluster) sweep() {
 			}
 			swept = now
 			c.readRoster(now)
+			c.tickSpread(now)
 			for _, courier := range c.allCouriers() {
 				courier.tick(now)
 			}

@@ -72,6 +72,12 @@ const (
 	opEvent
 	// opMembers is of the meta group: the answer is a JSON list of members.
 	opMembers
+	// opSettings is of the meta group: body is a channel, the answer's its
+	// settings as JSON.
+	opSettings
+	// opChannels: body is tenant and channel or nothing, the answer's a JSON list of
+	// channels.
+	opChannels
 )
 
 // status is how an ask was answered.

@@ -42,6 +42,12 @@ func lookUp(what op, r *command.Reader) func(*storage.View) (any, error) {
 		return func(view *storage.View) (any, error) { return fsm.ReadEvent(view, tenant, id) }
 	case opMembers:
 		return func(view *storage.View) (any, error) { return readMembers(view) }
+	case opSettings:
+		channel := r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadChannelSettings(view, channel) }
+	case opChannels:
+		tenant, channel := r.String(), r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadChannels(view, tenant, channel) }
 	case opCommand, opRenew:
 	}
 	return nil

@@ -230,7 +230,7 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 		if ids := readLeaseIDs(&f.Reader); f.Err() == nil {
 			way.renewed(g, ids)
 		}
-	case opTrace, opLetters, opEvent, opMembers:
+	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels:
 		way.serveLook(g, what, &f.Reader)
 	default:
 		way.status(statusNotLeader)

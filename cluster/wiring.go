@@ -49,8 +49,9 @@ func (c *Cluster) leadsMeta(group uint32, generation uint64) {
 	}
 }
 
-// metaApplied follows the admitted members.
+// metaApplied follows the admitted members, and the settings of channels.
 func (c *Cluster) metaApplied(outcome *fsm.Outcome) {
+	c.spreadSettings(outcome.Configured)
 	if outcome.Members != nil {
 		// Not on the goroutine that applies: members and transport have locks of
 		// their own, and may be waiting for it.

@@ -15,6 +15,9 @@ const (
 	maxDelayMS = 365 * 24 * 3600 * 1000
 	// maxRetentionMS is the longest retention, a hundred years.
 	maxRetentionMS = 100 * maxDelayMS
+	// DefaultRetentionMS is for how long done events are kept where the channel does
+	// not say, a week.
+	DefaultRetentionMS = 7 * 24 * 3600 * 1000
 	// DefaultLeaseMS is a lease's term where neither channel nor worker says,
 	// MinLeaseMS and MaxLeaseMS bound what a worker may ask for.
 	DefaultLeaseMS = 15_000

@@ -49,7 +49,7 @@ func OpenMeta(view *storage.View) (meta *Meta, err error) {
 	if _, m.formed, err = view.Get([]byte{kindFacts}); err != nil {
 		return nil, fmt.Errorf("read back the meta group's state: %w", err)
 	}
-	if err := m.loadChannels(view); err != nil {
+	if err = m.loadChannels(view); err != nil {
 		return nil, fmt.Errorf("read back the meta group's channels: %w", err)
 	}
 	prefix := []byte{kindMember}

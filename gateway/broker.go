@@ -49,6 +49,12 @@ type Broker interface {
 	DeadLetters(ctx context.Context, want *cluster.Letters) (*cluster.LettersPage, error)
 	DeadLettersOf(ctx context.Context, tenant, group string, id command.EventID) ([]cluster.DeadLetter, error)
 	Event(ctx context.Context, tenant string, id command.EventID) ([]byte, error)
+	// Channels are a tenant's channels, or one. ChannelSettings are a channel's
+	// settings, SetChannel puts others in the place of those of a version; it is a
+	// *cluster.RefusedError where there is another one.
+	Channels(ctx context.Context, tenant, channel string) ([]cluster.ChannelState, error)
+	ChannelSettings(ctx context.Context, channel string) (command.ChannelSettings, error)
+	SetChannel(ctx context.Context, channel string, expect uint64, settings *command.ChannelSettings) (version uint64, err error)
 	// Ready is nil once the node belongs to a formed cluster and reaches the
 	// leaders of meta and every partition; else an error that says what is
 	// missing.

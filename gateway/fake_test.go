@@ -64,6 +64,9 @@ type fakeBroker struct {
 	holdAttach  bool
 	terms       func(command.LeaseID) uint32
 	ready       error
+	// settings are those of every channel; rivals change them just before.
+	settings command.ChannelSettings
+	rivals   int
 }
 
 type renewCall struct {

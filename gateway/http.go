@@ -52,8 +52,12 @@ func (g *Gateway) routes() *http.ServeMux {
 	mux.HandleFunc("GET /v1/deadletters/{event_id}", g.waits(g.showLetter))
 	mux.HandleFunc("DELETE /v1/deadletters/{event_id}", g.waits(g.discardLetter))
 	mux.HandleFunc("POST /v1/deadletters/{event_id}/redrive", g.waits(g.redriveLetter))
+	mux.HandleFunc("GET /v1/channels", g.waits(g.listChannels))
+	mux.HandleFunc("GET /v1/channels/{channel}", g.waits(g.showChannel))
+	mux.HandleFunc("PUT /v1/channels/{channel}", g.waits(g.replaceChannel))
+	mux.HandleFunc("PATCH /v1/channels/{channel}", g.waits(g.changeChannel))
+	mux.HandleFunc("DELETE /v1/channels/{channel}", g.waits(g.resetChannel))
 	for _, later := range []string{
-		"/v1/channels/{rest...}",
 		"/v1/clients/{rest...}", "/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}",
 		"/v1/tenants", "/v1/tenants/{rest...}", "/v1/tokens", "/v1/tokens/{rest...}", "/v1/stream",
 	} {
@@ -92,7 +96,7 @@ func (g *Gateway) guard(next http.Handler) http.Handler {
 // allowOrigin lets a page of an allowed origin read the answer.
 func allowOrigin(header http.Header, origin string) {
 	header.Set("Access-Control-Allow-Origin", origin)
-	header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
+	header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
 	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key")
 	header.Set("Access-Control-Max-Age", "600")
 	header.Add("Vary", "Origin")

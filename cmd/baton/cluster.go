@@ -51,8 +51,7 @@ func clusterStatus(ctx context.Context, t *terminal, f *target) error {
 		return err
 	}
 	if f.json {
-		_, err = fmt.Fprintf(t.out, "%s\n", strings.TrimSpace(string(answer.Raw)))
-		return err
+		return printRaw(t.out, answer.Raw)
 	}
 	return printCluster(t.out, answer)
 }

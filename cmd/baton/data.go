@@ -44,3 +44,9 @@ func clean(text string) string {
 		return r
 	}, []byte(text)))
 }
+
+// printRaw prints an answer as it came.
+func printRaw(w io.Writer, raw []byte) error {
+	_, err := fmt.Fprintf(w, "%s\n", bytes.TrimSpace(raw))
+	return err
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,8 +38,7 @@ func deadlettersShow(ctx context.Context, t *terminal, f *target, id string) err
 		return err
 	}
 	if f.json {
-		_, err = fmt.Fprintf(t.out, "%s\n", strings.TrimSpace(string(answer.Raw)))
-		return err
+		return printRaw(t.out, answer.Raw)
 	}
 	for i := range answer.DeadLetters {
 		d := &answer.DeadLetters[i]

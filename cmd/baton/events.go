@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -47,8 +46,7 @@ func eventsShow(ctx context.Context, t *terminal, f *target, id string) error {
 		return err
 	}
 	if f.json {
-		_, err = fmt.Fprintf(t.out, "%s\n", strings.TrimSpace(string(e.Raw)))
-		return err
+		return printRaw(t.out, e.Raw)
 	}
 	_, _ = fmt.Fprintf(t.out, "event %s in %s is %s\n", e.EventID, clean(e.Channel), e.State)
 	_, _ = fmt.Fprintf(t.out, "correlation %s, key %s, client %s, offset %d, published %s\n",

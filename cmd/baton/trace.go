@@ -43,8 +43,7 @@ func trace(ctx context.Context, t *terminal, f *target, id string) error {
 		return err
 	}
 	if f.json {
-		_, err = fmt.Fprintf(t.out, "%s\n", strings.TrimSpace(string(answer.Raw)))
-		return err
+		return printRaw(t.out, answer.Raw)
 	}
 	return printTrace(t.out, answer)
 }
