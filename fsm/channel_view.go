@@ -163,7 +163,7 @@ func (c *channelReader) addWork(to *ChannelGroup, group, queue uint32, q *queueR
 func EffectiveSettings(s command.ChannelSettings) command.ChannelSettings {
 	s.LeaseMS = cmp.Or(s.LeaseMS, DefaultLeaseMS)
 	s.MaxAttempts = maxFailures(&s)
-	s.BackoffMS = cmp.Or(s.BackoffMS, uint64(DefaultBackoff.Milliseconds())) //nolint:gosec // It is positive.
+	s.BackoffMS = cmp.Or(s.BackoffMS, uint64(DefaultBackoff.Milliseconds()))                            //nolint:gosec // It is positive.
 	s.MaxBackoffMS = max(s.BackoffMS, cmp.Or(s.MaxBackoffMS, uint64(DefaultMaxBackoff.Milliseconds()))) //nolint:gosec // It is positive.
 	s.RetentionMS = cmp.Or(s.RetentionMS, DefaultRetentionMS)
 	return s

@@ -72,7 +72,7 @@ func TestHTTPChannels(t *testing.T) {
 	e.broker.rivals = settingsTries
 	containsAll(t, e.sendChannel(t, "PATCH", "/v1/channels/orders", `{}`, 409), `"sequence"`, "others were first")
 	for body, says := range map[string]string{
-		`{"max_tries":3}`:               "max_tries",
+		`{"max_tries":3}`:                 "max_tries",
 		`{"order":"sorted"}`:              "order must be none or key",
 		`{"lease_ms":5000000000}`:         "lease_ms is too high",
 		`{"lease_ms":-1}`:                 "cannot be read",
