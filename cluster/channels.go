@@ -104,6 +104,8 @@ func addChannel(byName map[string]*ChannelState, state *ChannelState) {
 		return
 	}
 	sum.Stored += state.Stored
+	sum.Kept += state.Kept
+	sum.Bytes += state.Bytes
 	sum.Settings = max(sum.Settings, state.Settings)
 	for _, group := range state.Groups {
 		at := slices.IndexFunc(sum.Groups, func(have fsm.ChannelGroup) bool { return have.Group == group.Group })

@@ -84,7 +84,7 @@ func (d *document) done() {
 }
 
 // limitName tells limits from other constants.
-var limitName = regexp.MustCompile(`^(Max|Min|Default)|(Timeout|Limit|Interval|Stall|Idle|WindowMS)$`)
+var limitName = regexp.MustCompile(`^(Max|Min|Default)|(Timeout|Limit|Interval|Stall|Idle|WindowMS|RetentionMS|IntervalMS)$`)
 
 // constants is the table of exported limits among the constants of some files.
 func constants(t *testing.T, patterns ...string) string {

@@ -103,8 +103,8 @@ func (m *Machine) arrive(row *command.RelayRow) {
 	})
 	arrival := arrivalRow{event: row.Parent, channel: e.Channel, client: e.ClientID, name: row.Name, timeMS: m.counters.timeMS}
 	tenant := m.names.find(nameTenant, e.Tenant)
-	key := keyArrival(m.scratch.key[:0], tenant, digestOf(e.CorrelationID), mark.stream, mark.seq)
-	m.set(key, arrival.append(m.scratch.value[:0]))
+	prefix := arrivalPrefix(m.scratch.key[:0], dayOf(row.TimeMS), tenant, digestOf(e.CorrelationID))
+	m.set(keyArrival(prefix, mark.stream, mark.seq), arrival.append(m.scratch.value[:0]))
 }
 
 // arrivalRow is the lineage's mark of a notification whose event is in another
@@ -136,7 +136,30 @@ func (l *lineageReader) arrivals() error {
 	if err != nil || tenant == 0 {
 		return err
 	}
-	prefix := arrivalPrefix(nil, tenant, digestOf(l.correl))
+	of := digestOf(l.correl)
+	for day, found := uint32(0), true; found; day++ {
+		if day, found, err = l.nextDay(day); err != nil || !found {
+			return err
+		}
+		if err = l.arrivalsOf(day, tenant, of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nextDay is the first day from the given one on that has arrivals.
+func (l *lineageReader) nextDay(from uint32) (day uint32, found bool, err error) {
+	err = l.view.Scan(arrivalDay(nil, from), after([]byte{kindArrival}), func(key, _ []byte) (bool, error) {
+		day, found = u32At(key, 1), true
+		return false, nil
+	})
+	return day, found, err
+}
+
+// arrivalsOf are those of one day.
+func (l *lineageReader) arrivalsOf(day, tenant uint32, correlation digest) error {
+	prefix := arrivalPrefix(nil, day, tenant, correlation)
 	of, seq := &event{}, uint64(0)
 	return l.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
 		if len(l.out.Marks) >= MaxLineageMarks {

@@ -136,8 +136,8 @@ func readAttempt(value []byte) attemptRow {
 }
 
 // attempt is the history of one grant, if it ended.
-func (m *Machine) attempt(position, fence uint64) (attemptRow, bool) {
-	value, found := m.get(keyAttempt(m.scratch.key[:0], position, fence))
+func (m *Machine) attempt(of command.EventID, fence uint64) (attemptRow, bool) {
+	value, found := m.get(keyAttempt(m.scratch.key[:0], of.Queue, of.Position, fence))
 	if !found {
 		return attemptRow{}, false
 	}

@@ -17,6 +17,10 @@ type ChannelState struct {
 	Channel string `json:"channel"`
 	// Stored is how many events ever were.
 	Stored uint64 `json:"stored"`
+	// Kept is how many retention has not deleted or passed by, Bytes how large they
+	// are in each replica.
+	Kept  uint64 `json:"kept"`
+	Bytes uint64 `json:"bytes"`
 	// Settings is the version of the channel's settings here, 0 for none.
 	Settings uint64         `json:"settings,omitempty"`
 	Groups   []ChannelGroup `json:"groups"`
@@ -128,7 +132,13 @@ func (c *channelReader) add(id uint32, q *queueRow) error {
 	if err != nil {
 		return err
 	}
+	gone, err := readRetained(c.view, id)
+	if err != nil {
+		return err
+	}
 	state.Stored += q.enqueued
+	state.Kept += q.enqueued - gone.events
+	state.Bytes += q.bytes - min(q.bytes, gone.bytes)
 	for i, group := range c.groups[q.channel] {
 		if err := c.addWork(&state.Groups[i], group, id, q); err != nil {
 			return err

@@ -30,7 +30,7 @@ func (r *revisionValue) read(value []byte) { r.revisionRow = readRevision(value)
 
 // rowOf is an empty row for the values under a kind of key, nil where those have
 // no format of their own.
-func rowOf(kind byte) row {
+func rowOf(kind byte) row { //nolint:revive // A case for each kind.
 	switch kind {
 	case kindCounters:
 		return &counters{}
@@ -56,6 +56,10 @@ func rowOf(kind byte) row {
 		return &outboxRow{}
 	case kindArrival:
 		return &arrivalRow{}
+	case kindRetain:
+		return &retainRow{}
+	case kindSweep:
+		return &sweepRow{}
 	default:
 		return nil
 	}

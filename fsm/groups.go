@@ -82,6 +82,8 @@ func (m *Machine) begin(t *turns, q *queue) {
 	c := &cursor{turns: t, queue: q, heapAt: -1}
 	if t.from == command.FromNew {
 		c.frontier, c.consumed = t.born, q.enqueued
+	} else {
+		c.frontier, c.consumed = q.retained.first, q.retained.events
 	}
 	c.complete = q.enqueued == c.consumed
 	at, _ := slices.BinarySearchFunc(q.cursors, t.group, func(c *cursor, group uint32) int {

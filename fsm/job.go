@@ -69,7 +69,7 @@ func (m *Machine) leased(id command.LeaseID, how ending) (*job, command.Result) 
 	if j != nil && j.state == jobLeased && j.fence == id.Fence {
 		return j, command.Result{}
 	}
-	if row, found := m.attempt(id.Event.Position, id.Fence); found && row.how == how {
+	if row, found := m.attempt(id.Event, id.Fence); found && row.how == how {
 		return nil, command.Result{Duplicate: true, Events: row.emitted}
 	}
 	return nil, over
@@ -81,7 +81,7 @@ func (m *Machine) end(j *job, row *attemptRow) {
 	row.attempt, row.group, row.worker = j.attempt, j.key.group, j.holder.Worker
 	row.node = j.holder.Node
 	row.grantedMS, row.endedMS = j.grantedMS, m.counters.timeMS
-	m.set(keyAttempt(m.scratch.key[:0], j.key.position, j.fence), row.append(m.scratch.value[:0]))
+	m.set(keyAttempt(m.scratch.key[:0], j.key.queue, j.key.position, j.fence), row.append(m.scratch.value[:0]))
 	if m.out.effects {
 		lost := row.how == endExpired || row.how == endFenced
 		m.out.Ended = append(m.out.Ended, Ended{

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 
+	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/internal/invariants"
 )
 
@@ -26,14 +27,17 @@ import (
 //	d  bucket(4) tenant(4) digest(16)        idempotency: see dedupeRow
 //	x  tenant(4) digest(16)                  client sequence -> last(uvarint)
 //	l  tenant(4) digest(16) position(8)      an event named by its correlation id -> queue(4)
-//	h  position(8) fence(8)                  history of an attempt: see attemptRow
-//	k  position(8) stream(8) seq(8) device   acknowledged notification: see ackRow
+//	h  queue(4) position(8) fence(8)         history of an attempt: see attemptRow
+//	k  queue(4) position(8) stream(8) seq(8) device  acknowledged notification: see ackRow
+//	R  queue(4)                              what retention has deleted: see retainRow
+//	I  queue(4) position(8)                  event that retention has passed by, because somebody has it in work
+//	Z                                        how far the sweeps are: see sweepRow
 //	s  tenant(4) client                      a client's stream: see streamRow
 //	m  stream(8) seq(8)                      notification: see command.AppendNotification
 //	y  target(4) number(8)                   relay to another partition -> bytes so far(uvarint), then command.AppendRelayRow
 //	u  target(4)                             that relay as a whole: see outboxRow
 //	w  source(4) epoch(4)                    relay from another partition -> last number applied(uvarint)
-//	j  tenant(4) digest(16) stream(8) seq(8) notification of another partition's event, by correlation id: see arrivalRow
+//	j  day(4) tenant(4) digest(16) stream(8) seq(8)  notification of another partition's event, by correlation id: see arrivalRow
 //	j  … seq(8) device                       its acknowledgement: see ackRow
 //
 // Every row begins with a version byte (rowVersion); a reader refuses another.
@@ -62,6 +66,9 @@ const (
 	kindOutbox       = 'u'
 	kindInbox        = 'w'
 	kindArrival      = 'j'
+	kindRetain       = 'R'
+	kindIsland       = 'I'
+	kindSweep        = 'Z'
 )
 
 // rowVersion is the version byte of every row there is so far.
@@ -124,7 +131,7 @@ func keyCursor(dst []byte, group, queue uint32) []byte {
 }
 
 func keyEvent(dst []byte, queue uint32, position uint64) []byte {
-	return appendU64(appendU32(append(dst, kindEvent), queue), position)
+	return keyPlace(dst, kindEvent, queue, position)
 }
 
 // keyJob is the key of a row of a job: kindActive, kindParked, kindRevision or
@@ -151,13 +158,21 @@ func keyLineage(dst []byte, tenant uint32, of digest, position uint64) []byte {
 	return appendU64(append(appendU32(append(dst, kindLineage), tenant), of[:]...), position)
 }
 
-func keyAttempt(dst []byte, position, fence uint64) []byte {
-	return appendU64(appendU64(append(dst, kindAttempt), position), fence)
+// keyPlace begins the keys of what belongs to an event: kindEvent, kindAttempt,
+// kindAck or kindIsland.
+func keyPlace(dst []byte, kind byte, queue uint32, position uint64) []byte {
+	return appendU64(appendU32(append(dst, kind), queue), position)
 }
 
-func keyAck(dst []byte, position, stream, seq uint64, device string) []byte {
-	return append(appendU64(appendU64(appendU64(append(dst, kindAck), position), stream), seq), device...)
+func keyAttempt(dst []byte, queue uint32, position, fence uint64) []byte {
+	return appendU64(keyPlace(dst, kindAttempt, queue, position), fence)
 }
+
+func keyAck(dst []byte, of command.EventID, stream, seq uint64, device string) []byte {
+	return append(appendU64(appendU64(keyPlace(dst, kindAck, of.Queue, of.Position), stream), seq), device...)
+}
+
+func keyRetain(dst []byte, queue uint32) []byte { return appendU32(append(dst, kindRetain), queue) }
 
 func keyStream(dst []byte, tenant uint32, client string) []byte {
 	return append(appendU32(append(dst, kindStream), tenant), client...)
@@ -177,12 +192,15 @@ func keyInbox(dst []byte, source, epoch uint32) []byte {
 	return appendU32(appendU32(append(dst, kindInbox), source), epoch)
 }
 
-func arrivalPrefix(dst []byte, tenant uint32, of digest) []byte {
-	return append(appendU32(append(dst, kindArrival), tenant), of[:]...)
+func arrivalDay(dst []byte, day uint32) []byte { return appendU32(append(dst, kindArrival), day) }
+
+func arrivalPrefix(dst []byte, day, tenant uint32, of digest) []byte {
+	return append(appendU32(arrivalDay(dst, day), tenant), of[:]...)
 }
 
-func keyArrival(dst []byte, tenant uint32, of digest, stream, seq uint64) []byte {
-	return appendU64(appendU64(arrivalPrefix(dst, tenant, of), stream), seq)
+// keyArrival ends a key that arrivalPrefix began.
+func keyArrival(prefix []byte, stream, seq uint64) []byte {
+	return appendU64(appendU64(prefix, stream), seq)
 }
 
 // u32At is a number of a key, or of a value of fixed size. One that ends before

@@ -176,7 +176,7 @@ func (l *lineageReader) revision(key jobKey, e *event) (*event, error) {
 // shownAttempts are the last attempts at an event, in one group or, for 0, all.
 func (l *lineageReader) shownAttempts(e *event, group uint32) (shown []EventAttempt, truncated bool, err error) {
 	shown = []EventAttempt{}
-	prefix := appendU64([]byte{kindAttempt}, e.id.Position)
+	prefix := keyPlace(nil, kindAttempt, e.id.Queue, e.id.Position)
 	err = l.view.Scan(prefix, after(prefix), func(_, value []byte) (bool, error) {
 		row := readAttempt(append([]byte(nil), value...))
 		l.noteLast(&row)

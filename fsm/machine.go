@@ -84,7 +84,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		nextDueMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
-		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadQueues, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
+		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadQueues, m.loadRetained, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
 		m.loadOutboxes,
 	} {
 		if err := load(view); err != nil {
@@ -116,6 +116,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 		m.out.Results = append(m.out.Results, m.execute(encoded))
 	}
 	m.fireTimers()
+	m.sweep()
 	m.grantOffers()
 	m.keepLeftover()
 	m.writeBack()

@@ -38,7 +38,7 @@ func (l *lineageReader) mark(e *event, m Mark) {
 
 // attempts adds the marks of the event's ended attempts.
 func (l *lineageReader) attempts(e *event) (emitted []command.EventID, err error) {
-	prefix := appendU64([]byte{kindAttempt}, e.id.Position)
+	prefix := keyPlace(nil, kindAttempt, e.id.Queue, e.id.Position)
 	err = l.view.Scan(prefix, after(prefix), func(_, value []byte) (bool, error) {
 		row := readAttempt(append([]byte(nil), value...))
 		emitted = append(emitted, row.emitted...)
@@ -197,9 +197,9 @@ func (l *lineageReader) standing(e *event, group uint32, j *jobRow) {
 
 // acks adds the delivered and acknowledged marks of what the event notified.
 func (l *lineageReader) acks(e *event) error {
-	prefix := appendU64([]byte{kindAck}, e.id.Position)
+	prefix := keyPlace(nil, kindAck, e.id.Queue, e.id.Position)
 	return l.view.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
-		l.acked(e, u64At(key, 17), value)
+		l.acked(e, u64At(key, 21), value)
 		return true, nil
 	})
 }

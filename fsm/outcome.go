@@ -34,6 +34,8 @@ type Outcome struct {
 	// Configured are the channels whose settings a meta command changed, or all
 	// where its leader starts.
 	Configured []ConfiguredChannel
+	// Unswept means that more is kept no longer than this entry deleted.
+	Unswept bool
 	// NextDueMS is when the next timer is due, in Unix milliseconds, or far in
 	// the future.
 	NextDueMS int64

@@ -77,7 +77,9 @@ func (m *Machine) store(e *event) {
 	e.id = m.eventID(q.id, m.counters.nextPosition)
 	m.counters.nextPosition++
 	e.deliverMS = dueOf(&e.Event, m.counters.timeMS)
-	m.set(keyEvent(m.scratch.key[:0], q.id, e.id.Position), e.append(m.scratch.value[:0]))
+	row := e.append(m.scratch.value[:0])
+	m.set(keyEvent(m.scratch.key[:0], q.id, e.id.Position), row)
+	q.bytes += uint64(len(row))
 	m.fresh = append(m.fresh, e)
 	m.enqueue(q, e)
 }

@@ -24,8 +24,12 @@ type queueName struct{ channel, tenant, class uint32 }
 type queue struct {
 	queueRow
 
-	id      uint32
-	cursors []*cursor
+	id       uint32
+	retained retainRow
+	// oldestMS is when the oldest event was stored that retention has not passed, 0
+	// for not known.
+	oldestMS int64
+	cursors  []*cursor
 	// dirty is whether enqueued changed in this entry: the first cursor's
 	// write-back saves the row.
 	dirty bool

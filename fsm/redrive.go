@@ -82,7 +82,7 @@ func (m *Machine) lettersOf(tenant string, id command.EventID, group string) (*e
 func (m *Machine) keepEnd(j *job, row *attemptRow) {
 	row.attempt, row.group = j.attempt, j.key.group
 	row.grantedMS, row.endedMS, row.message = j.dueMS, m.counters.timeMS, j.reason
-	m.set(keyAttempt(m.scratch.key[:0], j.key.position, m.counters.nextFence), row.append(m.scratch.value[:0]))
+	m.set(keyAttempt(m.scratch.key[:0], j.key.queue, j.key.position, m.counters.nextFence), row.append(m.scratch.value[:0]))
 	m.counters.nextFence++
 }
 

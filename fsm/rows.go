@@ -26,6 +26,9 @@ type counters struct {
 	timeMS                                          int64
 	// dedupeFloor is the first idempotency bucket that is still kept.
 	dedupeFloor uint32
+	// swept is the last look for what is kept no longer, in intervals; arrivalFloor
+	// the first day of arrivals that is still kept.
+	swept, arrivalFloor uint32
 }
 
 // number is the partition as ids carry it; leaderStart saw that it fits.
@@ -40,7 +43,10 @@ func (c *counters) append(dst []byte) []byte {
 		dst = command.AppendUint(dst, v)
 	}
 	dst = command.AppendInt(dst, c.timeMS)
-	return command.AppendUint(dst, uint64(c.dedupeFloor))
+	for _, v := range []uint32{c.dedupeFloor, c.swept, c.arrivalFloor} {
+		dst = command.AppendUint(dst, uint64(v))
+	}
+	return dst
 }
 
 func (c *counters) read(value []byte) {
@@ -52,7 +58,7 @@ func (c *counters) read(value []byte) {
 		*v = r.Uint()
 	}
 	c.timeMS = r.Int()
-	c.dedupeFloor = r.Uint32()
+	c.dedupeFloor, c.swept, c.arrivalFloor = r.Uint32(), r.Uint32(), r.Uint32()
 	closeRow(&r)
 }
 
@@ -60,8 +66,8 @@ func (c *counters) read(value []byte) {
 // channel.
 type queueRow struct {
 	channel, tenant, class uint32
-	// enqueued counts the events ever stored.
-	enqueued uint64
+	// enqueued counts the events ever stored, bytes those of their rows.
+	enqueued, bytes uint64
 }
 
 func (q *queueRow) append(dst []byte) []byte {
@@ -69,13 +75,13 @@ func (q *queueRow) append(dst []byte) []byte {
 	dst = command.AppendUint(dst, uint64(q.channel))
 	dst = command.AppendUint(dst, uint64(q.tenant))
 	dst = command.AppendUint(dst, uint64(q.class))
-	return command.AppendUint(dst, q.enqueued)
+	return command.AppendUint(command.AppendUint(dst, q.enqueued), q.bytes)
 }
 
 func (q *queueRow) read(value []byte) {
 	r := openRow(value)
 	q.channel, q.tenant, q.class = r.Uint32(), r.Uint32(), r.Uint32()
-	q.enqueued = r.Uint()
+	q.enqueued, q.bytes = r.Uint(), r.Uint()
 	closeRow(&r)
 }
 

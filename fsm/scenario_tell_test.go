@@ -54,6 +54,9 @@ func (s *scenario) tell(out *Outcome) string {
 	if out.Started != nil {
 		s.tellStarted(&b, out.Started)
 	}
+	if out.Unswept {
+		b.WriteString("not through with what is kept no longer\n")
+	}
 	if out.NextDueMS != maxTime {
 		fmt.Fprintf(&b, "next due %d\n", out.NextDueMS)
 	}

@@ -178,7 +178,7 @@ func (m *Machine) ack(c *command.Ack) command.Result {
 	}
 	m.markAcked(s, c, name, max(d.acked+1, s.oldest))
 	d.acked, d.seenMS = c.Seq, m.counters.timeMS
-	m.trim(s)
+	m.trimStream(s, s.slowest())
 	m.saveStream(tenant, c.ClientID, s)
 	if m.out.effects {
 		m.out.Acked = append(m.out.Acked, Acked{Tenant: c.Tenant, ClientID: c.ClientID, DeviceID: name, Seq: c.Seq})
@@ -217,15 +217,16 @@ func (m *Machine) markAcked(s *streamRow, c *command.Ack, device string, first u
 // a position means another one.
 func (m *Machine) keyAckOf(c *command.Ack, n *command.Notification, stream uint64, device string) []byte {
 	if n.Event.Epoch == m.counters.epoch && uint32(n.Event.Partition) == m.counters.partition {
-		return keyAck(m.scratch.key[:0], n.Event.Position, stream, n.Seq, device)
+		return keyAck(m.scratch.key[:0], n.Event, stream, n.Seq, device)
 	}
 	tenant := m.names.find(nameTenant, c.Tenant)
-	return append(keyArrival(m.scratch.key[:0], tenant, digestOf(n.CorrelationID), stream, n.Seq), device...)
+	prefix := arrivalPrefix(m.scratch.key[:0], dayOf(n.TimeMS), tenant, digestOf(n.CorrelationID))
+	return append(keyArrival(prefix, stream, n.Seq), device...)
 }
 
-// trim deletes what every device has acknowledged.
-func (m *Machine) trim(s *streamRow) {
-	upTo := s.slowest()
+// trimStream deletes a stream's notifications up to one: what every device has
+// acknowledged, or what is too old.
+func (m *Machine) trimStream(s *streamRow, upTo uint64) {
 	if upTo < s.oldest {
 		return
 	}

@@ -74,7 +74,10 @@ func (g *Gateway) answerChannel(w http.ResponseWriter, r *http.Request, channel 
 }
 
 func channelOf(state *cluster.ChannelState) wire.Channel {
-	channel := wire.Channel{Channel: state.Channel, Version: state.Settings, Stored: state.Stored, Groups: []wire.ChannelGroup{}}
+	channel := wire.Channel{
+		Channel: state.Channel, Version: state.Settings, Stored: state.Stored, Kept: state.Kept, Bytes: state.Bytes,
+		Groups: []wire.ChannelGroup{},
+	}
 	for _, group := range state.Groups {
 		channel.Groups = append(channel.Groups, wire.ChannelGroup(group))
 	}

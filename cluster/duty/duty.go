@@ -61,6 +61,8 @@ type Duty struct {
 		leading    bool
 		generation uint64
 		nextDueMS  int64
+		// swept is the last interval of which an entry was asked for to sweep.
+		swept int64
 		// refused means that the log took no entry: the next tick tries again, not
 		// at once, for it may refuse for a while, as during a transfer.
 		refused bool
@@ -145,6 +147,9 @@ func (d *Duty) Applied(outcome *fsm.Outcome) {
 		d.notified(&outcome.Notified[i])
 	}
 	d.relaysChanged(outcome.Relays)
+	if outcome.Unswept {
+		d.config.Proposer.Wake()
+	}
 	d.askForCredit(outcome.Backlogs)
 	d.useLeftover(outcome.Leftover)
 }
@@ -162,6 +167,10 @@ func (d *Duty) Tick(now time.Time) {
 	}
 	if d.mu.refused {
 		d.mu.refused = false
+		d.config.Proposer.Wake()
+	}
+	if sweep := now.UnixMilli() / fsm.SweepIntervalMS; sweep > d.mu.swept {
+		d.mu.swept = sweep // The next entry sweeps, whatever else is in it.
 		d.config.Proposer.Wake()
 	}
 	if now.UnixMilli() >= d.mu.nextDueMS {

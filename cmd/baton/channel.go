@@ -123,7 +123,8 @@ func sayChannel(t *terminal, f *target, channel *client.Channel) error {
 
 func printChannel(w io.Writer, channel *client.Channel) error {
 	s := channel.Settings
-	_, _ = fmt.Fprintf(w, "channel %s, settings of version %d, %d events stored\n", clean(channel.Channel), channel.Version, channel.Stored)
+	_, _ = fmt.Fprintf(w, "channel %s, settings of version %d, %d events stored, %d kept in %d bytes\n",
+		clean(channel.Channel), channel.Version, channel.Stored, channel.Kept, channel.Bytes)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if s != nil {
 		for _, row := range []struct {

@@ -52,7 +52,11 @@ type Channel struct {
 	Version  uint64           `json:"version"`
 	Settings *ChannelSettings `json:"settings,omitempty"`
 	// Stored is how many events of the tenant were ever stored.
-	Stored uint64         `json:"stored"`
+	Stored uint64 `json:"stored"`
+	// Kept is how many of them retention has left, Bytes how large those are in each
+	// replica.
+	Kept   uint64         `json:"kept"`
+	Bytes  uint64         `json:"bytes"`
 	Groups []ChannelGroup `json:"groups"`
 }
 
