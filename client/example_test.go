@@ -198,3 +198,37 @@ func ExampleClient_Work() {
 	// attempt 2 ended: <nil>
 	// 2 events
 }
+
+// A model call is paid for once, though the step behind it fails at first.
+func ExampleOnce() {
+	url, stop := startNode()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	c, err := client.Dial(ctx, client.Options{Nodes: []string{url}, ClientID: "ana"})
+	check(err)
+	_, err = c.Publish(ctx, client.Event{Channel: "paid", Data: "why is the sky blue?"})
+	check(err)
+
+	working, stopWorking := context.WithCancel(ctx)
+	err = c.Work(working, client.WorkOptions{Channel: "paid"}, func(ctx context.Context, job *client.Job) error {
+		answer, failed := client.Once(ctx, job, "model", func(context.Context) (string, error) {
+			fmt.Println("the model is called")
+			return "scattering", nil
+		})
+		if failed != nil {
+			return failed
+		}
+		if job.Attempt == 1 {
+			return client.RetryAfter(errors.New("the index is down"), time.Millisecond)
+		}
+		fmt.Println("attempt", job.Attempt, "has", answer)
+		stopWorking()
+		return nil
+	})
+	check(err)
+	check(c.Close())
+	// Output:
+	// the model is called
+	// attempt 2 has scattering
+}

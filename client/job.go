@@ -34,6 +34,7 @@ type Job struct {
 
 	worker *worker
 	token  string // of the lease
+	once   onceResults
 
 	mu       sync.Mutex // guards the rest
 	emits    []wire.Emit
@@ -126,7 +127,11 @@ func (j *Job) Checkpoint(value any) {
 		j.mu.Unlock()
 		return
 	}
-	j.worker.checkpoint(j.token, raw)
+	j.once.saving.Lock()
+	defer j.once.saving.Unlock()
+	if whole, err := j.once.move(json.RawMessage(raw)); err == nil {
+		j.worker.checkpoint(j.token, wire.Raw(whole))
+	}
 }
 
 func (j *Job) keep(field *wire.Raw, value any) {
@@ -161,7 +166,7 @@ func jobOf(m *wire.Job) *Job {
 		Lease: time.Duration(m.LeaseMs) * time.Millisecond, Data: payloadFrom(&m.Payload), token: string(m.Lease),
 	}
 	if m.Checkpoint != nil {
-		j.LastCheckpoint = append(j.LastCheckpoint, m.Checkpoint...)
+		j.LastCheckpoint = j.once.open(append(json.RawMessage(nil), m.Checkpoint...))
 	}
 	if len(m.Headers) > 0 {
 		j.Headers = make(map[string]string, len(m.Headers))

@@ -133,6 +133,18 @@ func (w *worker) ask(id uint64, encoded []byte) error {
 	return <-answered
 }
 
+// askUntil is ask for one who waits no longer than ctx.
+func (w *worker) askUntil(ctx context.Context, id uint64, encoded []byte) error {
+	answered := make(chan error, 1)
+	w.client.flight.submit(&request{id: id, encoded: encoded, done: func(a answer) { answered <- a.err }})
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // release gives a job back. Where the socket is lost nobody can be told: the
 // lease ends by itself.
 func (w *worker) release(j *running) {

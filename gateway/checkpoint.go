@@ -4,7 +4,29 @@ import (
 	"time"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
 )
+
+// checkpointNow keeps a worker's progress and answers when it is kept. One that was
+// held back before is older, and void.
+func (c *connection) checkpointNow(m *wire.Checkpoint) {
+	if len(m.Checkpoint) > c.gateway.limits.MaxPayloadBytes {
+		c.refuse(m.ID, wire.ReasonTooLarge, c.gateway.tooLarge.message)
+		return
+	}
+	lease, route, ok := c.readLease(m.ID, m.Lease)
+	if !ok {
+		return
+	}
+	slot, ok := c.take(request{kind: requestKeep, id: m.ID, lease: lease})
+	if !ok {
+		return
+	}
+	c.jobs.takeCheckpoint(lease)
+	checkpoint := command.Checkpoint{Route: route, Lease: lease, Data: m.Checkpoint}
+	c.bench.encoded = checkpoint.Append(c.bench.encoded[:0])
+	c.gateway.broker.Submit(uint32(lease.Event.Partition), c.bench.encoded, c, slot)
+}
 
 // keep takes a checkpoint over for a job the session holds. It returns the
 // bytes to replicate now, if they are due; others wait for flushCheckpoints,

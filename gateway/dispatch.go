@@ -83,6 +83,8 @@ func (c *connection) dispatch(m *wire.Message) {
 		c.fail(&m.Fail)
 	case wire.TypeRelease:
 		c.release(&m.Release)
+	case wire.TypeCheckpoint:
+		c.checkpointNow(&m.Checkpoint)
 	case wire.TypePark:
 		c.unavailable(m.Park.ID, "park is not available yet")
 	case wire.TypeCancel:
@@ -129,6 +131,8 @@ func requestID(m *wire.Message) (id uint64, ok bool) {
 		return m.Complete.ID, true
 	case wire.TypeFail:
 		return m.Fail.ID, true
+	case wire.TypeCheckpoint:
+		return m.Checkpoint.ID, true
 	case wire.TypePark:
 		return m.Park.ID, true
 	case wire.TypeCancel:

@@ -11,7 +11,7 @@ import (
 )
 
 // typeSlots is how many message types there are, the unknown one included.
-const typeSlots = int(wire.TypeRead) + 1
+const typeSlots = wire.TypeCount
 
 // metrics are the gateway's. Counters on the path of every message are resolved
 // once, not looked up by label.

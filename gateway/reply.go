@@ -21,7 +21,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 	case requestSubscribe:
 		c.ensured(&r, result)
 		return
-	case requestPublish, requestCancel, requestCheckpoint, requestRenew:
+	case requestPublish, requestCancel, requestKeep, requestCheckpoint, requestRenew:
 	}
 	if r.kind.quiet() {
 		return
@@ -35,7 +35,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		c.replyPublish(r.id, result)
 	case requestComplete:
 		c.replyComplete(r.id, result)
-	case requestFail, requestCancel:
+	case requestFail, requestCancel, requestKeep:
 		c.sendOK(&wire.OK{ID: r.id, Duplicate: result.Duplicate})
 	case requestSubscribe, requestRelease, requestCheckpoint, requestRenew:
 	}

@@ -15,6 +15,8 @@ const (
 	requestFail
 	requestCancel
 	requestSubscribe
+	// requestKeep is a checkpoint whose answer is waited for.
+	requestKeep
 	// The quiet ones have no id: nothing is said to the client when a release or
 	// a checkpoint is answered; a renewal is said once it is whole.
 	requestRelease

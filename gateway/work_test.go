@@ -238,3 +238,32 @@ func TestCancelEvent(t *testing.T) {
 	c.send(fmt.Sprintf(`{"type":"cancel","id":4,"event_id":%q}`, event))
 	c.expectError(404, "not_found")
 }
+
+// TestCheckpointIsAnswered: a checkpoint that asks to be answered is, when the
+// cluster has it; what a renewal brought before is older, and forgotten.
+func TestCheckpointIsAnswered(t *testing.T) {
+	e := newEdge(t)
+	c := e.open(`{"type":"hello"}`)
+	token := e.push(c, e.subscribe(c, 4), leaseOf(3, 1))
+	for n := range 2 {
+		c.send(fmt.Sprintf(`{"type":"renew","leases":[{"lease":%q,"checkpoint":%d}]}`, token, n))
+		c.expect("renewed")
+	}
+	if sub := e.submission(); sub.prefix.Kind != command.KindCheckpoint {
+		t.Fatalf("the first renewal's checkpoint was kept back: %v", sub.prefix.Kind)
+	}
+	e.broker.set(func() { e.broker.hold = true })
+	c.send(fmt.Sprintf(`{"type":"checkpoint","id":9,"lease":%q,"checkpoint":{"n":2}}`, token))
+	sub := e.submission()
+	var checkpoint command.Checkpoint
+	checkpoint.Decode(sub.reader())
+	if sub.prefix.Kind != command.KindCheckpoint || string(checkpoint.Data) != `{"n":2}` || checkpoint.Lease != leaseOf(3, 1) || sub.partition != 3 {
+		t.Fatalf("submitted %v %s of %v to %d", sub.prefix.Kind, checkpoint.Data, checkpoint.Lease, sub.partition)
+	}
+	sub.reply(command.Result{})
+	has(t, c.expect("ok"), "id", 9.0)
+	c.send(fmt.Sprintf(`{"type":"fail","id":10,"lease":%q,"error":{"code":"x","message":"y"}}`, token))
+	if sub := e.submission(); sub.prefix.Kind != command.KindFail {
+		t.Fatalf("an older checkpoint came behind the newer: %v", sub.prefix.Kind)
+	}
+}

@@ -51,6 +51,7 @@
 //	                run? step? checkpoint? data
 //	C> renew        leases[lease | {lease, progress?, checkpoint?}]  answered by renewed
 //	S> renewed      leases[{lease, lease_ms}] lost[lease]
+//	C> checkpoint   id lease checkpoint                             answered by ok, when it is kept
 //	C> complete     id lease result? usage? emit?[{client_id?, event fields}]
 //	                notify?[{client_id?, name, data}]               answered by ok
 //	C> fail         id lease error{code, message, detail?} retryable? retry_after_ms? throttled?

@@ -90,6 +90,7 @@ func fromClients() []golden {
 	add(Message{Type: TypeCancel, Cancel: Cancel{ID: 11, CorrelationID: b("c-1"), Reason: b("changed my mind")}})
 	add(Message{Type: TypeCancel, Cancel: Cancel{ID: 11, Run: b("r-1")}})
 	add(Message{Type: TypeCancel, Cancel: Cancel{ID: 11, EventID: b("e-1")}})
+	add(Message{Type: TypeCheckpoint, Checkpoint: Checkpoint{ID: 12, Lease: b("l1"), Checkpoint: Raw(`{"page":3}`)}})
 	return list
 }
 
@@ -211,7 +212,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("field %d is %q, which is found as %d", f, nameOf(f), lookup(b(nameOf(f))))
 		}
 	}
-	for i := range uint8(typeCount) {
+	for i := range uint8(TypeCount) {
 		typ := Type(i)
 		if typ.String() == "" || typ != TypeUnknown && typeOf(b(typ.String())) != typ {
 			t.Errorf("type %d is %q", typ, typ)

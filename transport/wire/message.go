@@ -37,6 +37,7 @@ type Message struct {
 	Chunk       Chunk
 	Reset       Reset
 	Read        Read
+	Checkpoint  Checkpoint
 }
 
 // body is what every message, and every object inside one, can do for the
@@ -59,6 +60,8 @@ func (m *Message) Append(dst []byte) []byte {
 		return AppendWelcome(dst, &m.Welcome)
 	case TypeReady:
 		return AppendReady(dst, &m.Ready)
+	case TypeCheckpoint:
+		return AppendCheckpoint(dst, &m.Checkpoint)
 	case TypeBye:
 		return AppendBye(dst, &m.Bye)
 	case TypePing:
@@ -185,6 +188,8 @@ func (m *Message) body(t Type) body {
 		return &m.Reset
 	case TypeRead:
 		return &m.Read
+	case TypeCheckpoint:
+		return &m.Checkpoint
 	case TypeUnknown:
 	}
 	return nil

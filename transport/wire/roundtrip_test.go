@@ -12,7 +12,7 @@ import (
 // back. Values are drawn by kind, so that a new field is covered when it is added.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		typ := Type(rapid.IntRange(1, typeCount-1).Draw(t, "type"))
+		typ := Type(rapid.IntRange(1, TypeCount-1).Draw(t, "type"))
 		m := Message{Type: typ}
 		drawInto(t, reflect.ValueOf(&m).Elem().FieldByName(goName(typ)), goName(typ))
 		for _, side := range []Side{FromClient, FromServer} {

@@ -38,8 +38,10 @@ const (
 	TypeChunk                   // chunk: both ways.
 	TypeReset                   // reset: server to client.
 	TypeRead                    // read: client to server.
+	TypeCheckpoint              // checkpoint: client to server.
 
-	typeCount = iota
+	// TypeCount is how many types there are, TypeUnknown among them.
+	TypeCount = iota
 )
 
 // Side is who writes the messages that a Decoder reads.
@@ -59,7 +61,7 @@ type typeInfo struct {
 }
 
 //nolint:gochecknoglobals // a constant table; Go has no constant arrays
-var types = [typeCount]typeInfo{
+var types = [TypeCount]typeInfo{
 	TypeUnknown:     {"unknown", 0},
 	TypeHello:       {"hello", FromClient},
 	TypeWelcome:     {"welcome", FromServer},
@@ -92,18 +94,19 @@ var types = [typeCount]typeInfo{
 	TypeChunk:       {"chunk", fromBoth},
 	TypeReset:       {"reset", FromServer},
 	TypeRead:        {"read", FromClient},
+	TypeCheckpoint:  {"checkpoint", FromClient},
 }
 
 // String is the type's name on the wire.
 func (t Type) String() string {
-	if t >= typeCount {
+	if t >= TypeCount {
 		return types[TypeUnknown].name
 	}
 	return types[t].name
 }
 
 // SentBy says whether a side may send messages of this type.
-func (t Type) SentBy(side Side) bool { return t < typeCount && types[t].side&side != 0 }
+func (t Type) SentBy(side Side) bool { return t < TypeCount && types[t].side&side != 0 }
 
 // typeOf is the type of a name, TypeUnknown if there is none.
 //
@@ -172,6 +175,8 @@ func typeOf(name []byte) Type {
 		return TypeReset
 	case "read":
 		return TypeRead
+	case "checkpoint":
+		return TypeCheckpoint
 	default:
 		return TypeUnknown
 	}
