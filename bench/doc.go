@@ -21,4 +21,10 @@
 // Beside the results stand two yardsticks of the same machine and minute: a
 // single commit, measured as publishes in turn to an otherwise idle key, and
 // 4 KB appended and synced to a file.
+//
+// # The backlog
+//
+// Events are published that nobody works on. What the nodes' own metrics tell of
+// their memory before and after, and how fast a sample is worked on behind them,
+// shows what a backlog costs.
 package bench

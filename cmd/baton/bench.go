@@ -26,10 +26,10 @@ func newBench(t *terminal) *cobra.Command {
 		Short: "Measure a cluster",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return misuse("say what to measure: %s pipeline", cmd.CommandPath())
+			return misuse("say what to measure: %s pipeline or backlog", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(newBenchPipeline(t))
+	cmd.AddCommand(newBenchPipeline(t), newBenchBacklog(t))
 	return cmd
 }
 
