@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/batonmq/baton/client"
-	"github.com/batonmq/baton/test/process/history"
+	"github.com/batonmq/baton/test/history"
 )
 
 // keyIsSentOften: one key, a hundred times at once over all nodes, is one event.

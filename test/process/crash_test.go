@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/batonmq/baton/client"
-	"github.com/batonmq/baton/test/process/history"
+	"github.com/batonmq/baton/test/history"
 )
 
 // underWay is how many notifications there were before the first fault.

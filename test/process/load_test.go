@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/batonmq/baton/client"
-	"github.com/batonmq/baton/test/process/history"
+	"github.com/batonmq/baton/test/history"
 )
 
 // The load: clientCount clients that publish every publishEvery each, which is

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/batonmq/baton/client"
-	"github.com/batonmq/baton/test/process/history"
+	"github.com/batonmq/baton/test/history"
 )
 
 // TestUnderLoad: what goes wrong outside of the nodes, while they have others to

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/batonmq/baton/client"
-	"github.com/batonmq/baton/test/process/history"
+	"github.com/batonmq/baton/test/history"
 )
 
 // short is a lease that ends while one waits for it.

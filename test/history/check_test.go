@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/batonmq/baton/test/process/history"
+	"github.com/batonmq/baton/test/history"
 )
 
 // good is a history without a fault, and with everything that is allowed: a
