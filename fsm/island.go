@@ -58,7 +58,8 @@ func (m *Machine) sweepIslands(row *sweepRow) {
 	row.island = jobKey{}
 	for _, at := range found {
 		if q := m.queues[at.queue]; !m.inWork(q, at.position, 1).has(at.position) {
-			m.sinkIsland(q, at.position)
+			m.deleteEvent(q, at.position)
+			m.remove(keyPlace(m.scratch.key[:0], kindIsland, q.id, at.position))
 		}
 	}
 	if len(found) == maxIslands {
@@ -67,9 +68,8 @@ func (m *Machine) sweepIslands(row *sweepRow) {
 	}
 }
 
-// sinkIsland deletes the rows of one event. They are few, so one by one: each range
-// that is deleted is looked at by readers until compaction.
-func (m *Machine) sinkIsland(q *queue, position uint64) {
+// deleteEvent deletes the rows of one event, one by one.
+func (m *Machine) deleteEvent(q *queue, position uint64) {
 	if e := m.loadEvent(q.id, position); e != nil && e.CorrelationID != "" {
 		m.remove(keyLineage(m.scratch.key[:0], q.tenant, digestOf(e.CorrelationID), position))
 	}
@@ -90,5 +90,4 @@ func (m *Machine) sinkIsland(q *queue, position uint64) {
 		}
 	}
 	m.remove(keyEvent(m.scratch.key[:0], q.id, position))
-	m.remove(keyPlace(m.scratch.key[:0], kindIsland, q.id, position))
 }

@@ -1,36 +1,54 @@
 package fsm
 
 import (
+	"slices"
+
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/storage"
 )
 
-// maxTrimmed bounds how many events one entry's sweep deletes or passes by: what
-// is left waits for the next entry.
-const maxTrimmed = 2048
+// Bounds of retention.
+const (
+	// maxTrimmed is how many events one entry's sweep goes over: what is left waits
+	// for the next entry.
+	maxTrimmed = 2048
+	// clearEvents is how many events that are gone have their rows deleted together,
+	// as ranges. Each range is looked at by every reader until compaction: a range
+	// for each sweep of a large backlog made readers slower than the deleting was.
+	clearEvents = 32_768
+	// clearAfterMS is after how long fewer of them do: of clearPoints or less each
+	// row by itself.
+	clearAfterMS = 10 * 60 * 1000
+	clearPoints  = 256
+)
 
 // retainRow is what retention has done in a sub-queue.
 type retainRow struct {
-	// first is the position that it goes on from. Of the events before, there are
-	// just the islands: see passBy.
+	// first is the position that it goes on from: what lies before is gone, but for
+	// the islands.
 	first uint64
-	// events and bytes count those that it has deleted or passed by.
+	// events and bytes count those that lie before, islands among them.
 	events, bytes uint64
+	// cleared is the position before which there are no rows of what is gone, left
+	// how many events stand between it and first, and sinceMS since when.
+	cleared, left uint64
+	sinceMS       int64
 }
 
 func (r *retainRow) append(dst []byte) []byte {
 	dst = append(dst, rowVersion)
-	for _, v := range []uint64{r.first, r.events, r.bytes} {
+	for _, v := range []uint64{r.first, r.events, r.bytes, r.cleared, r.left} {
 		dst = command.AppendUint(dst, v)
 	}
-	return dst
+	return command.AppendInt(dst, r.sinceMS)
 }
 
 func (r *retainRow) read(value []byte) {
 	from := openRow(value)
-	for _, v := range []*uint64{&r.first, &r.events, &r.bytes} {
+	for _, v := range []*uint64{&r.first, &r.events, &r.bytes, &r.cleared, &r.left} {
 		*v = from.Uint()
 	}
+	r.sinceMS = from.Int()
 	closeRow(&from)
 }
 
@@ -78,13 +96,19 @@ func (q *queue) kept(less uint64) uint64 {
 	return q.bytes - min(q.bytes, gone)
 }
 
-// trim deletes the events of a sub-queue that are kept no longer, and returns how
-// many it went over.
+// trim goes over the events of a sub-queue that are kept no longer, and returns
+// how many. Their rows stay until there are enough of them.
 func (m *Machine) trim(q *queue, limit int) int {
-	if limit <= 0 || q.retained.events == q.enqueued || !m.mayTrim(q) {
-		return 0
+	count := 0
+	if limit > 0 && q.retained.events < q.enqueued && m.mayTrim(q) {
+		count = m.passBy(q, m.findTrimmed(q, limit))
 	}
-	t := m.findTrimmed(q, limit)
+	m.clear(q)
+	return count
+}
+
+// passBy moves retention over what it found.
+func (m *Machine) passBy(q *queue, t trimmed) int {
 	if t.count == 0 {
 		return 0
 	}
@@ -94,19 +118,61 @@ func (m *Machine) trim(q *queue, limit int) int {
 	for _, key := range t.indexed {
 		m.remove(key)
 	}
-	from := q.retained.first
-	for _, position := range append(t.passed, t.next) {
-		m.deleteEvents(q, from, position)
-		from = position + 1
+	r := &q.retained
+	if r.left == 0 {
+		r.sinceMS = m.counters.timeMS
 	}
-	q.retained.first = t.next
-	q.retained.events += uint64(t.count) //nolint:gosec // Bounded by maxTrimmed.
-	q.retained.bytes += t.bytes
-	m.set(keyRetain(m.scratch.key[:0], q.id), q.retained.append(m.scratch.value[:0]))
+	r.first = t.next
+	r.events += uint64(t.count) //nolint:gosec // Bounded by maxTrimmed.
+	r.left += uint64(t.count)   //nolint:gosec // As above.
+	r.bytes += t.bytes
+	m.saveRetained(q)
 	for _, c := range q.cursors {
 		m.passOver(c)
 	}
 	return t.count
+}
+
+func (m *Machine) saveRetained(q *queue) {
+	m.set(keyRetain(m.scratch.key[:0], q.id), q.retained.append(m.scratch.value[:0]))
+}
+
+// clear deletes the rows of what is gone, when there are enough of them, or they
+// have stood long enough.
+func (m *Machine) clear(q *queue) {
+	r := &q.retained
+	if r.left == 0 || (r.left < clearEvents && m.counters.timeMS-r.sinceMS < clearAfterMS) {
+		return
+	}
+	islands := m.islandsOf(q)
+	if r.left <= clearPoints {
+		for _, position := range m.positionsOf(q, kindEvent) {
+			if _, island := slices.BinarySearch(islands, position); !island {
+				m.deleteEvent(q, position)
+			}
+		}
+	} else {
+		from := r.cleared
+		for _, position := range append(islands, r.first) {
+			m.deleteEvents(q, from, position)
+			from = position + 1
+		}
+	}
+	r.cleared, r.left = r.first, 0
+	m.saveRetained(q)
+}
+
+// islandsOf are the islands among what is to be cleared.
+func (m *Machine) islandsOf(q *queue) []uint64 { return m.positionsOf(q, kindIsland) }
+
+// positionsOf are the positions of rows of a kind among what is to be cleared.
+func (m *Machine) positionsOf(q *queue, kind byte) (found []uint64) {
+	from, to := keyPlace(nil, kind, q.id, q.retained.cleared), keyPlace(nil, kind, q.id, q.retained.first)
+	must(m.tx.Scan(from, to, func(key, _ []byte) (bool, error) {
+		found = append(found, u64At(key, 5))
+		return true, nil
+	}))
+	return found
 }
 
 // mayTrim looks at the oldest event alone.

@@ -152,7 +152,7 @@ func (k *keeper) must(e *kept) bool {
 // settle lets time pass, and finds nothing that does not have to be there.
 func (k *keeper) settle() {
 	for range 3 {
-		k.nowMS += keptMS + SweepIntervalMS
+		k.nowMS += clearAfterMS + SweepIntervalMS
 		for k.commit(0).Unswept {
 		}
 	}
