@@ -6,15 +6,26 @@ type Publish struct {
 	Route
 
 	Event Event
+	// MaxUnfinished is how much unfinished work the event's client may have in the
+	// partition, as the gateway has it; 0 for any. It stands in the record only
+	// where it is not 0.
+	MaxUnfinished uint64
 }
 
 // Append appends the encoded command.
 func (c *Publish) Append(dst []byte) []byte {
-	return AppendEvent(appendPrefix(dst, KindPublish, c.Route), &c.Event)
+	dst = AppendEvent(appendPrefix(dst, KindPublish, c.Route), &c.Event)
+	if c.MaxUnfinished != 0 {
+		dst = AppendUint(dst, c.MaxUnfinished)
+	}
+	return dst
 }
 
 // Decode reads the body behind a prefix.
-func (c *Publish) Decode(r *Reader) { c.Event = r.Event() }
+func (c *Publish) Decode(r *Reader) {
+	c.Event = r.Event()
+	c.MaxUnfinished = r.Uint()
+}
 
 // Ack moves a device's cursor in its client's stream forward to Seq.
 type Ack struct {
@@ -93,6 +104,38 @@ func (c *Cancel) Decode(r *Reader) {
 	c.Tenant = r.String()
 	c.ClientID = r.String()
 	c.Event = r.EventID()
+	c.Reason = r.String()
+	c.GraceMS = r.Uint()
+}
+
+// CancelLineage stops every event of a correlation id: each as Cancel does, and
+// what their jobs emit until they have stopped.
+type CancelLineage struct {
+	Route
+
+	Tenant string
+	// ClientID, when set, must be the client whose lineage it is.
+	ClientID      string
+	CorrelationID string
+	Reason        string
+	GraceMS       uint64
+}
+
+// Append appends the encoded command.
+func (c *CancelLineage) Append(dst []byte) []byte {
+	dst = appendPrefix(dst, KindCancelLineage, c.Route)
+	dst = AppendString(dst, c.Tenant)
+	dst = AppendString(dst, c.ClientID)
+	dst = AppendString(dst, c.CorrelationID)
+	dst = AppendString(dst, c.Reason)
+	return AppendUint(dst, c.GraceMS)
+}
+
+// Decode reads the body behind a prefix.
+func (c *CancelLineage) Decode(r *Reader) {
+	c.Tenant = r.String()
+	c.ClientID = r.String()
+	c.CorrelationID = r.String()
 	c.Reason = r.String()
 	c.GraceMS = r.Uint()
 }

@@ -47,8 +47,8 @@ func FuzzCommand(f *testing.F) {
 		f.Add(c.Append(nil))
 	}
 	lasting := sampleEvent()
-	lasting.TTLMS = 14_000
-	f.Add((&Publish{Event: lasting}).Append(nil))
+	lasting.TTLMS, lasting.OnEnd = 14_000, "answered"
+	f.Add((&Publish{Event: lasting, MaxUnfinished: 300}).Append(nil))
 	f.Add((&Complete{Emits: []Event{lasting, lasting}}).Append(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		VisitChannels(data, func([]byte) {})
@@ -90,6 +90,9 @@ func FuzzNotification(f *testing.F) {
 // FuzzRelayRow: so is a row of a relay.
 func FuzzRelayRow(f *testing.F) {
 	f.Add(encodedRow(sampleRelayRow()))
+	canceled := sampleRelayRow()
+	canceled.Lineage = RelayedLineage{Failed: true, Canceled: true, Client: "c", Reason: "asked", GraceMS: 5000, Epoch: 3}
+	f.Add(encodedRow(canceled))
 	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendRelayRow, (*Reader).RelayRow) })
 }
 

@@ -26,6 +26,13 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 			event := sampleEvent()
 			event.Priority = 9
 			return hex.Dump(AppendEvent(nil, &event))
+		case "event_on_end":
+			event := sampleEvent()
+			event.TTLMS, event.OnEnd = 14_000, "answered"
+			return hex.Dump(AppendEvent(nil, &event))
+		case "publish_max_unfinished":
+			publish := Publish{Route: sampleRoute(), Event: sampleEvent(), MaxUnfinished: 300}
+			return hex.Dump(publish.Append(nil))
 		case "job":
 			job := sampleJob()
 			return hex.Dump(AppendJob(nil, &job))
@@ -38,6 +45,20 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 			row := sampleRelayRow()
 			row.Group = "audit"
 			return hex.Dump(encodedRow(row))
+		case "relay_row_canceled":
+			row := sampleRelayRow()
+			row.Lineage = RelayedLineage{Canceled: true, Client: "c", Reason: "asked", GraceMS: 5000}
+			return hex.Dump(encodedRow(row))
+		case "relay_ended":
+			return hex.Dump(encodedRow(RelayRow{
+				Kind: RelayEnded, Event: Event{Tenant: "acme", CorrelationID: "corr"}, TimeMS: 1_700_000_000_000,
+				Lineage: RelayedLineage{Failed: true, Stopped: true, Epoch: 3},
+			}))
+		case "relay_cancel":
+			return hex.Dump(encodedRow(RelayRow{
+				Kind: RelayCancel, Event: Event{Tenant: "acme", CorrelationID: "corr"}, TimeMS: 1_700_000_000_000,
+				Lineage: RelayedLineage{Client: "c", Reason: "asked", GraceMS: 5000},
+			}))
 		case "result":
 			result := sampleResult()
 			return hex.Dump(AppendResult(nil, &result))

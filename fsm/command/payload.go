@@ -56,7 +56,10 @@ type Event struct {
 	TTLMS uint64
 	// Priority is its class, 0 to MaxPriority: the higher the sooner.
 	Priority uint32
-	Payload  Payload
+	// OnEnd is the name under which its client is notified when the event's lineage
+	// has ended; empty for not. Only a publish has one.
+	OnEnd   string
+	Payload Payload
 }
 
 // MaxPriority is the most urgent class of events.
@@ -83,14 +86,17 @@ func AppendEvent(dst []byte, e *Event) []byte {
 	dst = AppendUint(dst, e.ClientSeq)
 	dst = AppendUint(dst, e.DelayMS)
 	dst = AppendUint(dst, e.DeliverAtMS)
-	if e.TTLMS == 0 && e.Priority == 0 && e.Payload.Codec != codecExtended {
+	if e.TTLMS == 0 && e.Priority == 0 && e.OnEnd == "" && e.Payload.Codec != codecExtended {
 		return AppendPayload(dst, e.Payload)
 	}
 	var room [2 * binary.MaxVarintLen64]byte
 	dst = AppendPayload(append(dst, codecExtended), e.Payload)
 	later := AppendUint(room[:0], e.TTLMS)
-	if e.Priority != 0 {
+	if e.Priority != 0 || e.OnEnd != "" {
 		later = AppendUint(later, uint64(e.Priority))
+	}
+	if e.OnEnd != "" {
+		later = AppendString(later, e.OnEnd)
 	}
 	return AppendString(dst, later)
 }
@@ -117,6 +123,7 @@ func (r *Reader) extended(e *Event) {
 	later := NewReader(r.Bytes())
 	e.TTLMS = later.Uint()
 	e.Priority = later.Uint32()
+	e.OnEnd = later.String()
 	if later.Err() != nil {
 		r.fail(later.Err())
 	}

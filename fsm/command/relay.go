@@ -17,15 +17,21 @@ const (
 	RelayEvent RelayKind = 1
 	// RelayNotification is a notification.
 	RelayNotification RelayKind = 2
+	// RelayEnded tells that all has ended that an event led to, which came from
+	// the partition that is told.
+	RelayEnded RelayKind = 3
+	// RelayCancel carries the cancel of a lineage on.
+	RelayCancel RelayKind = 4
 )
 
-// RelayRow is what one job sends to another partition, whole: nothing is looked
-// up at the source any more.
+// RelayRow is what one partition sends to another, whole: nothing is looked up at
+// the source any more.
 type RelayRow struct {
 	Kind RelayKind
 	// Event is what was emitted, with all that it inherits. Of a notification
 	// it holds the tenant, the client, the correlation id and the payload, and as
-	// its channel that of Parent, for the lineage.
+	// its channel that of Parent, for the lineage. Of the other kinds it holds the
+	// tenant and the correlation id.
 	Event Event
 	// Parent is the event whose job it is.
 	Parent EventID
@@ -35,10 +41,29 @@ type RelayRow struct {
 	Name string
 	// Group is the group of the job that emitted an event, empty for default.
 	Group string
+	// Lineage is what the row says of its lineage.
+	Lineage RelayedLineage
+}
+
+// RelayedLineage is what a row says of the lineage that it belongs to. It stands
+// in the record only where it says something.
+type RelayedLineage struct {
+	// Failed and Stopped tell how a lineage ended: something of it failed, or was
+	// canceled.
+	Failed, Stopped bool
+	// Canceled means that an emitted event's lineage is canceled. Client, Reason
+	// and GraceMS are of that cancel, as in CancelLineage, and of a RelayCancel.
+	Canceled       bool
+	Client, Reason string
+	GraceMS        uint64
+	// Epoch is that of the partition which a RelayEnded is for, when it sent the
+	// event: a restored one has other books.
+	Epoch uint32
 }
 
 // Key is what says which partition the row belongs to: an event's key, or the
-// client that a notification is for.
+// client that a notification is for. Rows of the other kinds have none: they are
+// for the partition as such.
 func (r *RelayRow) Key() string {
 	if r.Kind == RelayNotification {
 		return r.Event.ClientID
@@ -52,15 +77,34 @@ func AppendRelayRow(dst []byte, row *RelayRow) []byte {
 	dst = appendEventID(dst, row.Parent)
 	dst = AppendInt(dst, row.TimeMS)
 	dst = AppendString(dst, row.Name)
-	if row.Group != "" {
+	if row.Group != "" || row.Lineage != (RelayedLineage{}) {
 		dst = AppendString(dst, row.Group)
+	}
+	if row.Lineage != (RelayedLineage{}) {
+		dst = appendRelayedLineage(dst, &row.Lineage)
 	}
 	return dst
 }
 
+func appendRelayedLineage(dst []byte, l *RelayedLineage) []byte {
+	dst = AppendBool(AppendBool(AppendBool(dst, l.Failed), l.Stopped), l.Canceled)
+	dst = AppendString(AppendString(dst, l.Client), l.Reason)
+	return AppendUint(AppendUint(dst, l.GraceMS), uint64(l.Epoch))
+}
+
+func (r *Reader) relayedLineage() RelayedLineage {
+	return RelayedLineage{
+		Failed: r.Bool(), Stopped: r.Bool(), Canceled: r.Bool(),
+		Client: r.String(), Reason: r.String(), GraceMS: r.Uint(), Epoch: r.Uint32(),
+	}
+}
+
 // RelayRow reads what AppendRelayRow wrote; byte slices alias the record.
 func (r *Reader) RelayRow() RelayRow {
-	return RelayRow{Kind: RelayKind(r.Byte()), Event: r.Event(), Parent: r.EventID(), TimeMS: r.Int(), Name: r.String(), Group: r.String()}
+	return RelayRow{
+		Kind: RelayKind(r.Byte()), Event: r.Event(), Parent: r.EventID(), TimeMS: r.Int(), Name: r.String(), Group: r.String(),
+		Lineage: r.relayedLineage(),
+	}
 }
 
 // Relay brings rows of another partition's relay, in the order of their

@@ -19,6 +19,7 @@ const (
 	Overloaded          Reason = 10
 	OutcomeUnknown      Reason = 11
 	Draining            Reason = 12
+	TooManyUnfinished   Reason = 13
 )
 
 // String is the reason's stable word.
@@ -50,6 +51,8 @@ func (r Reason) String() string {
 		return "outcome_unknown"
 	case Draining:
 		return "draining"
+	case TooManyUnfinished:
+		return "too_many_unfinished"
 	default:
 		return "unknown"
 	}

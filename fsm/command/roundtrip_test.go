@@ -83,6 +83,7 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("admit_member", commandComesBack[AdmitMember])
 	t.Run("set_replicas", commandComesBack[SetReplicas])
 	t.Run("create_group", commandComesBack[CreateGroup])
+	t.Run("cancel_lineage", commandComesBack[CancelLineage])
 	t.Run("configure_channel", commandComesBack[ConfigureChannel])
 	t.Run("set_channel", commandComesBack[SetChannel])
 }

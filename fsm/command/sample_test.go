@@ -14,6 +14,7 @@ func bodies() map[Kind]body {
 		KindCheckpoint: &Checkpoint{}, KindRelay: &Relay{}, KindRelayTrim: &RelayTrim{}, KindFormCluster: &FormCluster{},
 		KindAdmitMember: &AdmitMember{}, KindSetReplicas: &SetReplicas{}, KindRedrive: &Redrive{}, KindDiscard: &Discard{},
 		KindCreateGroup: &CreateGroup{}, KindConfigureChannel: &ConfigureChannel{}, KindSetChannel: &SetChannel{},
+		KindCancelLineage: &CancelLineage{},
 	}
 }
 
@@ -68,6 +69,8 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *ConfigureChannel:
 		c.Route = route
 	case *SetChannel:
+		c.Route = route
+	case *CancelLineage:
 		c.Route = route
 	}
 	return b
@@ -131,11 +134,12 @@ func sampleCommands() map[Kind]body {
 			Route: route, Lease: sampleLease(), Code: "E1", Message: "broke", Detail: []byte("{}"),
 			Final: true, Throttled: false, RetryAfterMS: 250,
 		},
-		KindRelease:    &Release{Route: route, Leases: []LeaseID{sampleLease(), {Fence: 1}}},
-		KindExpire:     &Expire{Route: route, Generation: 9, Leases: []LeaseID{sampleLease()}},
-		KindAck:        &Ack{Route: route, Tenant: "acme", ClientID: "c", DeviceID: "d", Seq: 12, Delivered: []Delivery{{Seq: 11, TimeMS: 1_700}}},
-		KindCancel:     &Cancel{Route: route, Tenant: "acme", ClientID: "c", Event: sampleID(), Reason: "asked", GraceMS: 5000},
-		KindCheckpoint: &Checkpoint{Route: route, Lease: sampleLease(), Data: []byte(`{"page":3}`)},
+		KindRelease:       &Release{Route: route, Leases: []LeaseID{sampleLease(), {Fence: 1}}},
+		KindExpire:        &Expire{Route: route, Generation: 9, Leases: []LeaseID{sampleLease()}},
+		KindAck:           &Ack{Route: route, Tenant: "acme", ClientID: "c", DeviceID: "d", Seq: 12, Delivered: []Delivery{{Seq: 11, TimeMS: 1_700}}},
+		KindCancel:        &Cancel{Route: route, Tenant: "acme", ClientID: "c", Event: sampleID(), Reason: "asked", GraceMS: 5000},
+		KindCancelLineage: &CancelLineage{Route: route, Tenant: "acme", ClientID: "c", CorrelationID: "corr", Reason: "asked", GraceMS: 5000},
+		KindCheckpoint:    &Checkpoint{Route: route, Lease: sampleLease(), Data: []byte(`{"page":3}`)},
 		KindRelay: &Relay{
 			Route: route, Source: 6, SourceEpoch: 1, First: 300,
 			Rows: [][]byte{encodedRow(sampleRelayRow()), encodedRow(RelayRow{Kind: RelayNotification, Name: "done"})},
