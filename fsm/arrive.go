@@ -28,7 +28,7 @@ func (m *Machine) relay(c *command.Relay) command.Result {
 		return r
 	}
 	for i := range rows {
-		m.arrive(&rows[i])
+		m.arrive(&rows[i], relaySource{c.Source, c.SourceEpoch})
 	}
 	clear(rows) // They would keep the entry in memory.
 	clear(c.Rows)
@@ -72,6 +72,8 @@ func (m *Machine) readRows(encoded [][]byte) (rows []command.RelayRow, wrong str
 func (m *Machine) wrongRow(row *command.RelayRow) string {
 	e := &row.Event
 	switch {
+	case row.Kind == command.RelayEnded, row.Kind == command.RelayCancel:
+		return wrongLineage(e)
 	case row.Kind != command.RelayEvent && row.Kind != command.RelayNotification:
 		return fmt.Sprintf("the kind %d is not known", row.Kind)
 	case e.Channel == "" || e.Tenant == "" || row.Key() == "":
@@ -80,7 +82,7 @@ func (m *Machine) wrongRow(row *command.RelayRow) string {
 		return tooLong("channel", e.Channel)
 	case len(e.Tenant) > MaxNameBytes:
 		return tooLong("tenant", e.Tenant)
-	case row.Kind == command.RelayNotification && len(e.ClientID) > MaxNameBytes:
+	case len(e.ClientID) > MaxNameBytes:
 		return tooLong("client", e.ClientID)
 	case !m.owns(command.SlotOf(e.Tenant, row.Key())):
 		return "its slot is not in this partition"
@@ -89,13 +91,51 @@ func (m *Machine) wrongRow(row *command.RelayRow) string {
 	}
 }
 
+// wrongLineage says what is wrong with the lineage that a row is about.
+func wrongLineage(e *command.Event) string {
+	if e.Tenant == "" || e.CorrelationID == "" {
+		return "it lacks a tenant or correlation id"
+	}
+	return ""
+}
+
 // arrive carries out a row: the event is stored as if it had been emitted here,
-// the notification joins its client's stream.
-func (m *Machine) arrive(row *command.RelayRow) {
-	if row.Kind == command.RelayEvent {
-		m.storeEmit(&event{storedMS: m.counters.timeMS, whole: true, parent: row.Parent, Event: row.Event}, row.Group, true)
+// the notification joins its client's stream, and what is said of a lineage that
+// is not here any more is passed by.
+func (m *Machine) arrive(row *command.RelayRow, source relaySource) {
+	if row.Kind == command.RelayNotification {
+		m.deliver(row)
 		return
 	}
+	if row.Kind == command.RelayEvent {
+		m.arriveEvent(row, source)
+		return
+	}
+	tenant := m.names.find(nameTenant, row.Event.Tenant)
+	if tenant == 0 {
+		return
+	}
+	l := m.lineage(tenant, row.Event.CorrelationID)
+	if row.Kind == command.RelayEnded {
+		m.endArrived(l, source.partition, &row.Lineage)
+	} else {
+		m.cancelArrived(l, &row.Lineage)
+	}
+}
+
+func (m *Machine) arriveEvent(row *command.RelayRow, source relaySource) {
+	if m.counters.countedFrom != 0 && row.Event.CorrelationID != "" {
+		l := m.adopt(row, source)
+		if row.Lineage.Canceled {
+			m.cancelArrived(l, &row.Lineage)
+		}
+	}
+	m.storeEmit(&event{storedMS: m.counters.timeMS, whole: true, parent: row.Parent, Event: row.Event}, row.Group, true)
+}
+
+// deliver puts a notification of another partition's event, or one that no job
+// made, into its client's stream.
+func (m *Machine) deliver(row *command.RelayRow) {
 	e := &row.Event
 	mark := m.post(e.Tenant, e.ClientID, &command.Notification{
 		Name: row.Name, Event: row.Parent, CorrelationID: e.CorrelationID, CausationID: row.Parent.String(),

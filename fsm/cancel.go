@@ -16,40 +16,43 @@ func (m *Machine) cancel(c *command.Cancel) command.Result {
 	return command.Result{Event: e.id}
 }
 
-// cancelIn stops an event in one group.
+// cancelIn stops an event in one group. One whose time to live is over has ended
+// already, even if its turn to be set aside has not come: it is set aside now.
 func (m *Machine) cancelIn(cursor *cursor, e *event, c *command.Cancel) {
 	key := jobKey{cursor.turns.group, e.id.Queue, e.id.Position}
-	if j := m.active[key]; e.lapsed(m.counters.timeMS) && (j == nil || j.state != jobLeased) {
-		return // It has ended, even if its turn to be set aside has not come.
+	j, state, reason := m.active[key], jobCanceled, c.Reason
+	if e.lapsed(m.counters.timeMS) && (j == nil || j.state != jobLeased) {
+		if !m.counts(cursor, e.id.Position) {
+			return // Whether it was canceled before is seen when its turn comes.
+		}
+		state, reason = jobLapsed, ""
 	}
-	if e.id.Position >= cursor.frontier {
-		m.void(key, c.Reason)
-		return
+	switch {
+	case e.id.Position >= cursor.frontier:
+		m.void(cursor, e, state, reason)
+	case j == nil:
+		m.stopDelayed(cursor, e, state, reason)
+	case j.state == jobReady:
+		m.unready(j.cursor, j.key.position)
+		m.bury(j, state, reason)
+	default:
+		m.stopLeased(j, c)
 	}
-	if j := m.active[key]; j != nil {
-		m.cancelActive(j, c)
-		return
-	}
-	m.cancelDelayed(key, c.Reason)
 }
 
-// void marks an event that no grant has reached: the frontier will skip it.
-func (m *Machine) void(key jobKey, reason string) {
+// void ends an event that no grant has reached: the frontier will skip it.
+func (m *Machine) void(cursor *cursor, e *event, state jobState, reason string) {
+	key := jobKey{cursor.turns.group, e.id.Queue, e.id.Position}
 	if _, done := m.voids[key]; done {
 		return
 	}
 	m.voids[key] = struct{}{}
 	m.set(keyJob(m.scratch.key[:0], kindVoid, key), append(m.scratch.value[:0], rowVersion))
-	row := jobRow{state: jobCanceled, reason: reason, dueMS: m.counters.timeMS}
-	m.set(keyJob(m.scratch.key[:0], kindParked, key), row.append(m.scratch.value[:0]))
+	m.endWaiting(cursor, e, state, reason)
 }
 
-func (m *Machine) cancelActive(j *job, c *command.Cancel) {
-	if j.state == jobReady {
-		m.unready(j.cursor, j.key.position)
-		m.bury(j, jobCanceled, c.Reason)
-		return
-	}
+// stopLeased asks a worker to stop, and fences it when the grace is over.
+func (m *Machine) stopLeased(j *job, c *command.Cancel) {
 	if j.canceling {
 		return
 	}
@@ -64,7 +67,9 @@ func (m *Machine) cancelActive(j *job, c *command.Cancel) {
 	}
 }
 
-func (m *Machine) cancelDelayed(key jobKey, reason string) {
+// stopDelayed ends an event that a timer holds back, where one does.
+func (m *Machine) stopDelayed(cursor *cursor, e *event, state jobState, reason string) {
+	key := jobKey{cursor.turns.group, e.id.Queue, e.id.Position}
 	value, found := m.get(keyJob(m.scratch.key[:0], kindParked, key))
 	if !found {
 		return
@@ -75,6 +80,7 @@ func (m *Machine) cancelDelayed(key jobKey, reason string) {
 		return
 	}
 	m.remove(keyTimer(m.scratch.key[:0], j.dueMS, key))
-	j.state, j.reason, j.dueMS = jobCanceled, reason, m.counters.timeMS
+	j.state, j.reason, j.dueMS = state, reason, m.counters.timeMS
 	m.set(keyJob(m.scratch.key[:0], kindParked, key), j.append(m.scratch.value[:0]))
+	m.finished(cursor, e, state)
 }

@@ -25,6 +25,7 @@ func (m *Machine) complete(c *command.Complete) command.Result {
 	}
 	m.end(j, &row)
 	m.dropActive(j)
+	m.finished(j.cursor, j.event, 0)
 	return command.Result{Events: row.emitted}
 }
 
@@ -33,6 +34,9 @@ func (m *Machine) checkComplete(j *job, c *command.Complete) (command.Result, bo
 	for i := range c.Emits {
 		e := &c.Emits[i]
 		inherit(e, j.event)
+		if e.OnEnd != "" {
+			return refuse(command.BadRequest, fmt.Sprintf("emit %d: on_end is for what clients publish", i)), false
+		}
 		if wrong := wrongNames(e); wrong != "" {
 			return refuse(command.BadRequest, fmt.Sprintf("emit %d: %s", i, wrong)), false
 		}
@@ -101,13 +105,18 @@ func clientOf(n *command.Notify, parent *event) string {
 // it has no id yet.
 func (m *Machine) emit(j *job, fields *command.Event, history *attemptRow) command.EventID {
 	if target, foreign := m.elsewhere(fields.Tenant, fields.Key); foreign {
-		row := m.eventRow(j, fields)
-		m.send(target, &row)
+		m.sendEmit(j, target, fields)
 		history.relayed = append(history.relayed, relayedMark{target: target})
 		return command.EventID{}
 	}
 	e := &event{storedMS: m.counters.timeMS, whole: true, parent: j.event.id, Event: *fields}
-	return m.storeEmit(e, m.groupOf(j), e.CorrelationID != j.event.correlationID())
+	other := e.CorrelationID != j.event.correlationID()
+	id := m.storeEmit(e, m.groupOf(j), other)
+	if other && id == e.id {
+		// A lineage that a job begins is that of the event's client.
+		m.lineage(m.names.find(nameTenant, e.Tenant), e.CorrelationID).publishedBy(e.ClientID)
+	}
+	return id
 }
 
 // groupOf is the name of the job's group, empty for default.

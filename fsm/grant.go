@@ -130,11 +130,11 @@ func (m *Machine) tenantCursor(t *turns, tenant string) *cursor {
 func (m *Machine) serve(l *lot, c *cursor) {
 	if len(c.ready) > 0 {
 		j := m.active[jobKey{c.turns.group, c.queue.id, c.ready[0]}]
-		if j.event.lapsed(m.counters.timeMS) {
+		if state, reason := m.overBefore(c, j.event); state != 0 {
 			c.turns.pay(c, skipCost)
 			c.ready = c.ready[1:]
 			m.touch(c)
-			m.bury(j, jobLapsed, "")
+			m.bury(j, state, reason)
 			return
 		}
 		c.turns.pay(c, stride)
@@ -147,13 +147,12 @@ func (m *Machine) serve(l *lot, c *cursor) {
 		must(errMissing(jobKey{c.turns.group, c.queue.id, c.frontier}))
 	}
 	j := &job{key: jobKey{c.turns.group, c.queue.id, e.id.Position}, cursor: c, event: e}
-	switch {
+	switch state, reason := m.overBefore(c, e); {
 	case m.unvoid(j.key), m.canceledBefore(c, e):
 		c.turns.pay(c, skipCost)
 		m.advance(c)
-	case e.lapsed(m.counters.timeMS):
-		j.state, j.dueMS = jobLapsed, m.counters.timeMS
-		m.set(keyJob(m.scratch.key[:0], kindParked, j.key), j.append(m.scratch.value[:0]))
+	case state != 0:
+		m.endWaiting(c, e, state, reason)
 		c.turns.pay(c, skipCost)
 		m.advance(c)
 	case e.deliverMS > m.counters.timeMS:
@@ -167,6 +166,26 @@ func (m *Machine) serve(l *lot, c *cursor) {
 		m.advance(c)
 		m.grant(l, c, j)
 	}
+}
+
+// overBefore is how an event has ended that is about to be granted, 0 where it
+// has not: its time to live is over, or its lineage is canceled.
+func (m *Machine) overBefore(c *cursor, e *event) (state jobState, reason string) {
+	if e.lapsed(m.counters.timeMS) {
+		return jobLapsed, ""
+	}
+	if cancel := m.canceledLineage(c.queue.tenant, e); cancel != nil && m.counts(c, e.id.Position) {
+		return jobCanceled, cancel.reason
+	}
+	return 0, ""
+}
+
+// endWaiting parks an event for good that no grant has reached in a group.
+func (m *Machine) endWaiting(c *cursor, e *event, state jobState, reason string) {
+	key := jobKey{c.turns.group, c.queue.id, e.id.Position}
+	row := jobRow{state: state, reason: reason, dueMS: m.counters.timeMS}
+	m.set(keyJob(m.scratch.key[:0], kindParked, key), row.append(m.scratch.value[:0]))
+	m.finished(c, e, state)
 }
 
 // unvoid tells whether an event was canceled before its grant, and forgets the

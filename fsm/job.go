@@ -117,6 +117,7 @@ func (m *Machine) bury(j *job, state jobState, reason string) {
 	j.state, j.reason, j.holder = state, reason, Holder{}
 	j.dueMS = m.counters.timeMS
 	m.park(j)
+	m.finished(j.cursor, j.event, state)
 	if state == jobDead && m.out.effects {
 		word, _ := deadReason(reason)
 		m.out.Dead = append(m.out.Dead, word)

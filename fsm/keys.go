@@ -27,6 +27,9 @@ import (
 //	d  bucket(4) tenant(4) digest(16)        idempotency: see dedupeRow
 //	x  tenant(4) digest(16)                  client sequence -> last(uvarint)
 //	l  tenant(4) digest(16) position(8)      an event named by its correlation id -> queue(4)
+//	L  tenant(4) digest(16)                  what is open of a lineage, by its correlation id: see lineageRow
+//	L  0(4) tenant(4) digest(16)             how it was canceled: see cancelRow
+//	U  tenant(4) client                      how much of a client's is open -> count(uvarint)
 //	h  queue(4) position(8) fence(8)         history of an attempt: see attemptRow
 //	k  queue(4) position(8) stream(8) seq(8) device  acknowledged notification: see ackRow
 //	R  queue(4)                              what retention has deleted: see retainRow
@@ -58,6 +61,8 @@ const (
 	kindDedupe       = 'd'
 	kindSequence     = 'x'
 	kindLineage      = 'l'
+	kindOpen         = 'L'
+	kindUnfinished   = 'U'
 	kindAttempt      = 'h'
 	kindAck          = 'k'
 	kindStream       = 's'
@@ -156,6 +161,20 @@ func keySequence(dst []byte, tenant uint32, of digest) []byte {
 
 func keyLineage(dst []byte, tenant uint32, of digest, position uint64) []byte {
 	return appendU64(append(appendU32(append(dst, kindLineage), tenant), of[:]...), position)
+}
+
+// keyOpen is the key of what is open of a lineage, keyCanceled of how it was
+// canceled: no tenant has the id 0.
+func keyOpen(dst []byte, id lineageID) []byte {
+	return append(appendU32(append(dst, kindOpen), id.tenant), id.of[:]...)
+}
+
+func keyCanceled(dst []byte, id lineageID) []byte {
+	return append(appendU32(appendU32(append(dst, kindOpen), 0), id.tenant), id.of[:]...)
+}
+
+func keyUnfinished(dst []byte, tenant uint32, client string) []byte {
+	return append(appendU32(append(dst, kindUnfinished), tenant), client...)
 }
 
 // keyPlace begins the keys of what belongs to an event: kindEvent, kindAttempt,

@@ -19,6 +19,11 @@ const (
 type Lineage struct {
 	Events []LineageEvent
 	Marks  []Mark
+	// Open counts its events here that have not ended, in each group that had them
+	// when they were stored. Unfinished means that something is open, here or in a
+	// partition that was sent something of it.
+	Open       uint64
+	Unfinished bool
 	// Truncated means that there were more than MaxLineageEvents events or
 	// MaxLineageMarks marks.
 	Truncated bool
@@ -104,6 +109,9 @@ func ReadLineage(view *storage.View, tenant, correlationID string) (lineage *Lin
 		return nil, err
 	}
 	if err := l.arrivals(); err != nil {
+		return nil, err
+	}
+	if err := l.unfinished(); err != nil {
 		return nil, err
 	}
 	return l.out, l.names.err
@@ -199,4 +207,20 @@ func (l *lineageReader) queue(id uint32) (*queueRow, error) {
 		return true, nil
 	})
 	return &q, err
+}
+
+// unfinished reads what is open of the lineage.
+func (l *lineageReader) unfinished() error {
+	tenant, err := lookUpTenant(l.view, l.tenant)
+	if err != nil || tenant == 0 {
+		return err
+	}
+	value, found, err := l.view.Get(keyOpen(nil, lineageID{tenant, digestOf(l.correl)}))
+	if err != nil || !found {
+		return err
+	}
+	var row lineageRow
+	row.read(value)
+	l.out.Open, l.out.Unfinished = row.open, true
+	return nil
 }

@@ -23,6 +23,8 @@ type Machine struct {
 	dedupe   dedupe
 	// outboxes are the relays to other partitions, by target.
 	outboxes map[uint32]*outbox
+	// canceled are the lineages that were canceled and are still open.
+	canceled map[lineageID]cancelRow
 	// nextDueMS is the earliest timer, or maxTime when there is none.
 	nextDueMS int64
 
@@ -34,6 +36,7 @@ type Machine struct {
 	sent  []*outbox
 	// fresh are the events whose bytes are in memory, until the entry's end.
 	fresh   []*event
+	tally   tally
 	entry   command.Entry
 	scratch scratch
 }
@@ -62,6 +65,7 @@ type scratch struct {
 	discard    command.Discard
 	group      command.CreateGroup
 	settings   command.ConfigureChannel
+	lineage    command.CancelLineage
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -81,11 +85,12 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		active:    make(map[jobKey]*job),
 		voids:     make(map[jobKey]struct{}),
 		outboxes:  make(map[uint32]*outbox),
+		canceled:  make(map[lineageID]cancelRow),
 		nextDueMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadQueues, m.loadRetained, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
-		m.loadOutboxes,
+		m.loadOutboxes, m.loadCanceled,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -181,6 +186,9 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindConfigureChannel:
 		s.settings.Decode(&r)
 		return checked(&r, func() command.Result { return m.configureChannel(&s.settings) })
+	case command.KindCancelLineage:
+		s.lineage.Decode(&r)
+		return checked(&r, func() command.Result { return m.cancelLineage(&s.lineage) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
@@ -213,6 +221,9 @@ func (m *Machine) leaderStart(c *command.LeaderStart) command.Result {
 	invariants.Check(counters.partition == c.Partition && counters.partitions == c.Partitions,
 		"partition %d of %d got a leader of partition %d of %d",
 		counters.partition, counters.partitions, c.Partition, c.Partitions)
+	if counters.countedFrom == 0 {
+		counters.countedFrom = counters.nextPosition
+	}
 	counters.generation++
 	if m.out.effects {
 		m.out.Started = m.started(c.Node)
@@ -248,6 +259,7 @@ func (m *Machine) writeBack() {
 		m.out.Backlogs = append(m.out.Backlogs, m.backlogOf(t))
 	}
 	m.noted = m.noted[:0]
+	m.settleTallies()
 	m.saveOutboxes()
 	if m.counters != m.saved {
 		m.set(keyCounters(m.scratch.key[:0]), m.counters.append(m.scratch.value[:0]))

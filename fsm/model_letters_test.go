@@ -79,6 +79,12 @@ func (m *model) drawRedrive() *command.Redrive {
 		})
 		return c
 	}
+	if e.state == dead && e.id.Queue != 0 && m.canceled[e.lineage()] && !m.sentBefore(e, "redrive", c.Once, c.Group) {
+		m.expect = append(m.expect, func(r *command.Result) {
+			m.must(r.Reason == command.BadRequest, "redrive of %v in a canceled lineage: %+v", e.id, r)
+		})
+		return c
+	}
 	if m.expectLetter(e, "redrive", c.Once, c.Group) {
 		e.state, e.failures = waiting, 0
 		if c.Edited {

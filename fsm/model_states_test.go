@@ -19,16 +19,16 @@ func (m *model) checkStates(view *storage.View) {
 		}
 	}
 	m.checkLetters(view)
-	for tenant, head := range m.heads {
-		info, err := ReadStream(view, tenant, "c", "")
+	for of, head := range m.heads {
+		info, err := ReadStream(view, of.tenant, of.id, "")
 		check(m.t, err)
-		m.must(info.Head == head && info.Acked == m.acked[tenant], "stream of %s: %+v, not %d", tenant, info, head)
+		m.must(info.Head == head && info.Acked == m.acked[of], "stream of %s: %+v, not %d", of, info, head)
 		seq := info.Oldest
 		check(m.t, ReadNotifications(view, info.ID, 1, func(n *command.Notification) bool {
 			m.must(n.Seq == seq, "seq %d where %d is next", n.Seq, seq)
 			seq++
 			return true
 		}))
-		m.must(seq == head+1, "the stream of %s ends at %d, not %d", tenant, seq-1, head)
+		m.must(seq == head+1, "the stream of %s ends at %d, not %d", of, seq-1, head)
 	}
 }

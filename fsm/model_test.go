@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/storage"
 )
 
 // TestPromises holds random lives of a partition against a model in plain maps.
@@ -26,6 +27,9 @@ import (
 //   - The dead ones, and no others, are dead letters, however they are paged; one
 //     that is redriven waits again, with its own data or what the redrive brought.
 //   - All of this holds of each group by itself, for the events that it has.
+//   - What is open of each lineage and client is what the rows of all events say, and
+//     a client has no more than it may. Who asked is told of a lineage's end once,
+//     when nothing is open; one that was canceled does nothing new until it has ended.
 func TestPromises(t *testing.T) {
 	store, group := openStore(t), new(uint32)
 	rapid.Check(t, func(t *rapid.T) {
@@ -73,6 +77,11 @@ func walk(t *rapid.T, w *world) (entries [][]byte) {
 		entry := m.drawEntry()
 		entries = append(entries, entry)
 		m.check(w.apply(true, entry)[0])
+		w.read(func(view *storage.View) {
+			open := recount(t, view)
+			open.check(t, view)
+			m.checkWishes(open)
+		})
 		if rapid.IntRange(0, 5).Draw(t, "reopen") == 0 {
 			w.reopen()
 		}
@@ -150,10 +159,14 @@ type model struct {
 	dedupe    map[[3]string]*modelEvent
 	stored    map[*modelEvent]int64
 	sequences map[[3]string]uint64
-	heads     map[string]uint64
-	acked     map[string]uint64
+	heads     map[modelClient]uint64
+	acked     map[modelClient]uint64
 	// once is when a request about a dead letter took effect.
 	once map[onceKey]int64
+	// canceled are the lineages that were canceled and are open, wishes the
+	// publishes that want to be told of an end and were not.
+	canceled map[modelLineage]bool
+	wishes   []*modelEvent
 	// ended are the fences of leases that ended in the entry under way, offers
 	// what it offers.
 	ended  []uint64
@@ -165,8 +178,8 @@ type model struct {
 func newModel(t *rapid.T) *model {
 	return &model{
 		t: t, nowMS: 1_000_000, dedupe: make(map[[3]string]*modelEvent), stored: make(map[*modelEvent]int64),
-		sequences: make(map[[3]string]uint64), heads: make(map[string]uint64), acked: make(map[string]uint64),
-		once: make(map[onceKey]int64),
+		sequences: make(map[[3]string]uint64), heads: make(map[modelClient]uint64), acked: make(map[modelClient]uint64),
+		once: make(map[onceKey]int64), canceled: make(map[modelLineage]bool),
 	}
 }
 
@@ -179,6 +192,10 @@ func (m *model) drawEntry() []byte {
 	var commands []interface{ Append([]byte) []byte }
 	for range rapid.SampledFrom([]int{0, 1, 1, 3, 8}).Draw(m.t, "commands") {
 		commands = append(commands, m.drawCommand())
+	}
+	// At the end, where it is known what it finds.
+	if len(m.events) > 0 && rapid.IntRange(0, 5).Draw(m.t, "cancel lineage") == 0 {
+		commands = append(commands, m.drawCancelLineage())
 	}
 	m.offers = nil
 	for i := range rapid.IntRange(0, 3).Draw(m.t, "offers") {
@@ -198,6 +215,7 @@ func (m *model) drawEntry() []byte {
 		m.offers = nil
 	}
 	m.passTime()
+	m.closeLineages()
 	return entryOf(header, commands...)
 }
 
@@ -265,21 +283,25 @@ func (m *model) must(condition bool, format string, args ...any) { //nolint:revi
 
 func (m *model) drawPublish() *command.Publish {
 	e := command.Event{
-		Channel: rapid.SampledFrom([]string{"a", "a", "b"}).Draw(m.t, "channel"),
-		Tenant:  rapid.SampledFrom([]string{"t", "t", "u", "v"}).Draw(m.t, "tenant"),
-		Key:     rapid.SampledFrom([]string{"k", "k", "l"}).Draw(m.t, "key"), ClientID: "c",
+		Channel:        rapid.SampledFrom([]string{"a", "a", "b"}).Draw(m.t, "channel"),
+		Tenant:         rapid.SampledFrom([]string{"t", "t", "u", "v"}).Draw(m.t, "tenant"),
+		Key:            rapid.SampledFrom([]string{"k", "k", "l"}).Draw(m.t, "key"),
+		ClientID:       rapid.SampledFrom([]string{"c", "c", "d"}).Draw(m.t, "client"),
+		CorrelationID:  m.drawCorrelation(),
+		OnEnd:          rapid.SampledFrom([]string{"", "", "end"}).Draw(m.t, "on end"),
 		IdempotencyKey: rapid.SampledFrom([]string{"", "", "i", "j"}).Draw(m.t, "idempotency"),
 		DelayMS:        rapid.SampledFrom([]uint64{0, 0, 0, 500, 100_000}).Draw(m.t, "delay"),
 		ClientSeq:      rapid.SampledFrom([]uint64{0, 0, 0, 1, 2, 3}).Draw(m.t, "seq"),
 		TTLMS:          rapid.SampledFrom([]uint64{0, 0, 0, 0, 3001, 200_000}).Draw(m.t, "ttl"),
 		Payload:        command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"1", "1", "2"}).Draw(m.t, "data"))},
 	}
-	m.expect = append(m.expect, m.publish(&e))
-	return &command.Publish{Route: command.Route{Slot: command.SlotOf(e.Tenant, e.Key)}, Event: e}
+	limit := m.drawLimit(&e)
+	m.expect = append(m.expect, m.publish(&e, limit))
+	return &command.Publish{Route: command.Route{Slot: command.SlotOf(e.Tenant, e.Key)}, Event: e, MaxUnfinished: limit}
 }
 
 // publish carries out a publish and returns what its result must be.
-func (m *model) publish(e *command.Event) func(r *command.Result) {
+func (m *model) publish(e *command.Event, limit uint64) func(r *command.Result) {
 	if e.TTLMS > 0 && e.DelayMS >= e.TTLMS {
 		return func(r *command.Result) { m.must(r.Reason == command.BadRequest, "delayed beyond its end: %+v", r) }
 	}
@@ -298,12 +320,20 @@ func (m *model) publish(e *command.Event) func(r *command.Result) {
 	if e.ClientSeq != 0 && e.ClientSeq != m.sequences[counted]+1 {
 		return func(r *command.Result) { m.must(r.Reason == command.Sequence, "out of sequence: %+v", r) }
 	}
+	if sure, _ := m.unfinished(e.Tenant, e.ClientID); limit > 0 && sure >= limit {
+		return func(r *command.Result) {
+			m.must(r.Reason == command.TooManyUnfinished && r.RetryAfterMS > 0, "%d unfinished of %d: %+v", sure, limit, r)
+		}
+	}
 	if e.ClientSeq != 0 {
 		m.sequences[counted] = e.ClientSeq
 	}
 	stored := m.store(e)
 	if e.IdempotencyKey != "" {
 		m.dedupe[key] = stored
+	}
+	if e.OnEnd != "" {
+		m.wishes = append(m.wishes, stored)
 	}
 	return func(r *command.Result) {
 		m.must(r.Reason == command.Done && !r.Duplicate, "stored: %+v", r)
@@ -331,6 +361,11 @@ func (m *model) store(e *command.Event) *modelEvent {
 		}
 	}
 	m.stored[stored] = m.nowMS
+	if e.CorrelationID != "" && m.canceled[modelLineage{e.Tenant, e.CorrelationID}] {
+		for _, e := range m.inGroups(stored) {
+			m.stop(e)
+		}
+	}
 	return stored
 }
 
@@ -364,7 +399,7 @@ func (m *model) drawComplete() *command.Complete {
 		}
 		c.Emits = append(c.Emits, emit)
 		if e != nil {
-			emit.Tenant = e.fields.Tenant
+			emit.Tenant, emit.ClientID, emit.CorrelationID = e.fields.Tenant, e.fields.ClientID, e.correlation()
 			emitted = append(emitted, m.store(&emit))
 		}
 	}
@@ -377,13 +412,12 @@ func (m *model) drawComplete() *command.Complete {
 	}
 	e.state = completed
 	m.end(l, endCompleted)
-	m.heads[e.fields.Tenant] += uint64(len(c.Notifies))
+	m.heads[e.client()] += uint64(len(c.Notifies))
 	m.expect = append(m.expect, func(r *command.Result) {
 		m.must(r.Reason == command.Done && !r.Duplicate && len(r.Events) == len(emitted), "completed: %+v", r)
 		for i, id := range r.Events {
 			m.must(id.Position == emitted[i].id.Position, "emitted at %d: %v", emitted[i].id.Position, id)
 			emitted[i].id = id
-			emitted[i].fields.ClientID = e.fields.ClientID
 		}
 		l.emits = r.Events
 	})
@@ -473,6 +507,12 @@ func (m *model) drawCancel() *command.Cancel {
 		return c
 	}
 	m.accept()
+	m.cancel(e, c.GraceMS)
+	return c
+}
+
+// cancel stops an event in all its groups.
+func (m *model) cancel(e *modelEvent, graceMS uint64) {
 	for _, e := range m.inGroups(e) {
 		switch e.state {
 		case waiting, delayed:
@@ -481,25 +521,25 @@ func (m *model) drawCancel() *command.Cancel {
 			}
 		case leased:
 			if !e.canceling {
-				e.canceling, e.dueMS = true, m.nowMS+int64(c.GraceMS)
+				e.canceling, e.dueMS = true, m.nowMS+int64(graceMS)
 			}
 		case completed, dead, canceled, discarded, lapsed:
 		}
 	}
-	return c
 }
 
 func (m *model) drawAck() *command.Ack {
 	tenant := rapid.SampledFrom([]string{"t", "u"}).Draw(m.t, "tenant")
 	seq := uint64(rapid.IntRange(1, 6).Draw(m.t, "seq"))
-	head := m.heads[tenant]
+	of := modelClient{tenant, rapid.SampledFrom([]string{"c", "d"}).Draw(m.t, "client")}
+	head := m.heads[of]
 	m.expect = append(m.expect, func(r *command.Result) {
 		m.must((r.Reason == command.Done) == (seq <= head), "ack %d of %d: %+v", seq, head, r)
 	})
 	if seq <= head {
-		m.acked[tenant] = max(m.acked[tenant], seq)
+		m.acked[of] = max(m.acked[of], seq)
 	}
-	return &command.Ack{Tenant: tenant, ClientID: "c", Seq: seq}
+	return &command.Ack{Tenant: tenant, ClientID: of.id, Seq: seq}
 }
 
 // passTime fires what the entry's time has reached, after its commands.
@@ -535,6 +575,7 @@ func (m *model) check(out *Outcome) {
 		m.checkGrant(&out.Grants[i])
 	}
 	m.checkLeftover(out)
+	m.checkEnds(out)
 }
 
 func (m *model) checkGrant(g *Grant) {

@@ -18,6 +18,9 @@ func (m *Machine) publish(c *command.Publish) command.Result {
 	if wrong := wrongNames(&c.Event); wrong != "" {
 		return refuse(command.BadRequest, wrong)
 	}
+	if c.Event.OnEnd != "" && c.Event.ClientID == "" {
+		return refuse(command.BadRequest, "on_end notifies the event's client, and the event has none")
+	}
 	if wrong := wrongTimes(&c.Event, m.counters.timeMS); wrong != "" {
 		return refuse(command.BadRequest, wrong)
 	}
@@ -33,7 +36,11 @@ func (m *Machine) publish(c *command.Publish) command.Result {
 	if !ok {
 		return refusal
 	}
+	if refusal, refused := m.refuseMore(tenant, c); refused {
+		return refusal
+	}
 	m.store(e)
+	m.publishedInto(e)
 	if e.CorrelationID != "" {
 		m.indexLineage(e)
 	}
@@ -52,6 +59,8 @@ func wrongNames(e *command.Event) string {
 		return tooLong("channel", e.Channel)
 	case len(e.Tenant) > MaxNameBytes:
 		return tooLong("tenant", e.Tenant)
+	case len(e.ClientID) > MaxNameBytes:
+		return tooLong("client", e.ClientID)
 	default:
 		return ""
 	}
@@ -82,6 +91,7 @@ func (m *Machine) store(e *event) {
 	q.bytes += uint64(len(row))
 	m.fresh = append(m.fresh, e)
 	m.enqueue(q, e)
+	m.beginCounting(q, e)
 }
 
 // dueOf is when an event may be granted, 0 for at once.

@@ -23,6 +23,9 @@ func (m *Machine) redrive(c *command.Redrive) command.Result {
 	if e.lapsed(m.counters.timeMS) {
 		return refuse(command.BadRequest, "the event's ttl_ms is over: publish it anew")
 	}
+	if m.canceledLineage(m.queues[e.id.Queue].tenant, e) != nil {
+		return refuse(command.BadRequest, "the event's lineage is canceled, and some of it has not stopped yet: redrive it when it has")
+	}
 	for _, j := range dead {
 		m.keepEnd(j, &attemptRow{how: endRedriven, code: editedCode(c.Edited)})
 		if c.Edited {
@@ -31,6 +34,9 @@ func (m *Machine) redrive(c *command.Redrive) command.Result {
 		j.failures, j.losses, j.reason = 0, 0, ""
 		m.remove(keyJob(m.scratch.key[:0], kindParked, j.key))
 		m.requeue(j)
+		if m.counts(j.cursor, e.id.Position) {
+			m.opened(j.cursor.queue, e, 1).publishedBy(e.ClientID)
+		}
 	}
 	m.remember(&mark, e)
 	return command.Result{Event: e.id}

@@ -29,6 +29,9 @@ type counters struct {
 	// swept is the last look for what is kept no longer, in intervals; arrivalFloor
 	// the first day of arrivals that is still kept.
 	swept, arrivalFloor uint32
+	// countedFrom is the first position whose event is counted among what is open
+	// of its lineage; 0 in a state of a build that did not count.
+	countedFrom uint64
 }
 
 // number is the partition as ids carry it; leaderStart saw that it fits.
@@ -46,7 +49,7 @@ func (c *counters) append(dst []byte) []byte {
 	for _, v := range []uint32{c.dedupeFloor, c.swept, c.arrivalFloor} {
 		dst = command.AppendUint(dst, uint64(v))
 	}
-	return dst
+	return command.AppendUint(dst, c.countedFrom)
 }
 
 func (c *counters) read(value []byte) {
@@ -59,6 +62,7 @@ func (c *counters) read(value []byte) {
 	}
 	c.timeMS = r.Int()
 	c.dedupeFloor, c.swept, c.arrivalFloor = r.Uint32(), r.Uint32(), r.Uint32()
+	c.countedFrom = r.Uint()
 	closeRow(&r)
 }
 
