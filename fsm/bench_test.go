@@ -14,12 +14,14 @@ const perEntry = 64
 // BenchmarkApply measures whole entries of 64 commands, with the transaction
 // around each, over 350-byte events under idempotency keys. hop is the steady
 // state of a pipeline: each command completes a lease and emits the next event,
-// which the same entry grants.
+// which the same entry grants. publish+complete is that of single events: each
+// entry completes what it granted before, and publishes as much.
 func BenchmarkApply(b *testing.B) {
 	b.Run("publish", func(b *testing.B) { benchmarkPublish(b, command.Header{Generation: 1}, true) })
 	granting := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", perEntry)}}
 	b.Run("publish+grant", func(b *testing.B) { benchmarkPublish(b, granting, true) })
 	b.Run("publish+grant/follower", func(b *testing.B) { benchmarkPublish(b, granting, false) })
+	b.Run("publish+complete", benchmarkWhole)
 	b.Run("hop", func(b *testing.B) { benchmarkHop(b, true, nil) })
 	b.Run("hop+notify", func(b *testing.B) { benchmarkHop(b, true, []command.Notify{{Name: "progress"}}) })
 }
@@ -48,6 +50,29 @@ func benchmarkPublish(b *testing.B, header command.Header, effects bool) {
 	b.ResetTimer()
 	for _, entry := range entries {
 		w.apply(effects, entry)
+	}
+	report(b)
+}
+
+func benchmarkWhole(b *testing.B) {
+	w := newWorld(b, openStore(b), new(uint32))
+	w.apply(true, entryOf(command.Header{}, firstLeader()))
+	header := command.Header{Generation: 1, Offers: []command.Offer{offerOf("work", perEntry)}}
+	data := bytes.Repeat([]byte("d"), 200)
+	var held []Grant
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		var commands []interface{ Append([]byte) []byte }
+		for i := range held {
+			commands = append(commands, &command.Complete{Lease: held[i].Job.Lease})
+		}
+		for range perEntry {
+			commands = append(commands, publishOf("t", data))
+		}
+		entry := entryOf(header, commands...)
+		b.StartTimer()
+		held = w.apply(true, entry)[0].Grants
 	}
 	report(b)
 }

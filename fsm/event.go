@@ -22,6 +22,8 @@ type event struct {
 	// of the entry or of a copy, and live in memory for one Apply: see
 	// Machine.strip. A bare event has neither.
 	whole bool
+	// named is the id as text, once somebody asked for it as the correlation id.
+	named string
 }
 
 // correlationID is the resolved one: an event that names none starts a lineage
@@ -30,7 +32,10 @@ func (e *event) correlationID() string {
 	if e.CorrelationID != "" {
 		return e.CorrelationID
 	}
-	return e.id.String()
+	if e.named == "" {
+		e.named = e.id.String()
+	}
+	return e.named
 }
 
 // causationID is the resolved one: the parent for what a job emitted, else the
@@ -60,7 +65,7 @@ func (e *event) lapsed(nowMS int64) bool { return e.TTLMS != 0 && nowMS >= e.end
 
 // strip makes the event bare.
 func (e *event) strip() {
-	e.Payload, e.Headers, e.whole = command.Payload{}, nil, false
+	e.Payload, e.Headers, e.whole, e.named = command.Payload{}, nil, false, ""
 }
 
 // own makes the event's bytes its own.

@@ -27,8 +27,8 @@ import (
 //	d  bucket(4) tenant(4) digest(16)        idempotency: see dedupeRow
 //	x  tenant(4) digest(16)                  client sequence -> last(uvarint)
 //	l  tenant(4) digest(16) position(8)      an event named by its correlation id -> queue(4)
-//	L  tenant(4) digest(16)                  what is open of a lineage, by its correlation id: see lineageRow
-//	L  0(4) tenant(4) digest(16)             how it was canceled: see cancelRow
+//	L  tenant(4) lineage(16)                 what is open of a lineage, see lineageID: see lineageRow
+//	L  0(4) tenant(4) lineage(16)            how it was canceled: see cancelRow
 //	U  tenant(4) client                      how much of a client's is open -> count(uvarint)
 //	h  queue(4) position(8) fence(8)         history of an attempt: see attemptRow
 //	k  queue(4) position(8) stream(8) seq(8) device  acknowledged notification: see ackRow

@@ -215,7 +215,7 @@ func (l *lineageReader) unfinished() error {
 	if err != nil || tenant == 0 {
 		return err
 	}
-	value, found, err := l.view.Get(keyOpen(nil, lineageID{tenant, digestOf(l.correl)}))
+	value, found, err := l.view.Get(keyOpen(nil, l.counters.lineageID(tenant, l.correl)))
 	if err != nil || !found {
 		return err
 	}

@@ -125,7 +125,7 @@ func (m *Machine) canceledLineage(tenant uint32, e *event) *cancelRow {
 	if len(m.canceled) == 0 {
 		return nil
 	}
-	if cancel, found := m.canceled[lineageID{tenant, digestOf(e.correlationID())}]; found {
+	if cancel, found := m.canceled[m.counters.lineageID(tenant, e.correlationID())]; found {
 		return &cancel
 	}
 	return nil

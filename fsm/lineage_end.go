@@ -35,7 +35,10 @@ func (m *Machine) beginCounting(q *queue, e *event) {
 	if m.counters.countedFrom == 0 {
 		return
 	}
-	m.opened(q, e, len(q.cursors))
+	l := m.opened(q, e, len(q.cursors))
+	if !l.read && e.CorrelationID == "" && e.id.Position > m.counters.foreseen {
+		l.begin()
+	}
 	if cancel := m.canceledLineage(q.tenant, e); cancel != nil {
 		for _, c := range q.cursors {
 			m.void(c, e, jobCanceled, cancel.reason)

@@ -141,7 +141,7 @@ func (m *model) checkEnd(wish *modelEvent, state string) {
 // checkWishes wants whoever was not told of an end to have something open.
 func (m *model) checkWishes(open *counts) {
 	for _, e := range m.wishes {
-		m.must(open.lineages[fmt.Sprint(e.fields.Tenant, "/", digestOf(e.correlation()))] > 0, "nothing is open of %v, and nobody was told", e.lineage())
+		m.must(open.lineages[fmt.Sprint(e.fields.Tenant, "/", (&counters{}).lineageID(0, e.correlation()).of)] > 0, "nothing is open of %v, and nobody was told", e.lineage())
 	}
 }
 
@@ -168,7 +168,7 @@ func recount(t tester, view *storage.View) *counts {
 			if l.begun[groupName{q.channel, group}].born > id.Position || !l.unended(t, jobKey{group, id.Queue, id.Position}) {
 				continue
 			}
-			open.lineages[fmt.Sprint(tenant, "/", digestOf(e.correlationID()))]++
+			open.lineages[fmt.Sprint(tenant, "/", l.counters.lineageID(0, e.correlationID()).of)]++
 			if e.ClientID != "" {
 				open.clients[tenant+"/"+e.ClientID]++
 			}

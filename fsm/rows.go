@@ -32,6 +32,9 @@ type counters struct {
 	// countedFrom is the first position whose event is counted among what is open
 	// of its lineage; 0 in a state of a build that did not count.
 	countedFrom uint64
+	// foreseen is the last position whose event's id was a correlation id before there
+	// was an event: see Machine.foresee.
+	foreseen uint64
 }
 
 // number is the partition as ids carry it; leaderStart saw that it fits.
@@ -49,7 +52,7 @@ func (c *counters) append(dst []byte) []byte {
 	for _, v := range []uint32{c.dedupeFloor, c.swept, c.arrivalFloor} {
 		dst = command.AppendUint(dst, uint64(v))
 	}
-	return command.AppendUint(dst, c.countedFrom)
+	return command.AppendUint(command.AppendUint(dst, c.countedFrom), c.foreseen)
 }
 
 func (c *counters) read(value []byte) {
@@ -63,6 +66,7 @@ func (c *counters) read(value []byte) {
 	c.timeMS = r.Int()
 	c.dedupeFloor, c.swept, c.arrivalFloor = r.Uint32(), r.Uint32(), r.Uint32()
 	c.countedFrom = r.Uint()
+	c.foreseen = r.Uint()
 	closeRow(&r)
 }
 

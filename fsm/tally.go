@@ -1,14 +1,30 @@
 package fsm
 
 import (
+	"encoding/binary"
+
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/internal/invariants"
 )
 
-// lineageID names a lineage in rows and in memory.
+// lineageID names a lineage in rows and in memory: by the numbers of the event of
+// this partition whose id the correlation id is, else by its digest. The rows of
+// those that follow each other are neighbors then, and nothing is hashed.
 type lineageID struct {
 	tenant uint32
 	of     digest
+}
+
+func (c *counters) lineageID(tenant uint32, correlationID string) lineageID {
+	id, bad := command.ParseEventID(correlationID)
+	if bad != nil || uint32(id.Partition) != c.partition {
+		return lineageID{tenant, digestOf(correlationID)}
+	}
+	named := lineageID{tenant: tenant}
+	binary.BigEndian.PutUint32(named.of[0:], id.Epoch)
+	binary.BigEndian.PutUint32(named.of[4:], id.Queue)
+	binary.BigEndian.PutUint64(named.of[8:], id.Position)
+	return named
 }
 
 // tallied names what an entry counts: a lineage by its correlation id, a client
@@ -174,11 +190,17 @@ func (m *Machine) rowOf(l *lineageTally) *lineageRow {
 	if l.read {
 		return &l.row
 	}
-	l.read = true
 	if value, found := m.get(keyOpen(m.scratch.key[:0], m.idOf(l))); found {
 		l.row.read(value)
 		l.had = true
 	}
+	l.begin()
+	return &l.row
+}
+
+// begin goes on from the row that was read, or from none.
+func (l *lineageTally) begin() {
+	l.read = true
 	switch l.published {
 	case publishedByOne:
 		l.publishedBy(l.client)
@@ -186,10 +208,19 @@ func (m *Machine) rowOf(l *lineageTally) *lineageRow {
 		l.row.publishers, l.row.client, l.changed = publishedBySome, "", true
 	case publishedByNobody:
 	}
-	return &l.row
 }
 
-func (m *Machine) idOf(l *lineageTally) lineageID { return lineageID{l.tenant, digestOf(l.text)} }
+// foresee takes note of a lineage under the id of an event that is not there yet.
+// Of any other event that starts a lineage it is known that there is no row: to look
+// for one was more than half the cost of a publish.
+func (m *Machine) foresee(l *lineageTally) {
+	id, bad := command.ParseEventID(l.text)
+	if bad == nil && id.Epoch == m.counters.epoch && uint32(id.Partition) == m.counters.partition && id.Position >= m.counters.nextPosition {
+		m.counters.foreseen = max(m.counters.foreseen, id.Position)
+	}
+}
+
+func (m *Machine) idOf(l *lineageTally) lineageID { return m.counters.lineageID(l.tenant, l.text) }
 
 // isOpen tells whether a lineage has a row, or will have one with what the entry
 // did so far.
@@ -220,6 +251,9 @@ func (m *Machine) settleLineage(l *lineageTally) {
 	row.failed, row.stopped = row.failed || l.failed, row.stopped || l.stopped
 	id := m.idOf(l)
 	if row.open > 0 || row.outstanding() {
+		if !l.had {
+			m.foresee(l)
+		}
 		m.set(keyOpen(m.scratch.key[:0], id), row.append(m.scratch.value[:0]))
 		return
 	}
