@@ -141,7 +141,7 @@ func (m *model) checkEnd(wish *modelEvent, state string) {
 // checkWishes wants whoever was not told of an end to have something open.
 func (m *model) checkWishes(open *counts) {
 	for _, e := range m.wishes {
-		m.must(open.lineages[fmt.Sprint(e.fields.Tenant, "/", (&counters{}).lineageID(0, e.correlation()).of)] > 0, "nothing is open of %v, and nobody was told", e.lineage())
+		m.must(open.lineages[lineageText(e.fields.Tenant, (&counters{}).lineageID(0, e.correlation()).of)] > 0, "nothing is open of %v, and nobody was told", e.lineage())
 	}
 }
 
@@ -149,6 +149,8 @@ func (m *model) checkWishes(open *counts) {
 type counts struct {
 	lineages, clients map[string]uint64
 }
+
+func lineageText(tenant string, of digest) string { return fmt.Sprintf("%s/%x", tenant, of) }
 
 // recount goes over all events in all groups.
 func recount(t tester, view *storage.View) *counts {
@@ -168,7 +170,7 @@ func recount(t tester, view *storage.View) *counts {
 			if l.begun[groupName{q.channel, group}].born > id.Position || !l.unended(t, jobKey{group, id.Queue, id.Position}) {
 				continue
 			}
-			open.lineages[fmt.Sprint(tenant, "/", l.counters.lineageID(0, e.correlationID()).of)]++
+			open.lineages[lineageText(tenant, l.counters.lineageID(0, e.correlationID()).of)]++
 			if e.ClientID != "" {
 				open.clients[tenant+"/"+e.ClientID]++
 			}
@@ -217,7 +219,7 @@ func (c *counts) check(t tester, view *storage.View) {
 		var row lineageRow
 		row.read(value)
 		if row.open > 0 {
-			kept.lineages[fmt.Sprint(names.text(nameTenant, u32At(key, 1)), "/", digest(key[5:]))] = row.open
+			kept.lineages[lineageText(names.text(nameTenant, u32At(key, 1)), digest(key[5:]))] = row.open
 		} else if !row.outstanding() {
 			t.Fatalf("a lineage has a row, and nothing is open: %+v", row)
 		}

@@ -63,6 +63,7 @@ type relayEnd struct {
 	id      uint32
 	entries [][]byte
 	leases  []command.LeaseID
+	timeMS  int64
 	// key is one that lives here, the name of a client too.
 	key string
 	// events and notifications are what was sent here, by source, in order.
@@ -98,7 +99,7 @@ func (p *relayEnd) start(many uint32) {
 // put applies one entry with some credit, and returns its outcome.
 func (p *relayEnd) put(credit uint32, commands ...interface{ Append([]byte) []byte }) *Outcome {
 	p.tb.Helper()
-	header := command.Header{Generation: p.machine.Generation()}
+	header := command.Header{Generation: p.machine.Generation(), TimeMS: p.timeMS}
 	header.Offers = append(header.Offers, offerOf("work", credit), offerOf("next", credit))
 	entry := entryOf(header, commands...)
 	p.entries = append(p.entries, entry)
