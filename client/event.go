@@ -33,6 +33,10 @@ type Event struct {
 	Delay time.Duration
 	At    time.Time
 	TTL   time.Duration
+	// OnEnd is the name under which the client is notified when all has ended that
+	// the event led to; only of one that is published, by a client with an id. The
+	// data is an End.
+	OnEnd string
 	// ClientID is whose event it is; only of an emitted one, where it defaults to
 	// the client of the job's event.
 	ClientID string
@@ -64,7 +68,8 @@ func (e *Event) fields() (wire.EventFields, error) {
 	f := wire.EventFields{
 		Channel: alias(e.Channel), IdempotencyKey: alias(e.IdempotencyKey), CorrelationID: alias(e.CorrelationID),
 		CausationID: alias(e.CausationID), Key: alias(e.Key), ClientSeq: e.ClientSeq, Priority: e.Priority,
-		DelayMs: milliseconds(e.Delay), TTLMs: milliseconds(e.TTL), ContentType: alias(e.ContentType), Payload: payload,
+		DelayMs: milliseconds(e.Delay), TTLMs: milliseconds(e.TTL), OnEnd: alias(e.OnEnd),
+		ContentType: alias(e.ContentType), Payload: payload,
 	}
 	if !e.At.IsZero() {
 		f.DeliverAt = max(e.At.UnixMilli(), 1)

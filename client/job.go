@@ -83,6 +83,9 @@ func (j *Job) Emit(channel string, data any, options ...EventOption) {
 // EmitEvent is Emit with every field at hand.
 func (j *Job) EmitEvent(event Event) {
 	fields, err := event.fields()
+	if err == nil && event.OnEnd != "" {
+		err = refuse(wire.ReasonBadRequest, "OnEnd is for what clients publish: a job cannot emit it")
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.note(err)

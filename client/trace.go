@@ -15,6 +15,10 @@ type Trace struct {
 	Marks []TraceMark `json:"marks"`
 	// Truncated means that there is more than was asked for.
 	Truncated bool `json:"truncated"`
+	// Open counts what has not ended, each event in each group that has it. Ended
+	// means that nothing is open in any partition.
+	Open  uint64 `json:"open"`
+	Ended bool   `json:"ended"`
 	// Raw is the answer as it came.
 	Raw json.RawMessage `json:"-"`
 }

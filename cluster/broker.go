@@ -157,6 +157,11 @@ type trace struct {
 	Events        []fsm.LineageEvent `json:"events"`
 	Marks         []fsm.Mark         `json:"marks"`
 	Truncated     bool               `json:"truncated,omitempty"`
+	// Open counts what has not ended, in each group; what is on its way between
+	// partitions counts as one where nothing else is open. Ended means that nothing
+	// is, anywhere.
+	Open  uint64 `json:"open"`
+	Ended bool   `json:"ended"`
 }
 
 // Trace is the lineage of a correlation id as JSON, from every partition that
@@ -167,7 +172,7 @@ func (c *Cluster) Trace(ctx context.Context, tenant, correlationID string) ([]by
 	if err != nil {
 		return nil, err
 	}
-	all := trace{CorrelationID: correlationID, Tenant: tenant}
+	all := trace{CorrelationID: correlationID, Tenant: tenant, Ended: true}
 	for _, answer := range answers {
 		if err := all.add(answer); err != nil {
 			return nil, err
@@ -175,6 +180,9 @@ func (c *Cluster) Trace(ctx context.Context, tenant, correlationID string) ([]by
 	}
 	if len(all.Events) == 0 {
 		return nil, ErrNotFound
+	}
+	if !all.Ended {
+		all.Open = max(all.Open, 1)
 	}
 	slices.SortStableFunc(all.Events, func(a, b fsm.LineageEvent) int { return cmp.Compare(a.Time, b.Time) })
 	slices.SortStableFunc(all.Marks, func(a, b fsm.Mark) int { return cmp.Compare(a.Time, b.Time) })
@@ -189,5 +197,7 @@ func (t *trace) add(body []byte) error {
 	t.Events = append(t.Events, part.Events...)
 	t.Marks = append(t.Marks, part.Marks...)
 	t.Truncated = t.Truncated || part.Truncated
+	t.Open += part.Open
+	t.Ended = t.Ended && !part.Unfinished
 	return nil
 }

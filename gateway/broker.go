@@ -33,6 +33,9 @@ type Broker interface {
 	// begins at from if it is new; to.Reply is called once with slot, when all have
 	// it or with the first refusal, maybe within the call.
 	EnsureGroup(channel, group string, from command.GroupFrom, to Replier, slot uint64)
+	// CancelLineage has every partition carry out an encoded command.CancelLineage;
+	// to.Reply is called once with slot, when all have, maybe within the call.
+	CancelLineage(encoded []byte, to Replier, slot uint64)
 	// Attach connects a socket to its client's stream.
 	Attach(spec StreamSpec, sink StreamSink) Stream
 	// AppendLease appends the token of a lease; ParseLease reads one, or

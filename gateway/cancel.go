@@ -8,12 +8,38 @@ import (
 // cancelGraceMs is how long the worker of a canceled event may still answer.
 const cancelGraceMs = 5000
 
-// cancel stops one event. A session with a client id cancels its own only.
+// cancel stops one event, or a lineage. A session with a client id cancels its own
+// only.
 func (c *connection) cancel(m *wire.Cancel) {
-	if len(m.EventID) == 0 {
-		c.unavailable(m.ID, "cancel by correlation_id or run is not available yet: name an event_id")
+	switch {
+	case len(m.Run) > 0:
+		c.unavailable(m.ID, "cancel by run is not available yet: name an event_id or correlation_id")
+	case len(m.CorrelationID) > 0:
+		c.cancelLineage(m)
+	default:
+		c.cancelEvent(m)
+	}
+}
+
+// cancelLineage stops all events of a correlation id, in every partition.
+func (c *connection) cancelLineage(m *wire.Cancel) {
+	slot, ok := c.take(request{kind: requestCancel, id: m.ID})
+	if !ok {
 		return
 	}
+	stop := command.CancelLineage{
+		Route:         command.Route{SlotMap: command.SlotMapVersion},
+		Tenant:        c.identity.tenant,
+		ClientID:      c.identity.clientID,
+		CorrelationID: alias(m.CorrelationID),
+		Reason:        alias(m.Reason),
+		GraceMS:       cancelGraceMs,
+	}
+	c.bench.encoded = stop.Append(c.bench.encoded[:0])
+	c.gateway.broker.CancelLineage(c.bench.encoded, c, slot)
+}
+
+func (c *connection) cancelEvent(m *wire.Cancel) {
 	event, err := command.ParseEventID(alias(m.EventID))
 	if err != nil {
 		c.refuse(m.ID, wire.ReasonBadRequest, "event_id is not an event id")

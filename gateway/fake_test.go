@@ -100,6 +100,10 @@ func (b *fakeBroker) Submit(partition uint32, encoded []byte, to Replier, slot u
 	b.submit("submit", partition, encoded, to, slot)
 }
 
+func (b *fakeBroker) CancelLineage(encoded []byte, to Replier, slot uint64) {
+	b.submit("every", 0, encoded, to, slot)
+}
+
 func (b *fakeBroker) SubmitLazy(partition uint32, encoded []byte) {
 	b.submissions <- submission{partition: partition, encoded: append([]byte(nil), encoded...), through: "lazy"}
 }

@@ -60,6 +60,9 @@ func (g *Gateway) submitEvent(body []byte, to *httpWaiter) *wire.Error {
 		return &e
 	}
 	r := g.refuseEvent(&m.EventFields)
+	if !r.any() {
+		r = refuseOnEnd(&m.EventFields, len(m.ClientID) == 0)
+	}
 	partitions := g.broker.Partitions()
 	if !r.any() && partitions == 0 {
 		r = refusal{wire.ReasonNoLeader, notFormed}
@@ -80,6 +83,7 @@ func (g *Gateway) submitEvent(body []byte, to *httpWaiter) *wire.Error {
 	if event.IdempotencyKey == "" {
 		event.IdempotencyKey = "~" + g.newSession()
 	}
+	bench.publish.MaxUnfinished = g.maxUnfinished()
 	encoded, partition := bench.encodePublish(partitions)
 	g.meter.inFlight.Inc()
 	to.gateway = g

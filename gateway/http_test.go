@@ -59,7 +59,7 @@ func (e *edge) get(t *testing.T, path string, status int, reason string) string 
 // TestHTTPPublish: publish for those who hold no socket.
 func TestHTTPPublish(t *testing.T) {
 	e := newEdge(t)
-	body := e.do(t, e.request("POST", "/v1/events", `{"channel":"q","client_id":"ann","tenant":"acme","key":"k","headers":{"a":"b"},"ttl_ms":7,"data":{"x":1}}`), 200, "")
+	body := e.do(t, e.request("POST", "/v1/events", `{"channel":"q","client_id":"ann","tenant":"acme","key":"k","headers":{"a":"b"},"ttl_ms":7,"on_end":"done","data":{"x":1}}`), 200, "")
 	var stored map[string]any
 	if err := json.Unmarshal([]byte(body), &stored); err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func TestHTTPPublish(t *testing.T) {
 	has(t, stored, "offset", 1.0)
 	event := e.submission().publish().Event
 	if event.ClientID != "ann" || event.Tenant != "acme" || event.Key != "k" || event.IdempotencyKey[0] != '~' ||
-		string(event.Headers) != `{"a":"b"}` || string(event.Payload.Bytes) != `{"x":1}` || event.DeviceID != "default" || event.TTLMS != 7 {
+		string(event.Headers) != `{"a":"b"}` || string(event.Payload.Bytes) != `{"x":1}` || event.DeviceID != "default" || event.TTLMS != 7 || event.OnEnd != "done" {
 		t.Fatalf("%+v", event)
 	}
 	for _, test := range []struct {
@@ -82,6 +82,7 @@ func TestHTTPPublish(t *testing.T) {
 		{"large data", `{"channel":"q","data":"` + strings.Repeat("x", 70000) + `"}`, "", 413, "too_large"},
 		{"large body", strings.Repeat(" ", 1<<20+1), "", 413, "too_large"},
 		{"negative ttl", `{"channel":"q","data":1,"ttl_ms":-1}`, "", 400, "bad_request"},
+		{"on_end for nobody", `{"channel":"q","data":1,"on_end":"n"}`, "", 400, "bad_request"},
 		{"priority", `{"channel":"q","data":1,"priority":1}`, "", 501, "not_available"},
 		{"cloud event", `{}`, "application/cloudevents+json", 501, "not_available"},
 	} {

@@ -27,6 +27,10 @@ type Limits struct {
 	// MaxPayloadBytes is the size of one data, result, checkpoint or detail; a
 	// larger one is refused with 413 too_large. Default 64 KiB.
 	MaxPayloadBytes int
+	// MaxUnfinished is how much unfinished work a client may have in a partition,
+	// each event counted in each group that has it; a publish beyond it is refused
+	// with 429 too_many_unfinished. Default 0: any, as backlogs are unlimited.
+	MaxUnfinished int
 	// MaxDelay is how far ahead delay_ms and deliver_at may be; more is refused
 	// with 400 bad_request. Default 365 days.
 	MaxDelay time.Duration
@@ -127,6 +131,7 @@ func (l *Limits) named() []namedLimit {
 		{"max_quiet", float64(l.MaxQuiet)},
 		{"max_message_bytes", float64(l.MaxMessageBytes)},
 		{"max_payload_bytes", float64(l.MaxPayloadBytes)},
+		{"max_unfinished", float64(l.MaxUnfinished)},
 		{"max_delay_seconds", l.MaxDelay.Seconds()},
 		{"default_window", float64(l.DefaultWindow)},
 		{"max_window", float64(l.MaxWindow)},

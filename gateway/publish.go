@@ -11,7 +11,11 @@ import (
 // publish forwards an event to the leader of its key's partition.
 func (c *connection) publish(m *wire.Publish) {
 	g, bench := c.gateway, c.bench
-	if r := g.refuseEvent(&m.EventFields); r.any() {
+	r := g.refuseEvent(&m.EventFields)
+	if !r.any() {
+		r = refuseOnEnd(&m.EventFields, c.identity.clientID == "")
+	}
+	if r.any() {
 		c.refuse(m.ID, r.reason, r.message)
 		return
 	}
@@ -31,6 +35,7 @@ func (c *connection) publish(m *wire.Publish) {
 		bench.made = c.appendMadeKey(bench.made[:0])
 		event.IdempotencyKey = alias(bench.made)
 	}
+	bench.publish.MaxUnfinished = g.maxUnfinished()
 	encoded, partition := bench.encodePublish(partitions)
 	g.broker.Submit(partition, encoded, c, slot)
 }
@@ -60,6 +65,17 @@ func (g *Gateway) refuseEvent(m *wire.EventFields) refusal {
 	}
 }
 
+// refuseOnEnd refuses to notify nobody.
+func refuseOnEnd(m *wire.EventFields, nobody bool) refusal { //nolint:revive // The flag is what is checked.
+	if len(m.OnEnd) > 0 && nobody {
+		return refusal{wire.ReasonBadRequest, "on_end notifies the event's client, and there is none: name a client_id"}
+	}
+	return refusal{}
+}
+
+// maxUnfinished is the limit of each client, 0 for none.
+func (g *Gateway) maxUnfinished() uint64 { return uint64(g.limits.MaxUnfinished) } //nolint:gosec // not negative
+
 // refuseTimes says what is wrong with when an event is to be worked on.
 func (g *Gateway) refuseTimes(m *wire.EventFields) refusal {
 	longest := g.limits.MaxDelay.Milliseconds()
@@ -87,6 +103,7 @@ func (b *workbench) fillEvent(event *command.Event, m *wire.EventFields) {
 		DelayMS:        uint64(m.DelayMs),   //nolint:gosec // not negative
 		DeliverAtMS:    uint64(m.DeliverAt), //nolint:gosec // not negative
 		TTLMS:          uint64(m.TTLMs),     //nolint:gosec // not negative
+		OnEnd:          alias(m.OnEnd),
 		Payload:        commandPayload(m.Payload),
 	}
 	if len(m.Headers) > 0 {

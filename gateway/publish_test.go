@@ -13,13 +13,13 @@ func TestPublish(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello","client_id":"ann","tenant":"acme","device_id":"phone"}`)
 	c.send(`{"type":"publish","id":9,"channel":"q","idempotency_key":"k1","correlation_id":"co\"r","causation_id":"ca",` +
-		`"client_seq":4,"deliver_at":20,"headers":{"a":"b","c":"d\n"},"content_type":"text/x","data": {"x" : 1} }`)
+		`"client_seq":4,"deliver_at":20,"headers":{"a":"b","c":"d\n"},"content_type":"text/x","on_end":"done","data": {"x" : 1} }`)
 	m := c.expect("ok")
 	sub := e.submission()
 	got := sub.publish().Event
 	want := command.Event{
 		Channel: "q", Tenant: "acme", ClientID: "ann", Key: "ann", IdempotencyKey: "k1", CorrelationID: `co"r`, CausationID: "ca",
-		DeviceID: "phone", ContentType: "text/x", Headers: []byte(`{"a":"b","c":"d\n"}`), ClientSeq: 4, DeliverAtMS: 20,
+		DeviceID: "phone", ContentType: "text/x", Headers: []byte(`{"a":"b","c":"d\n"}`), ClientSeq: 4, DeliverAtMS: 20, OnEnd: "done",
 		Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(`{"x" : 1}`)},
 	}
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
@@ -147,4 +147,29 @@ func TestTooManyInFlight(t *testing.T) {
 	late := e.submission()
 	_ = c.conn.Close()
 	late.reply(command.Result{Event: event})
+}
+
+// TestMaxUnfinished: the limit of each client goes with its events, and a refusal
+// by it is one that may pass.
+func TestMaxUnfinished(t *testing.T) {
+	e := newEdge(t, func(c *Config) { c.Limits.MaxUnfinished = 300 })
+	c := e.open(`{"type":"hello","client_id":"ann"}`)
+	c.send(`{"type":"publish","id":1,"channel":"q","data":1}`)
+	c.expect("ok")
+	if limit := e.submission().publish().MaxUnfinished; limit != 300 {
+		t.Fatalf("the limit is %d", limit)
+	}
+	e.do(t, e.request("POST", "/v1/events", `{"channel":"q","client_id":"ann","data":1}`), 200, "")
+	if limit := e.submission().publish().MaxUnfinished; limit != 300 {
+		t.Fatalf("over HTTP the limit is %d", limit)
+	}
+	e.broker.set(func() { e.broker.result = command.Result{Reason: command.TooManyUnfinished, RetryAfterMS: 1000} })
+	c.send(`{"type":"publish","id":2,"channel":"q","data":1}`)
+	m := c.expectError(429, "too_many_unfinished")
+	has(t, m, "retryable", true)
+	has(t, m, "retry_after_ms", 1000.0)
+	contains(t, e.do(t, e.request("POST", "/v1/events", `{"channel":"q","data":1}`), 429, "too_many_unfinished"), `"retry_after_ms":1000`)
+	metrics := e.get(t, "/metrics", 200, "")
+	contains(t, metrics, `baton_gateway_errors_total{reason="too_many_unfinished"} 2`)
+	contains(t, metrics, `baton_gateway_limit{limit="max_unfinished"} 300`)
 }

@@ -267,3 +267,21 @@ func TestCheckpointIsAnswered(t *testing.T) {
 		t.Fatalf("an older checkpoint came behind the newer: %v", sub.prefix.Kind)
 	}
 }
+
+// TestCancelLineage: a client's wish to stop its lineage goes to every partition.
+func TestCancelLineage(t *testing.T) {
+	e := newEdge(t)
+	c := e.open(`{"type":"hello","client_id":"ann","tenant":"acme"}`)
+	c.send(`{"type":"cancel","id":3,"correlation_id":"story 1","reason":"enough"}`)
+	has(t, c.expect("ok"), "id", 3.0)
+	sub := e.submission()
+	var stop command.CancelLineage
+	stop.Decode(sub.reader())
+	want := command.CancelLineage{Tenant: "acme", ClientID: "ann", CorrelationID: "story 1", Reason: "enough", GraceMS: 5000}
+	if sub.through != "every" || stop != want {
+		t.Fatalf("%s: %+v", sub.through, stop)
+	}
+	e.broker.set(func() { e.broker.result = command.Result{Reason: command.NotFound, Message: "nothing of it"} })
+	c.send(`{"type":"cancel","id":4,"correlation_id":"story 2"}`)
+	has(t, c.expectError(404, "not_found"), "message", "nothing of it")
+}

@@ -60,6 +60,9 @@ type Config struct {
 	MaxInFlight int
 	// MaxMessageBytes is the largest message a client may send, 64 KiB to 8 MiB.
 	MaxMessageBytes int
+	// MaxUnfinished is how much unfinished work each client may have in a partition;
+	// more is refused with 429 too_many_unfinished. 0 is any.
+	MaxUnfinished int
 	// SnapshotEntries and TrailingEntries tune how soon a partition's log is
 	// truncated and how many entries stay behind for followers; 0 means the
 	// defaults.
@@ -240,6 +243,10 @@ func (c Config) checkNumbers() error {
 		return &ConfigError{
 			"max-in-flight", fmt.Sprintf("%d is not from 1 to %d", c.MaxInFlight, maxInFlight),
 			fmt.Sprintf("leave it at %d unless clients are refused with too_many_in_flight", DefaultMaxInFlight),
+		}
+	case c.MaxUnfinished < 0:
+		return &ConfigError{
+			"max-unfinished", fmt.Sprintf("%d is less than nothing", c.MaxUnfinished), "give the limit of each client, or 0 for none",
 		}
 	case c.MaxMessageBytes < minMessageBytes || c.MaxMessageBytes > maxMessageBytes:
 		return &ConfigError{

@@ -231,7 +231,9 @@ func (n *Node) formed(f members.Formation, founding bool) error {
 }
 
 func (n *Node) startGateway(clients net.Listener) error {
-	limits := gateway.Limits{MaxInFlight: n.config.MaxInFlight, MaxMessageBytes: n.config.MaxMessageBytes}
+	limits := gateway.Limits{
+		MaxInFlight: n.config.MaxInFlight, MaxMessageBytes: n.config.MaxMessageBytes, MaxUnfinished: n.config.MaxUnfinished,
+	}
 	var err error
 	n.gateway, err = gateway.New(gateway.Config{
 		Broker: n.cluster, Node: n.who.name, Logger: n.config.Logger, Limits: limits,

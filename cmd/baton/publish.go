@@ -52,6 +52,7 @@ again stores nothing and answers with the first event.`,
 	flags.StringVar(&f.event.CorrelationID, "correlation-id", "", "lineage to join (default a new one)")
 	flags.DurationVar(&f.event.Delay, "delay", 0, "how long to keep the event from workers")
 	flags.DurationVar(&f.event.TTL, "ttl", 0, "for how long the event is worth working on (default for ever)")
+	flags.StringVar(&f.event.OnEnd, "on-end", "", "notify --client-id under this name when all has ended that the event led to")
 	flags.StringArrayVar(&f.headers, "header", nil, "header of the event, repeatable `(name=value)`")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to try")
 	mustRequire(cmd, "channel")

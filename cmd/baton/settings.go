@@ -44,6 +44,7 @@ func (s *settings) define(flags *pflag.FlagSet) {
 	flags.IntVar(&c.Replicas, "replicas", node.DefaultReplicas, "copies of each partition in a new cluster: 1, 3 or 5")
 	flags.StringSliceVar(&c.AllowedOrigins, "allowed-origins", nil, "web origins, besides localhost, that may connect from a browser")
 	flags.IntVar(&c.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests a connection may have unanswered")
+	flags.IntVar(&c.MaxUnfinished, "max-unfinished", 0, "unfinished work a client may have in a partition (default any)")
 	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", node.DefaultMaxMessageBytes, "largest message of a client, 64 KiB to 8 MiB")
 	flags.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&s.logFormat, "log-format", "text", "text or json")

@@ -22,7 +22,8 @@ func newTrace(t *terminal) *cobra.Command {
 		Short: "Show what happened to an event and all it led to",
 		Long: `Trace prints the lineage of a correlation id as a timeline: each event, who
 worked on it, in which attempt and for how long, what it emitted, and when the
-notification was delivered and acknowledged. --json prints the answer of
+notification was delivered and acknowledged; at its end, whether all has ended or
+how much is still open, counted in each group. --json prints the answer of
 GET /v1/traces/{id} as it is.`,
 		Example: `  id=$(baton publish --channel questions why --json | jq -r .correlation_id)
   baton trace $id`,
@@ -71,7 +72,15 @@ func printTrace(w io.Writer, answer *client.Trace) error {
 	if answer.Truncated {
 		_, _ = fmt.Fprintln(table, "  (there are more)")
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	standing := "the lineage has ended"
+	if !answer.Ended {
+		standing = fmt.Sprintf("%d open", answer.Open)
+	}
+	_, err := fmt.Fprintln(w, "\n"+standing)
+	return err
 }
 
 // states are an event's states by group, where it is in another than default.

@@ -127,6 +127,11 @@ func TestBadInput(t *testing.T) {
 			"emit[0].tenant is the job's: an emit cannot name it", 1,
 		},
 		{
+			`{"type":"complete","id":1,"lease":"l","emit":[{"channel":"a","data":1,"on_end":"b"}]}`, ErrBadField,
+			"emit[0].on_end is for publish: an emit cannot have it", 1,
+		},
+		{`{"type":"publish","id":1,"channel":"a","data":1,"on_end":5}`, ErrBadField, "on_end must be a string", 1},
+		{
 			`{"type":"complete","lease":"l","emit":[` + list(257, `{"channel":"a","data":1}`) + `],"id":1}`, ErrBadField,
 			"emit must have at most 256 events", 1,
 		},

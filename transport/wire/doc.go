@@ -28,7 +28,7 @@
 //
 //	C> publish      id, event fields                                answered by ok
 //	   event fields channel idempotency_key? correlation_id? causation_id? key? client_seq? priority?
-//	                delay_ms? deliver_at? ttl_ms? headers?{string: string} content_type? data
+//	                delay_ms? deliver_at? ttl_ms? on_end? headers?{string: string} content_type? data
 //	S> ok           id, and of a publish: event_id correlation_id offset duplicate?
 //	                of a complete: events[event_id | null] duplicate?
 //	                of a subscribe: subscription; of a follow: subscription cursor
@@ -86,7 +86,8 @@
 // is a string. Channels and groups are 1 to 255 of [A-Za-z0-9._-]. Lengths and
 // counts are in limits.go, errors in errors.go, close codes in close.go.
 //
-// An emit cannot name a tenant: it has the job's.
+// An emit cannot name a tenant: it has the job's. Nor can it have on_end, which is
+// for a publish.
 //
 // # Strictness
 //

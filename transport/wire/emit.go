@@ -25,6 +25,8 @@ func (m *Emit) set(d *Decoder, field uint8) {
 		d.text(&m.Tenant, MaxClientIDBytes)
 	case field == fieldTenant:
 		d.refuse("is the job's: an emit cannot name it")
+	case field == fieldOnEnd && d.depth > 1:
+		d.refuse("is for publish: an emit cannot have it")
 	default:
 		m.EventFields.set(d, field)
 	}

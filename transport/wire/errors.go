@@ -49,7 +49,7 @@ var reasons = [...]ReasonInfo{
 	{ReasonSequence, 409, false, "client_seq does not follow the last one of this client, device and key."},
 	{ReasonTooLarge, 413, false, "The data is larger than limits.max_payload_bytes in welcome, or the whole request than a node takes."},
 	{ReasonTooManyInFlight, 429, true, "More requests of this connection wait for an answer than welcome allows."},
-	{ReasonTooManyUnfinished, 429, true, "The client has too many lineages whose work has not ended."},
+	{ReasonTooManyUnfinished, 429, true, "The client has too much unfinished work."},
 	{ReasonRateLimited, 429, true, "Requests come faster than the rate that is allowed."},
 	{ReasonTenantLimit, 429, true, "The tenant has reached its quota."},
 	{ReasonNotAvailable, 501, false, "This node cannot do that yet."},

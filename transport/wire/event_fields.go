@@ -13,9 +13,11 @@ type EventFields struct {
 	DelayMs        int64 // 0 is none.
 	DeliverAt      int64 // Unix milliseconds; 0 is none.
 	TTLMs          int64 // 0 is none.
-	Headers        []Header
-	ContentType    []byte
-	Payload        Payload
+	// OnEnd names the notification of the lineage's end; of a publish only.
+	OnEnd       []byte
+	Headers     []Header
+	ContentType []byte
+	Payload     Payload
 }
 
 func (m *EventFields) reset() { *m = EventFields{Headers: m.Headers[:0]} }
@@ -32,6 +34,8 @@ func (m *EventFields) set(d *Decoder, field uint8) {
 		d.text(&m.CausationID, MaxCorrelationIDBytes)
 	case fieldKey:
 		d.text(&m.Key, MaxKeyBytes)
+	case fieldOnEnd:
+		d.text(&m.OnEnd, MaxNameBytes)
 	case fieldHeaders:
 		d.headers(&m.Headers)
 	case fieldContentType:
@@ -84,6 +88,7 @@ func (m *EventFields) append(dst []byte) []byte {
 	dst = appendOptMillis(dst, `,"delay_ms":`, m.DelayMs)
 	dst = appendOptMillis(dst, `,"deliver_at":`, m.DeliverAt)
 	dst = appendOptMillis(dst, `,"ttl_ms":`, m.TTLMs)
+	dst = appendOptText(dst, `,"on_end":`, m.OnEnd)
 	dst = appendOptHeaders(dst, m.Headers)
 	dst = appendOptText(dst, `,"content_type":`, m.ContentType)
 	return appendPayload(dst, &m.Payload)

@@ -46,6 +46,7 @@ const (
 	fieldDelayMs
 	fieldDeliverAt
 	fieldTTLMs
+	fieldOnEnd
 	fieldHeaders
 	fieldContentType
 	fieldData
@@ -134,6 +135,7 @@ var fieldNames = [fieldCount]string{
 	fieldDelayMs:         "delay_ms",
 	fieldDeliverAt:       "deliver_at",
 	fieldTTLMs:           "ttl_ms",
+	fieldOnEnd:           "on_end",
 	fieldHeaders:         "headers",
 	fieldContentType:     "content_type",
 	fieldData:            "data",
@@ -260,6 +262,8 @@ func lookup(name []byte) uint8 {
 		return fieldDeliverAt
 	case "ttl_ms":
 		return fieldTTLMs
+	case "on_end":
+		return fieldOnEnd
 	case "headers":
 		return fieldHeaders
 	case "content_type":

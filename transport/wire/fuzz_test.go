@@ -83,7 +83,7 @@ func FuzzDecode(f *testing.F) {
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"channel":"a","data":{"q":1}}`, ` {"tenant":"t","client_id":"c","channel":"a","data_base64":"aGk=","headers":{"a":"b"}} `,
-		`{"channel":"a","key":"\u006b","idempotency_key":"i","correlation_id":"c","causation_id":"d","delay_ms":5,"ttl_ms":7,"data":null}`,
+		`{"channel":"a","key":"\u006b","idempotency_key":"i","correlation_id":"c","causation_id":"d","delay_ms":5,"ttl_ms":7,"on_end":"done","data":null}`,
 		`{"channel":"a","data":1}{}`, `{"channel":"a","deliver_at":1e3,"priority":1,"data":"x"}`, `[]`, ``, `{"type":"publish","id":1,"channel":"a","data":1}`,
 	} {
 		f.Add([]byte(seed))

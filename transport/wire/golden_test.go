@@ -91,6 +91,9 @@ func fromClients() []golden {
 	add(Message{Type: TypeCancel, Cancel: Cancel{ID: 11, Run: b("r-1")}})
 	add(Message{Type: TypeCancel, Cancel: Cancel{ID: 11, EventID: b("e-1")}})
 	add(Message{Type: TypeCheckpoint, Checkpoint: Checkpoint{ID: 12, Lease: b("l1"), Checkpoint: Raw(`{"page":3}`)}})
+	ending := fullEvent(jsonData("1"))
+	ending.OnEnd = b("answered")
+	add(Message{Type: TypePublish, Publish: Publish{ID: 12, EventFields: ending}})
 	return list
 }
 

@@ -139,6 +139,6 @@ func tidy(m *Message, side Side) {
 		m.Error.ID = 0
 	}
 	for i := range m.Complete.Emit {
-		m.Complete.Emit[i].Tenant = nil
+		m.Complete.Emit[i].Tenant, m.Complete.Emit[i].OnEnd = nil, nil
 	}
 }
