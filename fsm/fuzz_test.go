@@ -28,6 +28,9 @@ func (e *eventValue) read(value []byte)    { e.event = *readEvent(value, command
 func (a *attemptValue) read(value []byte)  { a.attemptRow = readAttempt(value) }
 func (r *revisionValue) read(value []byte) { r.revisionRow = readRevision(value) }
 
+// kindCancelRow stands for the rows beside those of kindOpen.
+const kindCancelRow = 0
+
 // rowOf is an empty row for the values under a kind of key, nil where those have
 // no format of their own.
 func rowOf(kind byte) row { //nolint:revive // A case for each kind.
@@ -60,6 +63,10 @@ func rowOf(kind byte) row { //nolint:revive // A case for each kind.
 		return &retainRow{}
 	case kindSweep:
 		return &sweepRow{}
+	case kindOpen:
+		return &lineageRow{}
+	case kindCancelRow:
+		return &cancelRow{}
 	default:
 		return nil
 	}
@@ -69,7 +76,11 @@ func rowOf(kind byte) row { //nolint:revive // A case for each kind.
 // memory in proportion to it. What cannot be read is a Violation.
 func FuzzRow(f *testing.F) {
 	for _, r := range livedWorld(f).rows {
-		f.Add(r.key[0], r.value)
+		kind := r.key[0]
+		if kind == kindOpen && u32At(r.key, 1) == 0 {
+			kind = kindCancelRow
+		}
+		f.Add(kind, r.value)
 	}
 	f.Fuzz(func(t *testing.T, kind byte, value []byte) {
 		first, again := rowOf(kind), rowOf(kind)
@@ -165,6 +176,9 @@ func livedWorld(f *testing.F) *lived {
 	}
 	publishes[6].(*command.Publish).Event.DelayMS = 5000
 	publishes[7].(*command.Publish).Event.TTLMS = 5000
+	publishes[0].(*command.Publish).Event.OnEnd = "end"
+	publishes[3].(*command.Publish).Event.CorrelationID = "stopped"
+	publishes[4].(*command.Publish).Event.CorrelationID, publishes[4].(*command.Publish).Event.OnEnd = "stopped", "end"
 	header := command.Header{Generation: 1, TimeMS: 1_000_000, Offers: []command.Offer{offerOf("work", 5)}}
 	for _, g := range l.w.apply(true, entryOf(header, publishes...))[0].Grants {
 		l.leases = append(l.leases, g.Job.Lease)
@@ -195,6 +209,7 @@ func livedWorld(f *testing.F) *lived {
 		&command.Ack{Route: route, Tenant: l.tenant(), ClientID: l.client(), DeviceID: "phone", Seq: 1},
 		&command.Redrive{Route: route, Tenant: l.tenant(), Event: l.events[1], Once: "1", Edited: true, Payload: says},
 		&command.Relay{Source: 1, SourceEpoch: 1, First: 1, Rows: [][]byte{command.AppendRelayRow(nil, &arriving)}},
+		&command.CancelLineage{Tenant: l.tenant(), CorrelationID: "stopped", Reason: "why", GraceMS: 4000},
 	))
 	l.next = [][]byte{
 		entryOf(command.Header{Generation: 1, TimeMS: 1_010_000, Offers: []command.Offer{offerOf("work", 100)}},
@@ -203,6 +218,10 @@ func livedWorld(f *testing.F) *lived {
 			&command.Complete{Route: route, Lease: l.leases[0]}, &command.Complete{Route: route, Lease: l.leases[4]},
 			&command.Redrive{Route: route, Tenant: l.tenant(), Event: l.events[2]},
 			&command.RelayTrim{Target: 1, Through: 1, Generation: 1},
+			&command.Relay{Source: 1, SourceEpoch: 1, First: 2, Rows: [][]byte{
+				l.aboutLineage(command.RelayEnded, "story"), l.aboutLineage(command.RelayCancel, "story"), l.aboutLineage(command.RelayEnded, "none"),
+			}},
+			&command.CancelLineage{Tenant: l.tenant(), CorrelationID: "story"},
 		),
 		entryOf(command.Header{TimeMS: 1_020_000}, &command.LeaderStart{Node: "n2", Partitions: 2, Epoch: 1}),
 	}
@@ -213,6 +232,13 @@ func livedWorld(f *testing.F) *lived {
 		}))
 	})
 	return l
+}
+
+// aboutLineage is a row that says something of a lineage.
+func (l *lived) aboutLineage(kind command.RelayKind, id string) []byte {
+	return command.AppendRelayRow(nil, &command.RelayRow{
+		Kind: kind, Event: command.Event{Tenant: l.tenant(), CorrelationID: id}, Lineage: command.RelayedLineage{Epoch: 1, Failed: true},
+	})
 }
 
 func (l *lived) tenant() string { return "t" }

@@ -176,10 +176,12 @@ func (l *lineageRow) state(canceled bool) string { //nolint:revive // The flag i
 func (m *Machine) notifyEnd(l *lineageTally, n *endNotice, state string) {
 	data, err := json.Marshal(endNews{CorrelationID: l.text, EventID: n.event.String(), State: state})
 	invariants.Check(err == nil, "three strings are JSON: %v", err)
+	q := m.queues[n.event.Queue]
+	invariants.Check(q != nil, "event %v, which is to be told of its lineage's end, is in no sub-queue", n.event)
 	row := command.RelayRow{
 		Kind: command.RelayNotification, Parent: n.event, TimeMS: m.counters.timeMS, Name: n.name,
 		Event: command.Event{
-			Channel: m.names.text(nameChannel, m.queues[n.event.Queue].channel), Tenant: m.names.text(nameTenant, l.tenant),
+			Channel: m.names.text(nameChannel, q.channel), Tenant: m.names.text(nameTenant, l.tenant),
 			ClientID: n.client, CorrelationID: l.text, Payload: command.Payload{Codec: command.CodecJSON, Bytes: data},
 		},
 	}

@@ -400,9 +400,15 @@ func TestRowsAreCheckedWhole(t *testing.T) {
 		return command.AppendRelayRow(nil, &row)
 	}
 	for name, bad := range map[string][]byte{
-		"nothing":     nil,
-		"cut short":   encode(func(*command.RelayRow) {})[:5],
-		"a kind":      encode(func(r *command.RelayRow) { r.Kind = 3 }),
+		"nothing":   nil,
+		"cut short": encode(func(*command.RelayRow) {})[:5],
+		"a kind":    encode(func(r *command.RelayRow) { r.Kind = 5 }),
+		"an end of nothing": encode(func(r *command.RelayRow) {
+			r.Kind, r.Event = command.RelayEnded, command.Event{Tenant: "t"}
+		}),
+		"a cancel of nobody": encode(func(r *command.RelayRow) {
+			r.Kind, r.Event = command.RelayCancel, command.Event{CorrelationID: "c"}
+		}),
 		"no channel":  encode(func(r *command.RelayRow) { r.Event.Channel = "" }),
 		"no client":   encode(func(r *command.RelayRow) { r.Kind = command.RelayNotification }),
 		"another key": encode(func(r *command.RelayRow) { r.Event.Key = keyIn(0) }),

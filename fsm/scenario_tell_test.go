@@ -198,13 +198,9 @@ func (s *scenario) tellStarted(b *strings.Builder, started *Started) {
 }
 
 func (s *scenario) trace(a args) string {
-	correlation := a.word()
-	if id, named := s.events[correlation]; named {
-		correlation = id.String()
-	}
 	var b strings.Builder
 	s.read(func(view *storage.View) {
-		lineage, err := ReadLineage(view, a.get("tenant", "t"), correlation)
+		lineage, err := ReadLineage(view, a.get("tenant", "t"), s.correlation(a))
 		check(s.tb, err)
 		for _, e := range lineage.Events {
 			fmt.Fprintf(&b, "event %s in %s is %s, caused by %s\n",

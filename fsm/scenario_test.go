@@ -18,7 +18,8 @@ import (
 //
 //	entry [time=ms] [generation=n] [effects=false]   one committed entry of the lines below it;
 //	                                                 with repeat=n as many, and the last one's outcome
-//	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= priority= data= slot=]
+//	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= priority= data= slot= end= most=]
+//	                                                 end is its on_end, most the client's limit
 //	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
 //	release LEASE… · expire LEASE… [generation=n] · checkpoint LEASE data=
@@ -27,6 +28,7 @@ import (
 //	cancel EVENT [reason= grace=ms client= tenant=] · ack SEQ [tenant= client= device= delivered=(seq:ms…)]
 //	                                                 complete and cancel with partition=1 or epoch=1 name the
 //	                                                 same numbers one partition or epoch further
+//	cancel-lineage EVENT|CORRELATION [reason= grace=ms client= tenant=]
 //	relay SOURCE [first=n rows=n epoch=n]            rows of SOURCE's relay to this partition, from first on
 //	trim TARGET through=n [generation=n]
 //	group CHANNEL GROUP [from=earliest]              a new group
@@ -34,6 +36,8 @@ import (
 //	retention= bytes= retain=nothing]                a channel's settings
 //	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [group= credit= worker= tenant= lease= session=]
 //	trace EVENT|CORRELATION [tenant=]                the lineage
+//	open EVENT|CORRELATION [tenant=]                 what is open of a lineage here, in its row
+//	unfinished CLIENT [tenant=]                      how much of a client's is
 //	letters [EVENT] [channel= group= tenant= reason= limit=]  dead letters, page by page, or those of one
 //	event NAME [tenant=]                             what a look-up of one event shows
 //	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
@@ -169,6 +173,10 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 		return "ok\n"
 	case "trace":
 		return s.trace(a)
+	case "open":
+		return s.openRow(a)
+	case "unfinished":
+		return s.unfinished(a)
 	case "letters":
 		return s.letters(a)
 	case "event":
@@ -289,7 +297,8 @@ func (s *scenario) encode(l *line) {
 		if a.has("slot") {
 			slot = uint32(a.number("slot"))
 		}
-		l.encoded = (&command.Publish{Route: command.Route{Slot: slot}, Event: e}).Append(nil)
+		e.OnEnd = a.get("end", "")
+		l.encoded = (&command.Publish{Route: command.Route{Slot: slot}, Event: e, MaxUnfinished: a.number("most")}).Append(nil)
 	case "complete":
 		l.encoded, l.as = s.complete(a)
 	case "fail":
@@ -318,6 +327,11 @@ func (s *scenario) encodeOther(l *line) { //nolint:revive // A case for each dir
 	case "cancel":
 		l.encoded = (&command.Cancel{
 			Tenant: a.get("tenant", "t"), ClientID: a.get("client", ""), Event: elsewhere(a, s.event(a.word())),
+			Reason: a.get("reason", "asked"), GraceMS: a.number("grace"),
+		}).Append(nil)
+	case "cancel-lineage":
+		l.encoded = (&command.CancelLineage{
+			Tenant: a.get("tenant", "t"), ClientID: a.get("client", ""), CorrelationID: s.correlation(a),
 			Reason: a.get("reason", "asked"), GraceMS: a.number("grace"),
 		}).Append(nil)
 	case "redrive", "discard":
