@@ -56,7 +56,7 @@ func (a *canceling) last(result *command.Result) bool {
 	switch {
 	case result.Reason == command.Done:
 		a.known = true
-	case result.Reason != command.NotFound || a.worst.Message == "":
+	case result.Reason != command.NotFound || a.worst.Reason == command.NotFound:
 		a.worst = *result
 	}
 	a.left--
