@@ -1,6 +1,7 @@
 package duty
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/batonmq/baton/fsm"
@@ -40,7 +41,10 @@ func TestEndsComeBack(t *testing.T) {
 	next.Channel = "next"
 	p.b.duty.Register(next)
 	p.b.rest()
-	for _, delivery := range p.b.jobs {
+	if len(p.b.jobs) != 3 {
+		t.Fatalf("%d jobs of 3", len(p.b.jobs))
+	}
+	for _, delivery := range slices.Clone(p.b.jobs) {
 		p.b.do(&command.Complete{Lease: delivery.job.Lease})
 	}
 	last := p.takeFrom(p.b)
