@@ -15,7 +15,8 @@ import (
 const (
 	// MaxRelayRows is how many events and notifications may wait for one other
 	// partition; a complete that adds to them is refused with 503 overloaded until
-	// some have arrived.
+	// some have arrived. What is said of lineages (their end, their cancel) is added
+	// beyond it: nobody could be refused for it.
 	MaxRelayRows = 65_536
 	// MaxRelayBytes is how large they may be together. The complete that reaches
 	// either limit is still taken, whole.
