@@ -1,15 +1,15 @@
 package fsm
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/batonmq/baton/fsm/command"
 )
 
 // MaxCanceledEvents is how many events of a lineage, finished ones among them, the
-// cancel of it goes through in one partition. Those beyond are stopped when their
-// turn to be granted comes; workers that have one already finish it, and what they
-// emit is canceled.
+// cancel of it goes through in one partition, beside those that are in work. Those
+// beyond are stopped when their turn to be granted comes.
 const MaxCanceledEvents = 4096
 
 const unknownLineage = "nothing of that correlation_id is known here, or it is another client's"
@@ -58,9 +58,16 @@ func (m *Machine) stopLineage(l *lineageTally, cancel *cancelRow) bool {
 }
 
 // cancelEvents stops the events of a lineage that are here, walking from those that
-// name it to what their jobs emitted: all of them, or those of the client only.
+// name it to what their jobs emitted: all of them, or those of the client only. Those
+// in work are found in memory, whatever retention has left of the way to them.
 func (m *Machine) cancelEvents(l *lineageTally, c *command.CancelLineage, all bool) (found bool) { //nolint:revive // The flag says whose.
 	stop := &command.Cancel{Reason: c.Reason, GraceMS: c.GraceMS}
+	for _, j := range m.inWorkOf(l) {
+		if all || c.ClientID == "" || j.event.ClientID == c.ClientID {
+			found = true
+			m.cancelIn(j.cursor, j.event, stop)
+		}
+	}
 	waiting := m.lineageRoots(l)
 	seen := make(map[uint64]bool)
 	for len(waiting) > 0 && len(seen) < MaxCanceledEvents {
@@ -77,9 +84,24 @@ func (m *Machine) cancelEvents(l *lineageTally, c *command.CancelLineage, all bo
 				m.cancelIn(cursor, e, stop)
 			}
 		}
-		waiting = append(waiting, m.emittedBy(id.Position, MaxCanceledEvents-len(seen))...)
+		waiting = append(waiting, m.emittedBy(id, MaxCanceledEvents-len(seen))...)
 	}
 	return found
+}
+
+// inWorkOf are the jobs of a lineage that are leased or wait again.
+func (m *Machine) inWorkOf(l *lineageTally) (jobs []*job) {
+	own, _ := command.ParseEventID(l.text)
+	for _, j := range m.active {
+		of := j.event.CorrelationID == l.text || (j.event.CorrelationID == "" && j.event.id == own)
+		if of && j.cursor.queue.tenant == l.tenant {
+			jobs = append(jobs, j)
+		}
+	}
+	slices.SortFunc(jobs, func(a, b *job) int {
+		return cmp.Or(cmp.Compare(a.key.position, b.key.position), cmp.Compare(a.key.group, b.key.group))
+	})
+	return jobs
 }
 
 // eventOf is an event of a lineage, or nil.
@@ -109,8 +131,8 @@ func (m *Machine) lineageRoots(l *lineageTally) (roots []command.EventID) {
 }
 
 // emittedBy is what the jobs of an event emitted here, at most so much.
-func (m *Machine) emittedBy(position uint64, most int) (emitted []command.EventID) {
-	prefix := appendU64([]byte{kindAttempt}, position)
+func (m *Machine) emittedBy(id command.EventID, most int) (emitted []command.EventID) {
+	prefix := keyPlace(nil, kindAttempt, id.Queue, id.Position)
 	must(m.tx.Scan(prefix, after(prefix), func(_, value []byte) (bool, error) {
 		row := readAttempt(slices.Clone(value))
 		emitted = append(emitted, row.emitted...)

@@ -227,6 +227,7 @@ func (m *Machine) findTrimmed(q *queue, limit int) trimmed {
 			return false, nil
 		}
 		t.next, t.count, t.bytes = e.id.Position+1, t.count+1, t.bytes+uint64(len(value))
+		m.finishedUnseen(q, e)
 		if inWork.has(e.id.Position) {
 			t.passed = append(t.passed, e.id.Position)
 		} else if e.CorrelationID != "" {
@@ -235,6 +236,17 @@ func (m *Machine) findTrimmed(q *queue, limit int) trimmed {
 		return true, nil
 	}))
 	return t
+}
+
+// finishedUnseen counts an event as ended in the groups that will not come to it any
+// more, as if it had lapsed there.
+func (m *Machine) finishedUnseen(q *queue, e *event) {
+	for _, c := range q.cursors {
+		_, void := m.voids[jobKey{c.turns.group, q.id, e.id.Position}]
+		if e.id.Position >= c.frontier && !void {
+			m.finished(c, e, jobLapsed)
+		}
+	}
 }
 
 // deleteEvents deletes all rows of the events from a position to another one.
