@@ -157,7 +157,7 @@ func (m *Machine) tellEnd(l *lineageTally, id lineageID) {
 }
 
 // state is how a lineage has ended.
-func (l *lineageRow) state(canceled bool) string { //nolint:revive // The flag is part of what is told.
+func (l *lineageRow) state(canceled bool) string {
 	switch {
 	case canceled:
 		return LineageCanceled

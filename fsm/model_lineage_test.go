@@ -25,7 +25,8 @@ func (e *modelStored) correlation() string {
 }
 
 func (e *modelStored) lineage() modelLineage { return modelLineage{e.fields.Tenant, e.correlation()} }
-func (e *modelStored) client() modelClient   { return modelClient{e.fields.Tenant, e.fields.ClientID} }
+
+func (e *modelStored) client() modelClient { return modelClient{e.fields.Tenant, e.fields.ClientID} }
 
 // open tells whether the event has not ended; old ones are not counted.
 func (e *modelEvent) open() bool {

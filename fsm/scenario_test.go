@@ -144,7 +144,7 @@ func fields(arg *datadriven.CmdArg) map[string]string {
 	return m
 }
 
-func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
+func (s *scenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:revive // A case for each directive.
 	t.Helper()
 	s.tb = t
 	a := args{d.Cmd, d.CmdArgs}

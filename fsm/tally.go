@@ -232,7 +232,7 @@ func (m *Machine) isOpen(l *lineageTally) bool {
 func (m *Machine) openNow(l *lineageTally) uint64 {
 	open := int64(l.row.open) + l.delta //nolint:gosec // Counts of what is stored.
 	invariants.Check(open >= 0, "more of lineage %q has ended than began", l.text)
-	return uint64(open)
+	return uint64(open) //nolint:gosec // Not negative.
 }
 
 // settleTallies writes what the entry opened and ended, and tells of lineages that

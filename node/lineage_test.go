@@ -218,9 +218,9 @@ func TestTooManyUnfinished(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = n.Stop(context.Background()) })
 	waitFor(t, "the node is ready", func() error { return n.Ready(t.Context()) })
-	post := func(client string) (status int, body string) {
-		response, err := http.Post(n.ClientURL()+"/v1/events", "application/json", //nolint:noctx // The test's server.
-			strings.NewReader(fmt.Sprintf(`{"channel":"work","client_id":%q,"data":1}`, client)))
+	post := func(clientID string) (status int, body string) {
+		response, err := http.Post(n.ClientURL()+"/v1/events", "application/json",
+			strings.NewReader(fmt.Sprintf(`{"channel":"work","client_id":%q,"data":1}`, clientID)))
 		if err != nil {
 			t.Fatal(err)
 		}

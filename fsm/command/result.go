@@ -23,7 +23,7 @@ const (
 )
 
 // String is the reason's stable word.
-func (r Reason) String() string {
+func (r Reason) String() string { //nolint:revive // A line for each reason.
 	switch r {
 	case Done:
 		return "done"
