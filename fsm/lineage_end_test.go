@@ -167,7 +167,7 @@ func (n *lineageNet) finish() {
 	}
 	n.settle()
 	n.checkCanceled()
-	for range 100 {
+	for n.busy() {
 		for _, p := range n.partitions {
 			n.hands(p, 0)
 		}
@@ -189,6 +189,18 @@ func (n *lineageNet) finish() {
 			}
 		})
 	}
+}
+
+// busy tells whether anything is open anywhere.
+func (n *lineageNet) busy() bool {
+	for _, p := range n.partitions {
+		open := &counts{}
+		p.read(func(view *storage.View) { open = recount(n.t, view) })
+		if len(open.lineages) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // settle carries until nothing is on its way.
