@@ -129,6 +129,9 @@ func tidy(m *Message, side Side) {
 		m.Cancel.Lease, m.Cancel.GraceMs = nil, 0
 		m.Cancel.Run, m.Cancel.EventID = nil, nil
 	}
+	if m.Checkpoint.Checkpoint == nil {
+		m.Checkpoint.Checkpoint = Raw("null")
+	}
 	if m.OK.EventID == nil {
 		m.OK.CorrelationID, m.OK.Offset = nil, 0
 	}
