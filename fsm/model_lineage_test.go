@@ -33,10 +33,14 @@ func (e *modelEvent) open() bool {
 	return !e.old && (e.state == waiting || e.state == delayed || e.state == leased)
 }
 
-// drawCorrelation is a name, the id of an event, or none.
+// drawCorrelation is a name, the id of an event that is there or may come, or none.
 func (m *model) drawCorrelation() string {
 	if len(m.events) > 0 && rapid.IntRange(0, 3).Draw(m.t, "follows") == 0 {
 		if e := rapid.SampledFrom(m.events).Draw(m.t, "correlation"); e.id.Queue != 0 {
+			foreseen := e.id
+			if foreseen.Position = m.position + rapid.Uint64Range(0, 3).Draw(m.t, "foreseen"); foreseen.Position > m.position {
+				return foreseen.String()
+			}
 			return e.correlation()
 		}
 	}
@@ -75,7 +79,7 @@ func (m *model) drawCancelLineage() *command.CancelLineage {
 		Tenant: of.fields.Tenant, CorrelationID: of.correlation(), Reason: "asked",
 		GraceMS: rapid.SampledFrom([]uint64{0, 300, 300_000}).Draw(m.t, "grace"),
 	}
-	if of.correlation() == "" || of.id.Queue == 0 && of.fields.CorrelationID == "" {
+	if id, named := command.ParseEventID(of.correlation()); of.id.Queue == 0 && of.fields.CorrelationID == "" || named == nil && !m.stands(id) {
 		c.CorrelationID = "unknown"
 		m.expect = append(m.expect, func(r *command.Result) { m.must(r.Reason == command.NotFound, "unknown: %+v", r) })
 		return c
@@ -88,6 +92,12 @@ func (m *model) drawCancelLineage() *command.CancelLineage {
 		}
 	}
 	return c
+}
+
+// stands tells whether there is an event of an id: whether what comes under it is
+// canceled, the model would not know in time.
+func (m *model) stands(id command.EventID) bool {
+	return slices.ContainsFunc(m.events, func(e *modelEvent) bool { return e.id == id })
 }
 
 // closeLineages forgets the cancels of lineages that have ended with the entry.
