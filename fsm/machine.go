@@ -62,6 +62,7 @@ type scratch struct {
 	discard    command.Discard
 	group      command.CreateGroup
 	settings   command.ConfigureChannel
+	follower   command.CommitFollower
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -181,6 +182,9 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindConfigureChannel:
 		s.settings.Decode(&r)
 		return checked(&r, func() command.Result { return m.configureChannel(&s.settings) })
+	case command.KindCommitFollower:
+		s.follower.Decode(&r)
+		return checked(&r, func() command.Result { return m.commitFollower(&s.follower) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
