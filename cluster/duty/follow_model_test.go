@@ -238,6 +238,7 @@ func TestFollowerIsWoken(t *testing.T) {
 	if w.feeding || w.duty.FeedFollowers() {
 		t.Fatal("a follower is fed for what is not its own")
 	}
+	w.news(t)
 	var commands []appender
 	for i := range MaxFollowEvents + 1 {
 		commands = append(commands, publish("work", "t", fmt.Sprint(i)))
@@ -248,4 +249,17 @@ func TestFollowerIsWoken(t *testing.T) {
 	if !w.feeding || !w.duty.FeedFollowers() || count != MaxFollowEvents {
 		t.Fatalf("woken %t, %d events", w.feeding, count)
 	}
+}
+
+// news stores an event for a follower for whom rows were read just before: what is
+// pushed is not forgotten because the view was older.
+func (w *world) news(t *testing.T) {
+	t.Helper()
+	w.duty.Follow(&Want{Node: "n2", Follower: 2, Channel: "news", Events: 1})
+	r := w.duty.nextReading()
+	r.read(w.state)
+	w.do(publish("news", "t", "fresh"))
+	w.duty.serve(&r)
+	w.duty.FeedFollowers()
+	w.hears("n2/2 events after 0: fresh")
 }
