@@ -73,6 +73,9 @@ func (c *Cluster) follow(l *lane, generation uint64) {
 		for _, courier := range c.allCouriers() {
 			courier.register(l.group-1, generation)
 		}
+		for _, f := range c.allFollowers() {
+			f.register(l.group-1, generation)
+		}
 	}
 	l.resume()
 }
@@ -96,12 +99,15 @@ func (c *Cluster) Receive(peer transport.NodeID, data []byte) {
 		if g := c.group(f.group); g != nil && g.serves(f.generation) {
 			g.submitLazy(append([]byte(nil), f.Rest()...))
 		}
-	case frameRegister, frameLend, frameRecall, frameUnregister, frameAttach, frameStreamReady, frameAcked, frameDetach:
+	case frameRegister, frameLend, frameRecall, frameUnregister, frameAttach, frameStreamReady, frameAcked, frameDetach,
+		frameFollow, frameUnfollow:
 		c.serveEdge(peer, &f)
 	case frameRegistered, frameWant, frameReturned, frameJob, frameCancelJob:
 		c.receivePush(&f)
 	case frameAttached, frameNotify, frameGap, frameSynced:
 		c.receiveStream(&f)
+	case frameEvents:
+		c.receiveEvents(&f)
 	default:
 		// A newer node's frame: what it wants has a deadline of its own.
 	}
@@ -122,6 +128,13 @@ func (c *Cluster) receiveStream(f *frame) {
 		courier.receive(f)
 	} else if f.kind == frameNotify {
 		c.tellGone(frameDetach, f, id)
+	}
+}
+
+// receiveEvents hands a piece to the follower that it is for.
+func (c *Cluster) receiveEvents(f *frame) {
+	if follower := c.follower(f.Uint()); follower != nil {
+		follower.receive(f)
 	}
 }
 
@@ -205,6 +218,12 @@ func (c *Cluster) serveEdge(peer transport.NodeID, f *frame) {
 		g.duty.Acked(node, f.Uint(), f.Uint())
 	case frameDetach:
 		g.duty.Detach(node, f.Uint())
+	case frameFollow:
+		if want := readWant(f, node); f.Err() == nil {
+			g.duty.Follow(&want)
+		}
+	case frameUnfollow:
+		g.duty.Unfollow(node, f.Uint())
 	}
 }
 
@@ -230,7 +249,7 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 		if ids := readLeaseIDs(&f.Reader); f.Err() == nil {
 			way.renewed(g, ids)
 		}
-	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels:
+	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels, opFollow:
 		way.serveLook(g, what, &f.Reader)
 	default:
 		way.status(statusNotLeader)

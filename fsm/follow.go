@@ -80,6 +80,17 @@ func trimmedThrough(view *storage.View, queues []namedQueue, after uint64) (posi
 	return position, nil
 }
 
+// Trimmed is the last position up to which some of a channel's events behind a
+// position are deleted, 0 when none is.
+func (d *Directory) Trimmed(view *storage.View, tenant, channelName string, after uint64) (position uint64, err error) {
+	defer invariants.Recover(&err)
+	queues, err := d.of(view, channelName, tenant)
+	if err != nil {
+		return 0, err
+	}
+	return trimmedThrough(view, queues, after)
+}
+
 // gatherer merges sub-queues: it keeps the events with the lowest positions, as
 // many as the piece may have. A sub-queue is read up to where it cannot add to it.
 type gatherer struct {
