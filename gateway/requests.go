@@ -17,6 +17,7 @@ const (
 	requestSubscribe
 	// requestKeep is a checkpoint whose answer is waited for.
 	requestKeep
+	requestFollow
 	// The quiet ones have no id: nothing is said to the client when a release or
 	// a checkpoint is answered; a renewal is said once it is whole.
 	requestRelease

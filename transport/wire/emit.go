@@ -36,7 +36,7 @@ func (m *Emit) append(dst []byte) []byte {
 		dst = appendText(dst, `"client_id":`, m.ClientID)
 		dst = append(dst, ',')
 	}
-	dst = m.EventFields.append(dst)
+	dst = m.EventFields.append(dst, nil)
 	return append(dst, '}')
 }
 
@@ -51,6 +51,6 @@ func AppendBody(dst []byte, m *Emit) []byte {
 		dst = appendText(dst, `"client_id":`, m.ClientID)
 		dst = append(dst, ',')
 	}
-	dst = m.EventFields.append(dst)
+	dst = m.EventFields.append(dst, nil)
 	return append(dst, '}')
 }
