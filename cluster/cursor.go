@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -38,21 +39,22 @@ func appendCursor(dst []byte, epoch, channel string, positions []uint64) []byte 
 	return base64.RawURLEncoding.AppendEncode(dst, b)
 }
 
-// parseCursor reads a cursor of a channel in this cluster.
+// parseCursor reads a cursor of a channel in this cluster. What is read must be
+// written as the same text: so it has one spelling, and its checksum is right.
 func parseCursor(text []byte, epoch, channel string, partitions uint32) ([]uint64, error) {
-	b, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)
-	if err != nil || len(b) < 5 || b[0] != followCursorVersion {
+	b, err := base64.RawURLEncoding.AppendDecode(nil, text)
+	if err != nil {
 		return nil, ErrBadFollowCursor
 	}
-	body := b[:len(b)-4]
-	r := command.NewReader(body[1:])
+	r := command.NewReader(b)
+	r.Byte()
 	of, count := r.String(), r.Count(command.Slots)
 	positions := make([]uint64, 0, count)
 	for range count {
 		positions = append(positions, r.Uint())
 	}
 	switch {
-	case r.Err() != nil || len(r.Rest()) > 0 || binary.BigEndian.Uint32(b[len(body):]) != cursorSum(body, channel):
+	case r.Err() != nil || !bytes.Equal(appendCursor(nil, of, channel, positions), text):
 		return nil, ErrBadFollowCursor
 	case of != epoch || count != int(partitions):
 		return nil, ErrStrangeCursor
