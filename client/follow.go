@@ -67,7 +67,8 @@ type FollowOptions struct {
 
 // Follow calls handler for one event of a channel after the other, until ctx ends,
 // the Client is closed, or handler returns an error: then the event is not
-// committed. Returning ErrStop commits it and ends Follow with nil. Every follower
+// committed. Returning ErrStop commits it and ends Follow with nil; unless ctx ends,
+// Follow then waits until the cluster keeps the commit. Every follower
 // gets every event; those of one key come in their order.
 //
 // In the life of one Follow each event comes once, through lost sockets and nodes. A
@@ -84,7 +85,7 @@ func (c *Client) Follow(ctx context.Context, options FollowOptions, handler func
 	if err := c.enroll(f); err != nil {
 		return err
 	}
-	defer c.dropFollower(f)
+	defer c.dropFollower(ctx, f)
 	for {
 		i, err := f.next(ctx)
 		switch {

@@ -78,6 +78,16 @@ func (c *fakeConn) committed(subscription, cursor string) {
 	}
 }
 
+// left reads the end of a subscription and answers it.
+func (c *fakeConn) left(subscription string) {
+	c.t.Helper()
+	m := c.expect(wire.TypeUnsubscribe).Unsubscribe
+	if string(m.Subscription) != subscription {
+		c.t.Fatalf("ended %+v, not %s", m, subscription)
+	}
+	c.send(&wire.Message{Type: wire.TypeOK, OK: wire.OK{ID: m.ID}})
+}
+
 // What a follower is given is what was sent, and where it begins what it asked for.
 func TestFollow(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -100,6 +110,10 @@ func TestFollow(t *testing.T) {
 				t.Errorf("it asks for %+v", m)
 			}
 			conn.events("f1", "1")
+			if test.options.Name != "" {
+				conn.committed("f1", "k1")
+			}
+			conn.left("f1")
 			if err := <-r.result; err != nil {
 				t.Fatal(err)
 			}
@@ -112,12 +126,6 @@ func TestFollow(t *testing.T) {
 				ContentType: "x", Cursor: "k1", Data: Raw([]byte(`"hi"`)),
 			}); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
-			}
-			if test.options.Name != "" {
-				conn.committed("f1", "k1")
-			}
-			if m := conn.expect(wire.TypeUnsubscribe).Unsubscribe; string(m.Subscription) != "f1" {
-				t.Errorf("it ends %+v", m)
 			}
 		})
 	}
@@ -208,11 +216,16 @@ func TestFollowEndsWithItsHandler(t *testing.T) {
 	conn.followed("f1", "k0")
 	conn.events("f1", "1", "2", "3")
 	close(begin)
+	conn.committed("f1", "k2")
+	select {
+	case err := <-r.result:
+		t.Errorf("it ends, before its commit is kept, with %v", err)
+	default:
+	}
+	conn.left("f1")
 	if err := <-r.result; !errors.Is(err, broken) {
 		t.Error(err)
 	}
-	conn.committed("f1", "k2")
-	conn.expect(wire.TypeUnsubscribe)
 }
 
 // What is refused for now is asked again, what is refused for good is the error.

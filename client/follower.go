@@ -78,11 +78,16 @@ func (c *Client) enroll(f *follower) error {
 	return nil
 }
 
-func (c *Client) dropFollower(f *follower) {
+// dropFollower ends a follower. It waits until the last commit is kept, as long as
+// ctx says.
+func (c *Client) dropFollower(ctx context.Context, f *follower) {
 	c.mu.Lock()
 	c.followers = slices.DeleteFunc(slices.Clone(c.followers), func(other *follower) bool { return other == f })
 	c.mu.Unlock()
-	f.leave()
+	select {
+	case <-f.leave():
+	case <-ctx.Done():
+	}
 }
 
 // followed hands what a node sent to the follower that it is for. One that came on
@@ -178,13 +183,19 @@ func (f *follower) following(s *session, ok *wire.OK) {
 	}
 }
 
-func (f *follower) unsubscribe() {
+// unsubscribe ends the subscription; the channel is closed when that is answered.
+func (f *follower) unsubscribe() (answered <-chan struct{}) {
+	done := make(chan struct{})
 	if f.subscription == "" {
-		return
+		close(done)
+		return done
 	}
 	m := wire.Unsubscribe{ID: f.client.flight.id(), Subscription: alias(f.subscription)}
-	f.session.out.add(wire.AppendUnsubscribe(nil, &m)) // The answer is of no interest.
 	f.subscription = ""
+	f.client.flight.submit(&request{
+		id: m.ID, bound: true, encoded: wire.AppendUnsubscribe(nil, &m), done: func(answer) { close(done) },
+	})
+	return done
 }
 
 // receive queues an event; it runs on the reading goroutine.
@@ -326,8 +337,9 @@ func (f *follower) fail(err error) {
 	f.signal()
 }
 
-// leave ends the subscription, after the last commit.
-func (f *follower) leave() {
+// leave ends the subscription, after the last commit. The channel that it returns is
+// closed when the node has said that the commit is kept, or cannot say so any more.
+func (f *follower) leave() (kept <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.unsaid > 0 {
@@ -336,6 +348,6 @@ func (f *follower) leave() {
 	if f.failed == nil {
 		f.failed = ErrStop // Whatever answer comes now is for nobody.
 	}
-	f.unsubscribe()
 	f.items = nil
+	return f.unsubscribe()
 }

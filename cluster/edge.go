@@ -186,6 +186,8 @@ type Follower interface {
 	// Commit has the cluster keep that everything up to a cursor is handled, and opens
 	// the window. It returns why the cursor is none; it is for named followers.
 	Commit(cursor []byte) error
-	// Close ends it; no call reaches the sink afterwards.
-	Close()
+	// Close ends it; no call reaches the sink afterwards. to.Reply is called once with
+	// slot when what was committed is kept, or with why that is not known, maybe within
+	// the call; to may be nil.
+	Close(to Replier, slot uint64)
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/batonmq/baton/cluster/duty"
 	"github.com/batonmq/baton/fsm/command"
@@ -67,36 +68,62 @@ type mark struct {
 // Resume implements Follower.
 func (f *follower) Resume() { f.deliver() }
 
-// Close implements Follower. What was committed is said once more, with an answer
-// waited for: the last commits may have been lost with a link or a leader.
-func (f *follower) Close() {
+// Close implements Follower. What was committed is said once more, with answers
+// waited for: the commits before may have been lost with a link or a leader.
+func (f *follower) Close(to Replier, slot uint64) {
 	f.cluster.forgetFollower(f.id)
+	last := &lastCommits{to: to, slot: slot}
+	last.left.Store(1)
 	f.delivering.Lock()
-	defer f.delivering.Unlock()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.mu.closed {
-		return
+	for p := range f.mu.feeds {
+		f.leaveLocked(p, last)
 	}
 	f.mu.closed = true
-	for p := range f.mu.feeds {
-		feed := &f.mu.feeds[p]
-		feed.piece = nil
-		if feed.generation != 0 {
-			b := command.AppendUint(appendFrame(nil, frameUnfollow, partitionGroup(p), feed.generation), f.id)
-			_ = f.cluster.groupLane(partitionGroup(p)).tell(feed.generation, b) // A want that is left is answered once, to nobody.
-		}
-		if feed.committed > feed.kept {
-			f.cluster.Submit(uint32(p), f.commitOf(feed.committed), unheard{}, 0) //nolint:gosec // There are few partitions.
-		}
+	f.mu.Unlock()
+	f.delivering.Unlock()
+	last.Reply(0, &command.Result{})
+}
+
+// leaveLocked ends a partition's part.
+func (f *follower) leaveLocked(partition int, last *lastCommits) {
+	feed, group := &f.mu.feeds[partition], partitionGroup(partition)
+	feed.piece = nil
+	if f.mu.closed || feed.generation == 0 {
+		return
+	}
+	b := command.AppendUint(appendFrame(nil, frameUnfollow, group, feed.generation), f.id)
+	_ = f.cluster.groupLane(group).tell(feed.generation, b) // A want that is left is answered once, to nobody.
+	if feed.committed > feed.kept {
+		last.left.Add(1)
+		f.cluster.Submit(group-1, f.commitOf(feed.committed), last, 0)
 	}
 }
 
-// unheard is a Replier for what nobody waits for.
-type unheard struct{}
+// lastCommits is a Replier that answers another one when all partitions have
+// answered, with the first refusal if there is one.
+type lastCommits struct {
+	to     Replier
+	slot   uint64
+	left   atomic.Int32
+	refuse atomic.Pointer[command.Result]
+}
 
 // Reply implements Replier.
-func (unheard) Reply(uint64, *command.Result) {}
+func (l *lastCommits) Reply(_ uint64, result *command.Result) {
+	if result.Reason != command.Done {
+		refused := *result
+		l.refuse.CompareAndSwap(nil, &refused)
+	}
+	if l.left.Add(-1) > 0 || l.to == nil {
+		return
+	}
+	if refused := l.refuse.Load(); refused != nil {
+		l.to.Reply(l.slot, refused)
+		return
+	}
+	l.to.Reply(l.slot, &command.Result{})
+}
 
 func partitionGroup(partition int) uint32 { return uint32(partition) + 1 } //nolint:gosec // There are few partitions.
 

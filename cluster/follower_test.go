@@ -111,7 +111,7 @@ func TestFollowerFollowsLeaders(t *testing.T) {
 	e.pieces(0, 2, f.id, 6, 0, 7)
 	p.hears(t, "event 9 of partition 1, at [6 9]", "event 7 of partition 0, at [7 9]")
 	e.hears(t, "n3: follow, partition 1 of 1, after 9 told 0 events 5", "n3: follow, partition 0 of 2, after 7 told 0 events 5")
-	f.Close()
+	f.Close(nil, 0)
 	e.hears(t, "n3: unfollow, partition 0 of 2", "n3: unfollow, partition 1 of 1")
 	e.pieces(0, 2, f.id, 7, 0, 8)
 	e.lead("n2", 0, 3)
@@ -252,7 +252,9 @@ func TestNamedFollowerCommits(t *testing.T) {
 	if err := f.Commit([]byte("nonsense")); err == nil {
 		t.Fatal("nonsense is committed")
 	}
-	f.Close()
+	got := &answers{}
+	f.Close(got, 7)
+	got.are(t)
 	sent := e.links.take()
 	kinds := make([]frameKind, 0, len(sent))
 	for _, s := range sent {
@@ -261,6 +263,10 @@ func TestNamedFollowerCommits(t *testing.T) {
 	if !slices.Equal(kinds, []frameKind{frameUnfollow, frameAsk, frameUnfollow}) {
 		t.Fatalf("the end is said as %v", kinds)
 	}
+	e.answers(0, 2, 1, command.AppendResult(nil, &command.Result{}))
+	got.are(t, "7 done")
+	f.Close(got, 8)
+	got.are(t, "8 done")
 }
 
 // TestFollowerHearsOfAGapOnce: what is deleted is said once, before what is kept.

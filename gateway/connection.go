@@ -204,7 +204,7 @@ func (c *connection) teardown() {
 		s.handle.Close()
 	}
 	for _, handle := range c.followers.takeAll() {
-		handle.Close()
+		handle.Close(nil, 0)
 	}
 	c.flushCheckpoints(time.Now().Add(c.gateway.limits.CheckpointInterval))
 	c.out.abandon()

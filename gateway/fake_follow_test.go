@@ -8,6 +8,7 @@ import (
 
 // fakeFollower records what a follower is told.
 type fakeFollower struct {
+	broker  *fakeBroker
 	spec    FollowSpec
 	sink    FollowSink
 	resumed chan struct{}
@@ -17,7 +18,7 @@ type fakeFollower struct {
 
 func (b *fakeBroker) Follow(spec FollowSpec, sink FollowSink) Follower {
 	f := &fakeFollower{
-		spec: spec, sink: sink,
+		broker: b, spec: spec, sink: sink,
 		resumed: make(chan struct{}, 100_000), commits: make(chan string, 100), closed: make(chan struct{}),
 	}
 	b.mu.Lock()
@@ -40,7 +41,20 @@ func (f *fakeFollower) Commit(cursor []byte) error {
 	return nil
 }
 
-func (f *fakeFollower) Close() { close(f.closed) }
+func (f *fakeFollower) Close(to Replier, slot uint64) {
+	close(f.closed)
+	if to == nil {
+		return
+	}
+	f.broker.mu.Lock()
+	result, hold := f.broker.result, f.broker.hold
+	f.broker.mu.Unlock()
+	if hold {
+		f.broker.submissions <- submission{to: to, slot: slot, through: "unfollow"}
+	} else {
+		to.Reply(slot, &result)
+	}
+}
 
 // give hands events on as the cluster does, until there is no room; it returns how
 // many.

@@ -61,16 +61,27 @@ func (c *connection) commitCursor(m *wire.Commit) {
 	}
 }
 
-// unfollow ends a follower; false when there is none of that name.
+// unfollow ends a follower; false when there is none of that name. It is answered
+// when what the follower committed is kept.
 func (c *connection) unfollow(m *wire.Unsubscribe) bool {
 	f := c.followers.find(m.Subscription)
 	if f == nil {
 		return false
 	}
-	c.followers.dropped(f)
-	f.handle.Close()
-	c.sendOK(&wire.OK{ID: m.ID})
+	if slot, ok := c.requests.await(request{kind: requestUnfollow, id: m.ID}); ok {
+		c.followers.dropped(f)
+		f.handle.Close(c, slot)
+	}
 	return true
+}
+
+// unfollowed answers the unsubscribe of a follower.
+func (c *connection) unfollowed(id uint64, result *command.Result) {
+	if result.Reason != command.Done {
+		c.replyRefusal(id, result)
+		return
+	}
+	c.sendOK(&wire.OK{ID: id})
 }
 
 // follower writes the events of one follow to its socket.

@@ -138,6 +138,13 @@ func TestUnfollow(t *testing.T) {
 	<-f.closed
 	c.send(fmt.Sprintf(`{"type":"unsubscribe","id":3,"subscription":%q}`, id))
 	c.expectError(404, "not_found")
+	f, id = e.follow(c, `,"name":"n"`)
+	e.broker.set(func() { e.broker.hold = true })
+	c.send(fmt.Sprintf(`{"type":"unsubscribe","id":4,"subscription":%q}`, id))
+	<-f.closed
+	c.alive() // It is answered when the last commit is.
+	e.submission().reply(command.Result{Reason: command.OutcomeUnknown})
+	has(t, c.expectError(503, "outcome_unknown"), "id", 4.0)
 	f, _ = e.follow(c, "")
 	_ = c.conn.Close()
 	<-f.closed

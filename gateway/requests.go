@@ -23,6 +23,9 @@ const (
 	requestRelease
 	requestCheckpoint
 	requestRenew
+	// An unsubscribe of a follower is counted with them: refused as one too many, it
+	// would leave its events coming.
+	requestUnfollow
 )
 
 func (k requestKind) quiet() bool { return k >= requestRelease }
