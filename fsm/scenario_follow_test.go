@@ -44,6 +44,9 @@ func (s *scenario) follow(a args) string {
 		for {
 			piece, err := d.Read(view, &f)
 			check(s.tb, err)
+			if piece.Trimmed != 0 {
+				fmt.Fprintf(&b, "deleted up to %d\n", piece.Trimmed)
+			}
 			for i := range piece.Events {
 				e := &piece.Events[i]
 				fmt.Fprintf(&b, "%d %s of %s stored at %d", e.ID.Position, s.name(e.ID), e.Event.Tenant, e.StoredMS)
