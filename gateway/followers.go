@@ -18,6 +18,7 @@ func (t *followerTable) count() int {
 func (t *followerTable) add(f *follower) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	f.connection.gateway.meter.followers.Inc()
 	if t.all == nil {
 		t.all = make(map[string]*follower)
 	}
@@ -41,7 +42,10 @@ func (t *followerTable) began(f *follower) {
 func (t *followerTable) dropped(f *follower) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.all, f.id)
+	if t.all[f.id] == f {
+		delete(t.all, f.id)
+		f.connection.gateway.meter.followers.Dec()
+	}
 }
 
 // find is the follower of that name which its client was told of, or nil.
@@ -107,6 +111,7 @@ func (t *followerTable) takeAll() []Follower {
 	handles := make([]Follower, 0, len(t.all))
 	for _, f := range t.all {
 		handles = append(handles, f.handle)
+		f.connection.gateway.meter.followers.Dec()
 	}
 	clear(t.all)
 	return handles
