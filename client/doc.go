@@ -35,7 +35,6 @@
 //     everything emitted and everything notified take effect together or not at
 //     all. While it runs its lease is renewed; when the lease is lost, its
 //     context ends with ErrLeaseLost as the cause.
-//
 //   - A follower gets every event of a channel, one at a time, those of one key in
 //     their order, each once in the life of a Follow. One with a name goes on behind
 //     its last commit; one that keeps FollowedEvent.Cursor goes on there.

@@ -64,13 +64,19 @@ func (e *edge) positions(cursor []byte) []uint64 {
 }
 
 // pieces has the leader of a partition answer a want with events.
-func (e *edge) pieces(partition uint32, generation, follower, after, trimmed uint64, positions ...uint64) {
+func (e *edge) pieces(from leader, follower *follower, after uint64, positions ...uint64) {
 	p := piece(positions...)
-	p.Trimmed = trimmed
+	p.Trimmed = from.trimmed
 	for i := range p.Events {
-		p.Events[i].ID.Partition = uint16(partition)
+		p.Events[i].ID.Partition = uint16(from.partition)
 	}
-	e.push(frameEvents, partition, generation, follower, func(b []byte) []byte { return appendPiece(b, after, p) })
+	e.push(frameEvents, from.partition, from.generation, follower.id, func(b []byte) []byte { return appendPiece(b, after, p) })
+}
+
+// leader is who says something, and up to where it has deleted events.
+type leader struct {
+	partition           uint32
+	generation, trimmed uint64
 }
 
 // answers has the leader of a partition answer its ask of a number.
@@ -94,26 +100,26 @@ func TestFollowerFollowsLeaders(t *testing.T) {
 	e.hears(t)
 	e.lead("n2", 0, 1)
 	e.hears(t, "n2: follow, partition 0 of 1, after 3 told 0 events 5")
-	e.pieces(0, 1, f.id, 3, 0, 5, 6)
+	e.pieces(leader{0, 1, 0}, f, 3, 5, 6)
 	p.hears(t, "event 5 of partition 0, at [5 8]", "event 6 of partition 0, at [6 8]")
 	e.hears(t, "n2: follow, partition 0 of 1, after 6 told 0 events 5")
-	e.pieces(0, 1, f.id, 3, 0, 5, 6) // On its way when the link was lost, say.
+	e.pieces(leader{0, 1, 0}, f, 3, 5, 6) // On its way when the link was lost, say.
 	p.hears(t)
 	e.lead("n3", 1, 1)
 	e.lead("n3", 0, 2)
 	e.hears(t, "n3: follow, partition 1 of 1, after 8 told 0 events 5", "n3: follow, partition 0 of 2, after 6 told 0 events 5")
-	e.pieces(0, 1, f.id, 6, 0, 7)
+	e.pieces(leader{0, 1, 0}, f, 6, 7)
 	p.hears(t)
 	e.LinkUp("n3")
 	e.hears(t, "n3: follow, partition 0 of 2, after 6 told 0 events 5", "n3: follow, partition 1 of 1, after 8 told 0 events 5")
-	e.pieces(1, 1, f.id, 8, 0, 9)
-	e.pieces(0, 2, f.id, 6, 0, 7)
-	e.pieces(0, 2, f.id, 6, 0, 7)
+	e.pieces(leader{1, 1, 0}, f, 8, 9)
+	e.pieces(leader{0, 2, 0}, f, 6, 7)
+	e.pieces(leader{0, 2, 0}, f, 6, 7)
 	p.hears(t, "event 9 of partition 1, at [6 9]", "event 7 of partition 0, at [7 9]")
 	e.hears(t, "n3: follow, partition 1 of 1, after 9 told 0 events 5", "n3: follow, partition 0 of 2, after 7 told 0 events 5")
 	f.Close(nil, 0)
 	e.hears(t, "n3: unfollow, partition 0 of 2", "n3: unfollow, partition 1 of 1")
-	e.pieces(0, 2, f.id, 7, 0, 8)
+	e.pieces(leader{0, 2, 0}, f, 7, 8)
 	e.lead("n2", 0, 3)
 	p.hears(t)
 	e.hears(t)
@@ -128,8 +134,8 @@ func TestFollowerWaitsForRoom(t *testing.T) {
 	e.lead("n2", 1, 1)
 	p.room = 1
 	e.links.take()
-	e.pieces(0, 1, f.id, 0, 0, 1, 2, 3)
-	e.pieces(1, 1, f.id, 0, 0, 1, 2)
+	e.pieces(leader{0, 1, 0}, f, 0, 1, 2, 3)
+	e.pieces(leader{1, 1, 0}, f, 0, 1, 2)
 	e.lead("n3", 0, 2)
 	e.hears(t)
 	p.hears(t, "began, done at [0 0]", "event 1 of partition 0, at [1 0]")
@@ -235,8 +241,8 @@ func TestNamedFollowerCommits(t *testing.T) {
 	e.answers(0, 1, 0, named(10))
 	e.answers(1, 1, 0, named(20))
 	e.links.take()
-	e.pieces(0, 1, f.id, 10, 0, 11, 12)
-	e.pieces(1, 1, f.id, 20, 0, 21, 22)
+	e.pieces(leader{0, 1, 0}, f, 10, 11, 12)
+	e.pieces(leader{1, 1, 0}, f, 20, 21, 22)
 	p.hears(t, "began, done at [10 20]", "event 11 of partition 0, at [11 20]", "event 12 of partition 0, at [12 20]",
 		"event 21 of partition 1, at [12 21]")
 	e.hears(t, "n2: follow, partition 0 of 1, after 12 told 0 events 3")
@@ -258,7 +264,7 @@ func TestNamedFollowerCommits(t *testing.T) {
 	sent := e.links.take()
 	kinds := make([]frameKind, 0, len(sent))
 	for _, s := range sent {
-		kinds = append(kinds, readFrame(s.data).kind) //nolint:govet // A frame is read.
+		kinds = append(kinds, readFrame(s.data).kind)
 	}
 	if !slices.Equal(kinds, []frameKind{frameUnfollow, frameAsk, frameUnfollow}) {
 		t.Fatalf("the end is said as %v", kinds)
@@ -274,11 +280,11 @@ func TestFollowerHearsOfAGapOnce(t *testing.T) {
 	e := newEdge(1)
 	f, p := e.follow(FollowSpec{Start: FollowCursor, Cursor: e.cursor(3), Window: 5})
 	e.lead("n2", 0, 1)
-	e.pieces(0, 1, f.id, 3, 9)
+	e.pieces(leader{0, 1, 9}, f, 3)
 	p.hears(t, "began, done at [3]", "trimmed")
 	e.hears(t, "n2: follow, partition 0 of 1, after 3 told 0 events 5", "n2: follow, partition 0 of 1, after 3 told 9 events 5")
-	e.pieces(0, 1, f.id, 3, 9, 8, 10)
-	e.pieces(0, 1, f.id, 10, 20, 21)
+	e.pieces(leader{0, 1, 9}, f, 3, 8, 10)
+	e.pieces(leader{0, 1, 20}, f, 10, 21)
 	p.hears(t, "event 8 of partition 0, at [8]", "event 10 of partition 0, at [10]", "trimmed", "event 21 of partition 0, at [21]")
 }
 

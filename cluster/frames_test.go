@@ -111,20 +111,27 @@ func TestFramesReadBack(t *testing.T) {
 		if got := readAttachment(&f, "n1"); got != a || !f.Done() || f.Err() != nil {
 			t.Fatalf("read\n%+v\nwant\n%+v\n%v", got, a, f.Err())
 		}
+	})
+}
+
+// TestFollowersFramesReadBack: so are a follower's want, and a piece.
+func TestFollowersFramesReadBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		group, generation := rapid.Uint32().Draw(t, "id"), rapid.Uint64().Draw(t, "generation")
 		w := duty.Want{
 			Node: "n1", Follower: rapid.Uint64().Draw(t, "follower"), Tenant: rapid.String().Draw(t, "tenant"),
 			Channel: rapid.String().Draw(t, "channel"), After: rapid.Uint64().Draw(t, "after"), Told: rapid.Uint64().Draw(t, "told"),
 			Events: rapid.Uint32().Draw(t, "events"),
 		}
-		f = readFrame(appendWant(appendFrame(nil, frameFollow, group, generation), &w))
+		f := readFrame(appendWant(appendFrame(nil, frameFollow, group, generation), &w))
 		if got := readWant(&f, "n1"); got != w || !f.Done() || f.Err() != nil {
 			t.Fatalf("read\n%+v\nwant\n%+v\n%v", got, w, f.Err())
 		}
-		p := piece(rapid.SliceOfN(rapid.Uint64(), 0, 9).Draw(t, "positions")...)
+		p, at := piece(rapid.SliceOfN(rapid.Uint64(), 0, 9).Draw(t, "positions")...), rapid.Uint64().Draw(t, "at")
 		p.Trimmed = rapid.Uint64().Draw(t, "trimmed")
-		f = readFrame(appendPiece(appendFrame(nil, frameEvents, group, generation), a.Seq, p))
+		f = readFrame(appendPiece(appendFrame(nil, frameEvents, group, generation), at, p))
 		after, trimmed, events := readPiece(&f)
-		if after != a.Seq || trimmed != p.Trimmed || len(events) != len(p.Events) || !f.Done() || f.Err() != nil {
+		if after != at || trimmed != p.Trimmed || len(events) != len(p.Events) || !f.Done() || f.Err() != nil {
 			t.Fatalf("read %d, %d, %v of %+v: %v", after, trimmed, events, p, f.Err())
 		}
 		for i := range events {

@@ -99,9 +99,10 @@ func (c *Cluster) Receive(peer transport.NodeID, data []byte) {
 		if g := c.group(f.group); g != nil && g.serves(f.generation) {
 			g.submitLazy(append([]byte(nil), f.Rest()...))
 		}
-	case frameRegister, frameLend, frameRecall, frameUnregister, frameAttach, frameStreamReady, frameAcked, frameDetach,
-		frameFollow, frameUnfollow:
+	case frameRegister, frameLend, frameRecall, frameUnregister, frameAttach, frameStreamReady, frameAcked, frameDetach:
 		c.serveEdge(peer, &f)
+	case frameFollow, frameUnfollow:
+		c.serveFollower(peer, &f)
 	case frameRegistered, frameWant, frameReturned, frameJob, frameCancelJob:
 		c.receivePush(&f)
 	case frameAttached, frameNotify, frameGap, frameSynced:
@@ -218,12 +219,22 @@ func (c *Cluster) serveEdge(peer transport.NodeID, f *frame) {
 		g.duty.Acked(node, f.Uint(), f.Uint())
 	case frameDetach:
 		g.duty.Detach(node, f.Uint())
-	case frameFollow:
-		if want := readWant(f, node); f.Err() == nil {
-			g.duty.Follow(&want)
-		}
-	case frameUnfollow:
-		g.duty.Unfollow(node, f.Uint())
+	}
+}
+
+// serveFollower hands a follower's word to the duties of the group's leader.
+func (c *Cluster) serveFollower(peer transport.NodeID, f *frame) {
+	g := c.group(f.group)
+	if g == nil || g.duty == nil || !g.serves(f.generation) {
+		return
+	}
+	want := readWant(f, string(peer))
+	switch {
+	case f.Err() != nil:
+	case f.kind == frameFollow:
+		g.duty.Follow(&want)
+	default: // It has the follower's id and no more.
+		g.duty.Unfollow(want.Node, want.Follower)
 	}
 }
 

@@ -45,7 +45,7 @@ func (d *Directory) Read(view *storage.View, f *Follow) (piece FollowPiece, err 
 	}
 	g := gatherer{events: f.Events, bytes: f.Bytes}
 	for _, q := range queues {
-		err := view.Scan(keyEvent(nil, q.id, f.After+1), after(keyQueueEvents(q.id)), func(key, value []byte) (bool, error) {
+		err = view.Scan(keyEvent(nil, q.id, f.After+1), after(keyQueueEvents(q.id)), func(key, value []byte) (bool, error) {
 			return g.take(q, u64At(key, 5), value), nil
 		})
 		if err != nil {

@@ -35,7 +35,8 @@ func (m *Machine) commitFollower(c *command.CommitFollower) command.Result {
 		return refuse(command.NotFound, "there is no follower of that name")
 	case !found && m.followers(channel, tenant) >= MaxFollowers:
 		return refuse(command.BadRequest, fmt.Sprintf(
-			"the channel has %d named followers, no more are made: follow under a name that exists, or without one", MaxFollowers))
+			"the channel has %d named followers, no more are made: follow under a name that exists, or without one", MaxFollowers,
+		))
 	}
 	channel = m.intern(nameChannel, c.Channel, &m.counters.nextChannel)
 	if c.Tenant != "" {

@@ -12,6 +12,26 @@ import (
 // followerKey is a named follower.
 type followerKey struct{ tenant, channel, name string }
 
+// drawRare is a command that lives go on without.
+func (m *model) drawRare() interface{ Append([]byte) []byte } {
+	switch rapid.SampledFrom([]string{"leader", "group", "follower"}).Draw(m.t, "rare command") {
+	case "leader":
+		return m.drawLeader()
+	case "group":
+		return m.drawGroup()
+	default:
+		return m.drawFollower()
+	}
+}
+
+func (m *model) drawLeader() *command.LeaderStart {
+	m.generation++
+	m.expect = append(m.expect, func(r *command.Result) {
+		m.must(r.Reason == command.Done, "a leader starts: %v", r)
+	})
+	return firstLeader()
+}
+
 // drawFollower begins a named follower, or commits.
 func (m *model) drawFollower() *command.CommitFollower {
 	c := &command.CommitFollower{

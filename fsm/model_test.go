@@ -212,7 +212,7 @@ func (m *model) drawEntry() []byte {
 }
 
 func (m *model) drawCommand() interface{ Append([]byte) []byte } {
-	kinds := []string{"publish", "publish", "publish", "ack", "leader", "group", "follower"}
+	kinds := []string{"publish", "publish", "publish", "ack", "rare", "rare", "rare"}
 	if len(m.leases) > 0 {
 		kinds = append(kinds, "complete", "complete", "complete", "fail", "fail", "release", "expire", "checkpoint")
 	}
@@ -245,16 +245,8 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		return m.drawDiscard()
 	case "ack":
 		return m.drawAck()
-	case "group":
-		return m.drawGroup()
-	case "follower":
-		return m.drawFollower()
 	default:
-		m.generation++
-		m.expect = append(m.expect, func(r *command.Result) {
-			m.must(r.Reason == command.Done, "a leader starts: %v", r)
-		})
-		return firstLeader()
+		return m.drawRare()
 	}
 }
 

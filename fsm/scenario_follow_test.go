@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/internal/invariants"
 	"github.com/batonmq/baton/storage"
 )
 
@@ -24,6 +25,15 @@ func followerCommand(a args) []byte {
 		c.Tenant = ""
 	}
 	return c.Append(nil)
+}
+
+// followers is what a reader sees of a channel.
+func (s *scenario) followers(a args) string {
+	if a.cmd == "before" {
+		return s.before(a)
+	}
+	invariants.Check(a.cmd == "follow", "unknown directive %s", a.cmd)
+	return s.follow(a)
 }
 
 // follow lists what a follower gets, a line between pieces.

@@ -179,10 +179,6 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 		return s.eventView(a)
 	case "stream":
 		return s.streamOf(a)
-	case "follow":
-		return s.follow(a)
-	case "before":
-		return s.before(a)
 	case "rows":
 		return s.rows(a.word())
 	case "job":
@@ -196,8 +192,7 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 		})
 		return fmt.Sprintln(found)
 	default:
-		t.Fatalf("unknown directive %s", d.Cmd)
-		return ""
+		return s.followers(a)
 	}
 }
 

@@ -92,14 +92,20 @@ func (r *reader) orderly(t *testing.T) {
 	}
 }
 
+// follows are the followers that run until the test ends.
+type follows struct {
+	ctx     context.Context //nolint:containedctx // It is the life of what runs.
+	running sync.WaitGroup
+}
+
 // follow follows in one Follow until the test ends; it returns when it has begun.
-func follow(ctx context.Context, t *testing.T, c *client.Client, running *sync.WaitGroup, name string, from client.From) *reader {
+func (f *follows) follow(t *testing.T, c *client.Client, name string, from client.From) *reader {
 	t.Helper()
 	r := &reader{name: name}
 	r.begin()
 	begun := make(chan struct{})
-	running.Go(func() {
-		err := c.Follow(ctx, client.FollowOptions{
+	f.running.Go(func() {
+		err := c.Follow(f.ctx, client.FollowOptions{
 			Channel: "news", From: from, OnBegin: func(string) { close(begun) },
 			OnGap: func() { t.Errorf("%s: a gap where nothing was deleted", name) },
 		}, func(_ context.Context, e *client.FollowedEvent) error {
@@ -168,17 +174,17 @@ func TestFollowersGetEverything(t *testing.T) {
 		urls = append(urls, n.ClientURL())
 	}
 	ctx, end := context.WithCancel(t.Context())
-	var running sync.WaitGroup
+	f := follows{ctx: ctx}
 	t.Cleanup(func() {
 		end()
-		running.Wait()
+		f.running.Wait()
 	})
 
-	whole := follow(ctx, t, dial(t, c.nodes, ""), &running, "new", client.FromNew)
-	mine := follow(ctx, t, dialTenant(t, c.nodes, "acme"), &running, "acme", client.FromNew)
+	whole := f.follow(t, dial(t, c.nodes, ""), "new", client.FromNew)
+	mine := f.follow(t, dialTenant(t, c.nodes, "acme"), "acme", client.FromNew)
 	named := []*reader{{name: "audit"}, {name: "mirror"}}
 	for _, r := range named {
-		running.Go(func() { r.inTurns(ctx, t, urls) })
+		f.running.Go(func() { r.inTurns(ctx, t, urls) })
 	}
 	published := make(map[string]string)
 	c.tenants = map[string]*client.Client{"acme": dialTenant(t, c.nodes, "acme"), "default": dial(t, c.nodes, "")}
@@ -197,7 +203,7 @@ func TestFollowersGetEverything(t *testing.T) {
 			published[receipt.EventID] = tenant
 		}
 		if round == 0 {
-			late = follow(ctx, t, dial(t, c.nodes, ""), &running, "earliest", client.FromEarliest)
+			late = f.follow(t, dial(t, c.nodes, ""), "earliest", client.FromEarliest)
 		}
 		c.comeBack(t, round)
 	}
@@ -206,7 +212,7 @@ func TestFollowersGetEverything(t *testing.T) {
 	}
 	waitFor(t, "everything comes", func() error { return mine.missing(published, "acme") })
 	end()
-	running.Wait()
+	f.running.Wait()
 	for _, r := range []*reader{whole, late, mine} {
 		r.once(t)
 	}
