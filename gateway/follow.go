@@ -126,8 +126,8 @@ func (f *follower) Room() bool {
 	// Held before it looks: whoever makes room between the two finds that somebody
 	// waits for it.
 	full := c.followers.hold(f)
-	if full || !c.out.roomy() {
-		return false
+	if full || c.closing() || !c.out.roomy() {
+		return false // A closing connection has no room any more.
 	}
 	c.followers.letGo(f)
 	return true
