@@ -50,11 +50,13 @@ func (f *follower) Close(to Replier, slot uint64) {
 func (f *follower) leaveLocked(partition int, last *lastCommits) {
 	feed, group := &f.mu.feeds[partition], partitionGroup(partition)
 	feed.piece = nil
-	if f.mu.closed || feed.generation == 0 {
+	if f.mu.closed {
 		return
 	}
-	b := command.AppendUint(appendFrame(nil, frameUnfollow, group, feed.generation), f.id)
-	_ = f.cluster.groupLane(group).tell(feed.generation, b) // A want that is left is answered once, to nobody.
+	if feed.generation != 0 {
+		b := command.AppendUint(appendFrame(nil, frameUnfollow, group, feed.generation), f.id)
+		_ = f.cluster.groupLane(group).tell(feed.generation, b) // A want that is left is answered once, to nobody.
+	}
 	if feed.committed > feed.kept {
 		last.left.Add(1)
 		f.cluster.Submit(group-1, f.commitOf(feed.committed), last, 0)
