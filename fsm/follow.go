@@ -45,7 +45,13 @@ func (d *Directory) Read(view *storage.View, f *Follow) (piece FollowPiece, err 
 	}
 	g := gatherer{events: f.Events, bytes: f.Bytes}
 	for _, q := range queues {
-		err = view.Scan(keyEvent(nil, q.id, f.After+1), after(keyQueueEvents(q.id)), func(key, value []byte) (bool, error) {
+		row, failed := readRetained(view, q.id)
+		if failed != nil {
+			return FollowPiece{}, failed
+		}
+		// What retention has gone over may have its rows still, and is gone.
+		from := max(f.After+1, row.first)
+		err = view.Scan(keyEvent(nil, q.id, from), after(keyQueueEvents(q.id)), func(key, value []byte) (bool, error) {
 			return g.take(q, u64At(key, 5), value), nil
 		})
 		if err != nil {
@@ -65,8 +71,8 @@ func (d *Directory) Read(view *storage.View, f *Follow) (piece FollowPiece, err 
 }
 
 // trimmedThrough is the last position up to which a sub-queue's events behind a
-// position are deleted, 0 for none. What retention passed by, because it is in work,
-// is there nevertheless.
+// position are gone, 0 for none. What retention passed by, because it is in work, is
+// gone for followers.
 func trimmedThrough(view *storage.View, queues []namedQueue, after uint64) (position uint64, err error) {
 	for _, q := range queues {
 		row, err := readRetained(view, q.id)
