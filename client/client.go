@@ -29,7 +29,9 @@ type Client struct {
 	session  *session   // nil while there is none
 	sessions uint64     // so far
 	workers  []*worker  // copied on every change
-	closed   error
+	// followers are those of each Follow that runs, copied on every change.
+	followers []*follower
+	closed    error
 	// maxMessage is the last session's.
 	maxMessage int
 
@@ -145,7 +147,7 @@ func (c *Client) fail(err error) {
 		return
 	}
 	c.closed = err
-	workers := c.workers
+	workers, followers := c.workers, c.followers
 	c.mu.Unlock()
 	c.flight.close(err)
 	if c.stream != nil {
@@ -153,6 +155,9 @@ func (c *Client) fail(err error) {
 	}
 	for _, w := range workers {
 		w.fail(err)
+	}
+	for _, f := range followers {
+		f.fail(err)
 	}
 }
 
@@ -180,10 +185,13 @@ func (c *Client) attach(s *session) {
 	c.sessions++
 	s.number = c.sessions
 	c.session, c.maxMessage = s, s.maxMessage
-	workers := c.workers
+	workers, followers := c.workers, c.followers
 	c.mu.Unlock()
 	for _, w := range workers {
 		w.attach(s)
+	}
+	for _, f := range followers {
+		f.attach(s)
 	}
 }
 
@@ -205,7 +213,15 @@ func (c *Client) handle(s *session, m *wire.Message) {
 		c.flight.answered(m.OK.ID, &m.OK, nil)
 	case wire.TypeError:
 		c.refused(&m.Error)
-	case wire.TypeNotify, wire.TypeGap, wire.TypeSynced:
+	case wire.TypeEvent:
+		c.followed(s, m.Event.Subscription, func(f *follower) { f.receive(&m.Event) })
+	case wire.TypeGap:
+		if len(m.Gap.Subscription) > 0 {
+			c.followed(s, m.Gap.Subscription, (*follower).gap)
+		} else if c.stream != nil {
+			c.stream.receive(m)
+		}
+	case wire.TypeNotify, wire.TypeSynced:
 		if c.stream != nil {
 			c.stream.receive(m)
 		}

@@ -1,6 +1,6 @@
 // Package client speaks to a Baton cluster: it publishes events, receives a
-// client's notifications and works on jobs, over one WebSocket that it keeps up
-// by itself.
+// client's notifications, follows channels and works on jobs, over one WebSocket
+// that it keeps up by itself.
 //
 // It refuses to know what a node does with a message, and imports nothing of
 // the broker but the protocol (transport/wire).
@@ -12,10 +12,11 @@
 //	receipt, err := c.Publish(ctx, client.Event{Channel: "questions", Data: map[string]string{"text": "why?"}})
 //	err = c.Listen(ctx, client.ListenOptions{}, func(ctx context.Context, n *client.Notification) error { … })
 //	err = c.Work(ctx, client.WorkOptions{Channel: "questions"}, func(ctx context.Context, job *client.Job) error { … })
+//	err = c.Follow(ctx, client.FollowOptions{Channel: "questions"}, func(ctx context.Context, e *client.FollowedEvent) error { … })
 //
 // Dial returns once a node has said welcome. From then on the client reconnects
 // for ever, to any node it was given or has learned of, until Close or until a
-// node refuses it for good (Done, Err). Publish, Listen and Work survive that;
+// node refuses it for good (Done, Err). Publish, Listen, Work and Follow survive that;
 // they may run at the same time, from any goroutine.
 //
 // # What may be relied on
@@ -34,6 +35,9 @@
 //     everything emitted and everything notified take effect together or not at
 //     all. While it runs its lease is renewed; when the lease is lost, its
 //     context ends with ErrLeaseLost as the cause.
+//   - A follower gets every event of a channel, one at a time, those of one key in
+//     their order, each once in the life of a Follow. One with a name goes on behind
+//     its last commit; one that keeps FollowedEvent.Cursor goes on there.
 //
 // Callbacks of PublishAsync run on the goroutine that reads the socket and must
 // not block.

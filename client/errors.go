@@ -41,8 +41,8 @@ var (
 	// ErrStopping is the cause of a job's context when its Work is told to stop
 	// and the grace is over.
 	ErrStopping = errors.New("client: the worker is stopping")
-	// ErrStop is returned by a handler of notifications to end Listen: the
-	// notification is acknowledged, and Listen returns nil.
+	// ErrStop is returned by a handler of notifications to end Listen, or of events to
+	// end Follow: what it was given is acknowledged or committed, and nil returned.
 	ErrStop = errors.New("client: stop listening")
 
 	errSessionLost = errors.New("client: the connection was lost")

@@ -232,3 +232,38 @@ func ExampleOnce() {
 	// the model is called
 	// attempt 2 has scattering
 }
+
+// Every follower of a channel gets every event. One with a name goes on behind what
+// it committed, wherever it comes back.
+func ExampleClient_Follow() {
+	url, stop := startNode()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	c, err := client.Dial(ctx, client.Options{Nodes: []string{url}, ClientID: "ana"})
+	check(err)
+	defer func() { _ = c.Close() }()
+	for _, name := range []string{"first", "second", "third"} {
+		_, err = c.Publish(ctx, client.Event{Channel: "names", Data: name})
+		check(err)
+	}
+
+	options := client.FollowOptions{Channel: "names", Name: "audit", From: client.FromEarliest}
+	until := func(last string) func(context.Context, *client.FollowedEvent) error {
+		return func(_ context.Context, e *client.FollowedEvent) error {
+			fmt.Println(e.Data)
+			if e.Data.String() == last {
+				return client.ErrStop
+			}
+			return nil
+		}
+	}
+	check(c.Follow(ctx, options, until(`"second"`)))
+	fmt.Println("and later:")
+	check(c.Follow(ctx, options, until(`"third"`)))
+	// Output:
+	// "first"
+	// "second"
+	// and later:
+	// "third"
+}

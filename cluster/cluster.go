@@ -62,6 +62,7 @@ type Cluster struct {
 		linked        map[transport.NodeID]time.Time // since when
 		subscriptions map[uint64]*subscription
 		couriers      map[uint64]*courier
+		followers     map[uint64]*follower
 		admitted      []command.Member
 	}
 	stop    chan struct{}
@@ -85,6 +86,7 @@ func New(config Config) *Cluster {
 	c.mu.linked = make(map[transport.NodeID]time.Time)
 	c.mu.subscriptions = make(map[uint64]*subscription)
 	c.mu.couriers = make(map[uint64]*courier)
+	c.mu.followers = make(map[uint64]*follower)
 	return c
 }
 
@@ -316,6 +318,9 @@ func (c *Cluster) sweep() {
 			}
 			for _, s := range c.allSubscriptions() {
 				s.sweep()
+			}
+			for _, f := range c.allFollowers() {
+				f.sweep()
 			}
 		}
 	}

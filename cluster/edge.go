@@ -130,3 +130,64 @@ type Stream interface {
 	// Close detaches; no call reaches the sink afterwards.
 	Close()
 }
+
+// FollowStart is where a follower begins.
+type FollowStart uint8
+
+// The beginnings of a follower.
+const (
+	// FollowNew begins with what is stored from now on.
+	FollowNew FollowStart = iota
+	// FollowEarliest begins with the oldest event that is kept.
+	FollowEarliest
+	// FollowCursor begins behind FollowSpec.Cursor.
+	FollowCursor
+	// FollowTime begins with the first event that was stored at FollowSpec.TimeMS or
+	// later.
+	FollowTime
+)
+
+// FollowSpec is a socket's wish for the events of a channel.
+type FollowSpec struct {
+	Channel string
+	// Tenant limits the follower to one tenant's events; empty means all.
+	Tenant string
+	// Name has the cluster keep how far the follower is; empty for none. A name that
+	// is known begins where it is, wherever Start says.
+	Name   string
+	Start  FollowStart
+	Cursor []byte
+	TimeMS int64
+	// Window is how many events a named follower may be given beyond its last commit.
+	// What a socket has not taken yet is for the sink to bound: see Room.
+	Window uint32
+}
+
+// FollowSink receives the events of a followed channel. Calls for one follower come
+// one at a time: Began once, then the rest. Arguments are valid only during the
+// call. A leader change is invisible here: nothing comes twice.
+type FollowSink interface {
+	// Began answers Follow, with the cursor of the beginning, or says why the follower
+	// cannot begin; then nothing follows.
+	Began(result *command.Result, cursor []byte)
+	// Room tells whether the socket takes another event. After false nothing comes
+	// before Follower.Resume.
+	Room() bool
+	// Event is the next event, and the cursor behind it.
+	Event(event *command.Followed, cursor []byte)
+	// Trimmed says that events were deleted before the follower came to them.
+	Trimmed()
+}
+
+// Follower is a follower's handle. Its methods never block.
+type Follower interface {
+	// Resume says that there is room again.
+	Resume()
+	// Commit has the cluster keep that everything up to a cursor is handled, and opens
+	// the window. It returns why the cursor is none; it is for named followers.
+	Commit(cursor []byte) error
+	// Close ends it; no call reaches the sink afterwards. to.Reply is called once with
+	// slot when what was committed is kept, or with why that is not known, maybe within
+	// the call; to may be nil.
+	Close(to Replier, slot uint64)
+}

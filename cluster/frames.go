@@ -30,6 +30,9 @@ import (
 //	notify       stream redelivered notification     leader -> edge
 //	gap          stream from to reason               leader -> edge
 //	synced       stream seq                          leader -> edge
+//	follow       follower tenant channel after told events   edge -> leader
+//	unfollow     follower                            edge -> leader
+//	events       follower after trimmed {followed}   leader -> edge
 type frameKind byte
 
 const (
@@ -54,6 +57,9 @@ const (
 	frameNotify
 	frameGap
 	frameSynced
+	frameFollow
+	frameUnfollow
+	frameEvents
 )
 
 // op is what an ask asks for.
@@ -78,6 +84,9 @@ const (
 	// opChannels: body is tenant and channel or nothing, the answer's a JSON list of
 	// channels.
 	opChannels
+	// opFollow: body is FollowStart(1) tenant channel time, the answer's the position
+	// behind which a follower begins, and up to which events are deleted.
+	opFollow
 )
 
 // status is how an ask was answered.

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/batonmq/baton/cluster/duty"
+	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
 )
 
@@ -25,10 +26,24 @@ func attachment() duty.Attachment {
 	}
 }
 
+func want() duty.Want {
+	return duty.Want{Node: "n1", Follower: 9, Tenant: "t", Channel: "mail", After: 200, Told: 5, Events: 256}
+}
+
+func piece(positions ...uint64) *fsm.FollowPiece {
+	p := &fsm.FollowPiece{}
+	for _, position := range positions {
+		p.Events = append(p.Events, command.Followed{
+			ID: command.EventID{Epoch: 1, Position: position}, CorrelationID: "co", Event: command.Event{Channel: "mail", Tenant: "t"},
+		})
+	}
+	return p
+}
+
 // TestFramesAsBytes holds frames against the bytes that they were when nodes first
 // spoke them: whoever changes one changes it for all nodes of a cluster at once.
 func TestFramesAsBytes(t *testing.T) {
-	r, a := registration(), attachment()
+	r, a, w := registration(), attachment(), want()
 	e := newEdge(3)
 	p := pusher{cluster: e.Cluster, group: &Group{config: groupConfig{id: 3}}}
 	p.group.pushing.Store(300)
@@ -51,6 +66,8 @@ func TestFramesAsBytes(t *testing.T) {
 		"attached":      {pushed(p.PushAttached("n2", 9, duty.StreamState{Head: 8, Oldest: 2, Next: 3, Resumed: 1})), "1203ac020908020301"},
 		"gap":           {pushed(p.PushGap("n2", 9, 1, 2, "epoch")), "1403ac020901020565706f6368"},
 		"synced":        {pushed(p.PushSynced("n2", 9, 8)), "1503ac020908"},
+		"follow":        {appendWant(appendFrame(nil, frameFollow, 3, 300), &w), "1603ac02090174046d61696cc80105800" + "2"},
+		"no events":     {pushed(p.PushEvents("n2", 9, 200, &fsm.FollowPiece{Trimmed: 7})), "1803ac0209c8010700"},
 		"answer":        {answerTo{group: 3, generation: 300, seq: 4}.begin(statusUnknown), "0303ac020403"},
 		"job head":      {pushed(p.PushJob("n2", 7, &command.Job{}))[:5], "0c03ac0207"},
 		"notify head":   {pushed(p.PushNotification("n2", 9, &command.Notification{}, true))[:6], "1303ac020901"},
@@ -97,11 +114,39 @@ func TestFramesReadBack(t *testing.T) {
 	})
 }
 
+// TestFollowersFramesReadBack: so are a follower's want, and a piece.
+func TestFollowersFramesReadBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		group, generation := rapid.Uint32().Draw(t, "id"), rapid.Uint64().Draw(t, "generation")
+		w := duty.Want{
+			Node: "n1", Follower: rapid.Uint64().Draw(t, "follower"), Tenant: rapid.String().Draw(t, "tenant"),
+			Channel: rapid.String().Draw(t, "channel"), After: rapid.Uint64().Draw(t, "after"), Told: rapid.Uint64().Draw(t, "told"),
+			Events: rapid.Uint32().Draw(t, "events"),
+		}
+		f := readFrame(appendWant(appendFrame(nil, frameFollow, group, generation), &w))
+		if got := readWant(&f, "n1"); got != w || !f.Done() || f.Err() != nil {
+			t.Fatalf("read\n%+v\nwant\n%+v\n%v", got, w, f.Err())
+		}
+		p, at := piece(rapid.SliceOfN(rapid.Uint64(), 0, 9).Draw(t, "positions")...), rapid.Uint64().Draw(t, "at")
+		p.Trimmed = rapid.Uint64().Draw(t, "trimmed")
+		f = readFrame(appendPiece(appendFrame(nil, frameEvents, group, generation), at, p))
+		after, trimmed, events := readPiece(&f)
+		if after != at || trimmed != p.Trimmed || len(events) != len(p.Events) || !f.Done() || f.Err() != nil {
+			t.Fatalf("read %d, %d, %v of %+v: %v", after, trimmed, events, p, f.Err())
+		}
+		for i := range events {
+			if !reflect.DeepEqual(events[i], p.Events[i]) {
+				t.Fatalf("read\n%+v\nwant\n%+v", events[i], p.Events[i])
+			}
+		}
+	})
+}
+
 // FuzzReceive: no bytes from another node can do more than be ignored.
 func FuzzReceive(f *testing.F) {
-	r, a := registration(), attachment()
+	r, a, w := registration(), attachment(), want()
 	for group := range uint32(4) {
-		for kind := range frameSynced + 2 {
+		for kind := range frameEvents + 2 {
 			head := appendFrame(nil, kind, group, 1)
 			f.Add(head)
 			f.Add(command.AppendUint(head, 1))
@@ -110,6 +155,8 @@ func FuzzReceive(f *testing.F) {
 		}
 		f.Add(appendRegistration(appendFrame(nil, frameRegister, group, 1), &r))
 		f.Add(appendAttachment(appendFrame(nil, frameAttach, group, 1), &a))
+		f.Add(appendWant(appendFrame(nil, frameFollow, group, 1), &w))
+		f.Add(appendPiece(command.AppendUint(appendFrame(nil, frameEvents, group, 1), 3), 0, piece(4, 5)))
 		f.Add(job(0, 5)(command.AppendUint(appendFrame(nil, frameJob, group, 1), 1)))
 		f.Add(notification(1)(command.AppendUint(appendFrame(nil, frameNotify, group, 1), 2)))
 	}
@@ -117,7 +164,7 @@ func FuzzReceive(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		for _, read := range []func(*frame){
 			func(f *frame) { readRegistration(f, "n2") }, func(f *frame) { readAttachment(f, "n2") },
-			func(f *frame) { readLeaseIDs(&f.Reader) },
+			func(f *frame) { readLeaseIDs(&f.Reader) }, func(f *frame) { readWant(f, "n2") }, func(f *frame) { readPiece(f) },
 		} {
 			f := readFrame(data)
 			read(&f)
@@ -127,6 +174,7 @@ func FuzzReceive(f *testing.F) {
 		e := newEdge(2)
 		e.subscribe(3)
 		e.attach(StreamSpec{})
+		e.follow(FollowSpec{Start: FollowCursor, Cursor: e.cursor(0, 0)})
 		for p := range uint32(2) {
 			e.lead("n2", p, 1)
 			e.laneOf(p).ask(opCommand, 0, nil, &submission{to: nobody{}})

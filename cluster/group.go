@@ -59,6 +59,9 @@ type Group struct {
 	serving atomic.Uint64
 	pushing atomic.Uint64
 
+	// hungry has the followers fed.
+	hungry chan struct{}
+
 	stop    chan struct{}
 	running sync.WaitGroup
 }
@@ -67,7 +70,7 @@ type Group struct {
 type packedEntry struct{ packed duty.Packed }
 
 func openGroup(config groupConfig) (*Group, error) {
-	g := &Group{config: config, stop: make(chan struct{})}
+	g := &Group{config: config, hungry: make(chan struct{}, 1), stop: make(chan struct{})}
 	var err error
 	if g.state, err = config.store.OpenState(config.id); err != nil {
 		return nil, err
@@ -93,6 +96,9 @@ func openGroup(config groupConfig) (*Group, error) {
 	g.batcher = newBatcher(g)
 	g.running.Add(1)
 	go g.watchLeadership()
+	if g.duty != nil {
+		g.running.Go(g.feedFollowers)
+	}
 	return g, nil
 }
 

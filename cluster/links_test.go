@@ -158,6 +158,11 @@ func describe(s sentFrame) string {
 		return fmt.Sprintf("%s, %d", head("acked"), seq)
 	case frameDetach:
 		return head("detach")
+	case frameFollow:
+		w := readWant(&f, "n1")
+		return fmt.Sprintf("%s, after %d told %d events %d", head("follow"), w.After, w.Told, w.Events)
+	case frameUnfollow:
+		return head("unfollow")
 	default:
 		return fmt.Sprintf("%s of %d bytes", head(fmt.Sprintf("kind %d", f.kind)), len(s.data))
 	}

@@ -29,7 +29,25 @@ func (a answerTo) serveLook(g *Group, what op, r *command.Reader) {
 }
 
 // lookUp reads what is asked for; nil for what this node does not know.
-func lookUp(what op, r *command.Reader) func(*storage.View) (any, error) {
+func lookUp(what op, r *command.Reader) func(*storage.View) ([]byte, error) {
+	if what == opFollow {
+		return readBegin(r)
+	}
+	read := lookUpJSON(what, r)
+	if read == nil {
+		return nil
+	}
+	return func(view *storage.View) ([]byte, error) {
+		found, err := read(view)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(found)
+	}
+}
+
+// lookUpJSON is lookUp for what is answered as JSON.
+func lookUpJSON(what op, r *command.Reader) func(*storage.View) (any, error) {
 	switch what {
 	case opTrace:
 		tenant, id := r.String(), r.String()
@@ -48,23 +66,19 @@ func lookUp(what op, r *command.Reader) func(*storage.View) (any, error) {
 	case opChannels:
 		tenant, channel := r.String(), r.String()
 		return func(view *storage.View) (any, error) { return fsm.ReadChannels(view, tenant, channel) }
-	case opCommand, opRenew:
+	case opCommand, opRenew, opFollow:
 	}
 	return nil
 }
 
 // look reads from a view and sends what it found.
-func (a answerTo) look(view *storage.View, read func(*storage.View) (any, error)) {
+func (a answerTo) look(view *storage.View, read func(*storage.View) ([]byte, error)) {
 	found, err := read(view)
 	_ = view.Close() // Nothing can fail that matters to a reader.
-	var encoded []byte
-	if err == nil {
-		encoded, err = json.Marshal(found)
-	}
 	if err != nil {
 		a.cluster.config.Logger.Error("cannot read what was asked for", "group", a.group, "error", err)
 		a.status(statusUnknown)
 		return
 	}
-	a.send(append(a.begin(statusDone), encoded...))
+	a.send(append(a.begin(statusDone), found...))
 }

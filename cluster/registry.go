@@ -41,6 +41,24 @@ func (c *Cluster) allCouriers() []*courier {
 	return slices.Collect(maps.Values(c.mu.couriers))
 }
 
+func (c *Cluster) follower(id uint64) *follower {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.mu.followers[id]
+}
+
+func (c *Cluster) allFollowers() []*follower {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Collect(maps.Values(c.mu.followers))
+}
+
+func (c *Cluster) forgetFollower(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.mu.followers, id)
+}
+
 func (c *Cluster) forgetSubscription(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,6 +126,11 @@ func (p *pusher) PushGap(node string, stream, from, to uint64, reason string) er
 // PushSynced implements duty.Pusher.
 func (p *pusher) PushSynced(node string, stream, seq uint64) error {
 	return p.send(node, command.AppendUint(p.begin(frameSynced, stream), seq))
+}
+
+// PushEvents implements duty.Pusher.
+func (p *pusher) PushEvents(node string, follower, after uint64, piece *fsm.FollowPiece) error {
+	return p.send(node, appendPiece(p.begin(frameEvents, follower), after, piece))
 }
 
 func openPartition(view *storage.View) (machine, error) { return fsm.Open(view) }

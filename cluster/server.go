@@ -73,6 +73,9 @@ func (c *Cluster) follow(l *lane, generation uint64) {
 		for _, courier := range c.allCouriers() {
 			courier.register(l.group-1, generation)
 		}
+		for _, f := range c.allFollowers() {
+			f.register(l.group-1, generation)
+		}
 	}
 	l.resume()
 }
@@ -98,10 +101,14 @@ func (c *Cluster) Receive(peer transport.NodeID, data []byte) {
 		}
 	case frameRegister, frameLend, frameRecall, frameUnregister, frameAttach, frameStreamReady, frameAcked, frameDetach:
 		c.serveEdge(peer, &f)
+	case frameFollow, frameUnfollow:
+		c.serveFollower(peer, &f)
 	case frameRegistered, frameWant, frameReturned, frameJob, frameCancelJob:
 		c.receivePush(&f)
 	case frameAttached, frameNotify, frameGap, frameSynced:
 		c.receiveStream(&f)
+	case frameEvents:
+		c.receiveEvents(&f)
 	default:
 		// A newer node's frame: what it wants has a deadline of its own.
 	}
@@ -122,6 +129,13 @@ func (c *Cluster) receiveStream(f *frame) {
 		courier.receive(f)
 	} else if f.kind == frameNotify {
 		c.tellGone(frameDetach, f, id)
+	}
+}
+
+// receiveEvents hands a piece to the follower that it is for.
+func (c *Cluster) receiveEvents(f *frame) {
+	if follower := c.follower(f.Uint()); follower != nil {
+		follower.receive(f)
 	}
 }
 
@@ -208,6 +222,22 @@ func (c *Cluster) serveEdge(peer transport.NodeID, f *frame) {
 	}
 }
 
+// serveFollower hands a follower's word to the duties of the group's leader.
+func (c *Cluster) serveFollower(peer transport.NodeID, f *frame) {
+	g := c.group(f.group)
+	if g == nil || g.duty == nil || !g.serves(f.generation) {
+		return
+	}
+	want := readWant(f, string(peer))
+	switch {
+	case f.Err() != nil:
+	case f.kind == frameFollow:
+		g.duty.Follow(&want)
+	default: // It has the follower's id and no more.
+		g.duty.Unfollow(want.Node, want.Follower)
+	}
+}
+
 // serveAsk answers a request to a group that this node may lead.
 func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 	seq, what, relend := f.Uint(), op(f.Byte()), f.Uint()
@@ -230,7 +260,7 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 		if ids := readLeaseIDs(&f.Reader); f.Err() == nil {
 			way.renewed(g, ids)
 		}
-	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels:
+	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels, opFollow:
 		way.serveLook(g, what, &f.Reader)
 	default:
 		way.status(statusNotLeader)

@@ -31,7 +31,7 @@ func (c *Cluster) groupConfig(f *members.Formation, id uint32) groupConfig {
 		return duty.New(duty.Config{
 			Partition: id - 1, Node: c.config.Self.ID, State: state,
 			Epoch:  func() string { return c.Epoch(id - 1) },
-			Pusher: &pusher{cluster: c, group: g}, Proposer: g, Relayer: relayer{c}, Logger: c.config.Logger, Now: time.Now,
+			Pusher: &pusher{cluster: c, group: g}, Proposer: g, Relayer: relayer{c}, Feed: g.feed, Logger: c.config.Logger, Now: time.Now,
 		})
 	}
 	return config

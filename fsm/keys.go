@@ -42,6 +42,7 @@ import (
 //	w  source(4) epoch(4)                    relay from another partition -> last number applied(uvarint)
 //	j  day(4) tenant(4) digest(16) stream(8) seq(8)  notification of another partition's event, by correlation id: see arrivalRow
 //	j  … seq(8) device                       its acknowledgement: see ackRow
+//	f  channel(4) tenant(4) name             a named follower; tenant 0 is all of them -> position(uvarint), up to which all is handled
 //
 // Every row begins with a version byte (rowVersion); a reader refuses another.
 const (
@@ -74,6 +75,7 @@ const (
 	kindRetain       = 'R'
 	kindIsland       = 'I'
 	kindSweep        = 'Z'
+	kindFollower     = 'f'
 )
 
 // rowVersion is the version byte of every row there is so far.
@@ -220,6 +222,10 @@ func arrivalPrefix(dst []byte, day, tenant uint32, of digest) []byte {
 // keyArrival ends a key that arrivalPrefix began.
 func keyArrival(prefix []byte, stream, seq uint64) []byte {
 	return appendU64(appendU64(prefix, stream), seq)
+}
+
+func keyFollower(dst []byte, channel, tenant uint32, name string) []byte {
+	return append(appendU32(appendU32(append(dst, kindFollower), channel), tenant), name...)
 }
 
 // u32At is a number of a key, or of a value of fixed size. One that ends before

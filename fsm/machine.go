@@ -66,6 +66,7 @@ type scratch struct {
 	group      command.CreateGroup
 	settings   command.ConfigureChannel
 	lineage    command.CancelLineage
+	follower   command.CommitFollower
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -189,6 +190,9 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindCancelLineage:
 		s.lineage.Decode(&r)
 		return checked(&r, func() command.Result { return m.cancelLineage(&s.lineage) })
+	case command.KindCommitFollower:
+		s.follower.Decode(&r)
+		return checked(&r, func() command.Result { return m.commitFollower(&s.follower) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:

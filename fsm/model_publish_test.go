@@ -94,6 +94,7 @@ func (m *model) store(e *command.Event) *modelEvent {
 		}
 	}
 	m.stored[stored] = m.nowMS
+	m.touched[Stored{e.Channel, e.Tenant}] = true
 	if e.CorrelationID != "" && m.canceled[modelLineage{e.Tenant, e.CorrelationID}] {
 		for _, e := range m.inGroups(stored) {
 			m.stop(e)

@@ -26,6 +26,9 @@ import (
 //     over is not granted.
 //   - The dead ones, and no others, are dead letters, however they are paged; one
 //     that is redriven waits again, with its own data or what the redrive brought.
+//   - A follower gets every event of its channel and tenant, in the order of
+//     positions, in pieces of whatever size; a time leads to the first event that is
+//     not older; a named follower's offset only grows.
 //   - All of this holds of each group by itself, for the events that it has.
 //   - What is open of each lineage and client is what the rows of all events say, and
 //     a client has no more than it may. Who asked is told of a lineage's end once,
@@ -87,6 +90,7 @@ func walk(t *rapid.T, w *world) (entries [][]byte) {
 		}
 		if step == steps-1 || step%8 == 7 {
 			w.read(m.checkStates)
+			w.read(func(view *storage.View) { m.checkFollowed(view, &m.directory) })
 		}
 	}
 	return entries
@@ -171,6 +175,11 @@ type model struct {
 	// what it offers.
 	ended  []uint64
 	offers []command.Offer
+	// names are how far the named followers are, touched the sub-queues that the
+	// entry under way stores events in.
+	names     map[followerKey]uint64
+	directory Directory
+	touched   map[Stored]bool
 	// expect are the checks of the results of the entry under way.
 	expect []func(r *command.Result)
 }
@@ -179,7 +188,7 @@ func newModel(t *rapid.T) *model {
 	return &model{
 		t: t, nowMS: 1_000_000, dedupe: make(map[[3]string]*modelEvent), stored: make(map[*modelEvent]int64),
 		sequences: make(map[[3]string]uint64), heads: make(map[modelClient]uint64), acked: make(map[modelClient]uint64),
-		once: make(map[onceKey]int64), canceled: make(map[modelLineage]bool),
+		once: make(map[onceKey]int64), canceled: make(map[modelLineage]bool), names: make(map[followerKey]uint64),
 	}
 }
 
@@ -187,7 +196,7 @@ func newModel(t *rapid.T) *model {
 // what their results must be.
 func (m *model) drawEntry() []byte {
 	m.nowMS += rapid.SampledFrom([]int64{0, 0, 1, 400, 3000, 130_000, 400_000}).Draw(m.t, "elapsed")
-	m.ended, m.expect = nil, nil
+	m.ended, m.expect, m.touched = nil, nil, make(map[Stored]bool)
 	header := command.Header{TimeMS: m.nowMS, Generation: m.generation}
 	var commands []interface{ Append([]byte) []byte }
 	for range rapid.SampledFrom([]int{0, 1, 1, 3, 8}).Draw(m.t, "commands") {
@@ -220,7 +229,7 @@ func (m *model) drawEntry() []byte {
 }
 
 func (m *model) drawCommand() interface{ Append([]byte) []byte } {
-	kinds := []string{"publish", "publish", "publish", "ack", "leader", "group"}
+	kinds := []string{"publish", "publish", "publish", "ack", "rare", "rare", "rare"}
 	if len(m.leases) > 0 {
 		kinds = append(kinds, "complete", "complete", "complete", "fail", "fail", "release", "expire", "checkpoint")
 	}
@@ -253,14 +262,8 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		return m.drawDiscard()
 	case "ack":
 		return m.drawAck()
-	case "group":
-		return m.drawGroup()
 	default:
-		m.generation++
-		m.expect = append(m.expect, func(r *command.Result) {
-			m.must(r.Reason == command.Done, "a leader starts: %v", r)
-		})
-		return firstLeader()
+		return m.drawRare()
 	}
 }
 
@@ -488,6 +491,7 @@ func (m *model) check(out *Outcome) {
 	}
 	m.checkLeftover(out)
 	m.checkEnds(out)
+	m.checkStored(out)
 }
 
 func (m *model) checkGrant(g *Grant) {

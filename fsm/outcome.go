@@ -23,6 +23,8 @@ type Outcome struct {
 	Acked []Acked
 	// Backlogs are the groups whose waiting work changed, with what waits now.
 	Backlogs []Backlog
+	// Stored are the sub-queues that events were stored in, for followers.
+	Stored []Stored
 	// Relays are the relays to other partitions that changed, as they stand now.
 	Relays []RelayState
 	// Started is set by a LeaderStart.
@@ -94,6 +96,11 @@ type Backlog struct {
 type TenantBacklog struct {
 	Tenant  string
 	Waiting uint64
+}
+
+// Stored is where an entry stored events: the channel, and whose they are.
+type Stored struct {
+	Channel, Tenant string
 }
 
 // Lease is a lease in force.

@@ -80,10 +80,20 @@ func (m *Machine) touch(c *cursor) {
 func (m *Machine) saveCursor(c *cursor) {
 	if c.queue.dirty {
 		c.queue.dirty = false
+		m.noteStored(c.queue)
 		m.set(keyQueue(m.scratch.key[:0], c.queue.id), c.queue.append(m.scratch.value[:0]))
 	}
 	m.set(keyCursor(m.scratch.key[:0], c.turns.group, c.queue.id), c.append(m.scratch.value[:0]))
 	m.noteBacklog(c)
+}
+
+// noteStored tells the leader that a sub-queue has new events.
+func (m *Machine) noteStored(q *queue) {
+	if m.out.effects {
+		m.out.Stored = append(m.out.Stored, Stored{
+			Channel: m.names.text(nameChannel, q.channel), Tenant: m.names.text(nameTenant, q.tenant),
+		})
+	}
 }
 
 // queueOf is the sub-queue of a channel, tenant and class, made when new.

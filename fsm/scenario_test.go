@@ -34,6 +34,8 @@ import (
 //	group CHANNEL GROUP [from=earliest]              a new group
 //	configure CHANNEL [version= attempts= losses= lease= backoff= max-backoff= order=key disconnect=requeue fan-out
 //	retention= bytes= retain=nothing]                a channel's settings
+//	follower CHANNEL NAME [begin=new|at] [position=n] [tenant=|all]
+//	                                                 a named follower begins, or commits
 //	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [group= credit= worker= tenant= lease= session=]
 //	trace EVENT|CORRELATION [tenant=]                the lineage
 //	open EVENT|CORRELATION [tenant=]                 what is open of a lineage here, in its row
@@ -41,6 +43,8 @@ import (
 //	letters [EVENT] [channel= group= tenant= reason= limit=]  dead letters, page by page, or those of one
 //	event NAME [tenant=]                             what a look-up of one event shows
 //	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
+//	follow CHANNEL [after=n] [tenant=|all] [events=n] [bytes=n]  a channel as a follower gets it, piece by piece
+//	before CHANNEL time=ms [tenant=|all]             where a follower from that time begins
 //	rows [KIND]                                      how many rows of each kind, or the keys of one
 //	job LEASE · has EVENT [tenant=]                  ReadJob and HasEvent
 //	cluster [partition= partitions=]                 begin anew as another partition
@@ -196,8 +200,7 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:r
 		})
 		return fmt.Sprintln(found)
 	default:
-		t.Fatalf("unknown directive %s", d.Cmd)
-		return ""
+		return s.followers(a)
 	}
 }
 
@@ -367,6 +370,8 @@ func (s *scenario) encodeOther(l *line) { //nolint:revive // A case for each dir
 		l.encoded = c.Append(nil)
 	case "configure":
 		l.encoded = configureCommand(a)
+	case "follower":
+		l.encoded = followerCommand(a)
 	case "unknown":
 		l.encoded = []byte{63, 0, 0}
 	case "malformed":

@@ -38,6 +38,9 @@ type Broker interface {
 	CancelLineage(encoded []byte, to Replier, slot uint64)
 	// Attach connects a socket to its client's stream.
 	Attach(spec StreamSpec, sink StreamSink) Stream
+	// Follow starts to bring a socket the events of a channel. sink.Began is called
+	// once, maybe within the call.
+	Follow(spec FollowSpec, sink FollowSink) Follower
 	// AppendLease appends the token of a lease; ParseLease reads one, or
 	// returns command.ErrBadLease.
 	AppendLease(dst []byte, lease command.LeaseID) []byte
@@ -92,6 +95,20 @@ type (
 	StreamSink = cluster.StreamSink
 	// Stream is an attached stream.
 	Stream = cluster.Stream
+	// FollowSpec is a socket's wish for the events of a channel.
+	FollowSpec = cluster.FollowSpec
+	// FollowSink receives the events of a followed channel.
+	FollowSink = cluster.FollowSink
+	// Follower is a follower's handle.
+	Follower = cluster.Follower
+)
+
+// The beginnings of a follower.
+const (
+	FollowNew      = cluster.FollowNew
+	FollowEarliest = cluster.FollowEarliest
+	FollowCursor   = cluster.FollowCursor
+	FollowTime     = cluster.FollowTime
 )
 
 // The resume modes, and what became of them.

@@ -33,6 +33,7 @@ type connection struct {
 	jobs          jobTable
 	sent          deliveryLog
 	subscriptions subscriptionTable
+	followers     followerTable
 
 	// The deadlines' view of the reader.
 	phase        atomic.Int32
@@ -82,10 +83,16 @@ func newConnection(g *Gateway, conn net.Conn) *connection {
 	c.lastRead.Store(c.opened.UnixNano())
 	c.in.init(conn, &g.benches)
 	c.out.init(conn, g)
-	c.out.wrote = c.sent.wrote
+	c.out.wrote = c.wrote
 	c.out.ended = c.finishWriting
 	c.requests.init(&g.limits)
 	return c
+}
+
+// wrote is told by the flusher how far the socket is.
+func (c *connection) wrote(total uint64) {
+	c.sent.wrote(total)
+	c.followers.wrote(total)
 }
 
 // serve reads until the connection is over. early is what the handshake's
@@ -195,6 +202,9 @@ func (c *connection) teardown() {
 	}
 	for _, s := range c.subscriptions.takeAll() {
 		s.handle.Close()
+	}
+	for _, handle := range c.followers.takeAll() {
+		handle.Close(nil, 0)
 	}
 	c.flushCheckpoints(time.Now().Add(c.gateway.limits.CheckpointInterval))
 	c.out.abandon()

@@ -92,9 +92,9 @@ func (c *connection) dispatch(m *wire.Message) {
 	case wire.TypeUnsubscribe:
 		c.unsubscribe(&m.Unsubscribe)
 	case wire.TypeFollow:
-		c.unavailable(m.Follow.ID, "follow is not available yet")
+		c.follow(&m.Follow)
 	case wire.TypeCommit:
-		c.unavailableUnasked("commit is not available yet")
+		c.commitCursor(&m.Commit)
 	case wire.TypeChunk:
 		c.unavailableUnasked("chunk is not available yet")
 	case wire.TypeRead:

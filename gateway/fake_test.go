@@ -60,6 +60,8 @@ type fakeBroker struct {
 	ensures     chan ensureCall
 	attached    chan *fakeStream
 	renewals    chan renewCall
+	followed    chan *fakeFollower
+	holdFollow  bool
 	state       StreamState
 	holdAttach  bool
 	terms       func(command.LeaseID) uint32
@@ -85,6 +87,7 @@ func newFakeBroker() *fakeBroker {
 		ensures:     make(chan ensureCall, 100),
 		attached:    make(chan *fakeStream, 100),
 		renewals:    make(chan renewCall, 1000),
+		followed:    make(chan *fakeFollower, 100),
 		state:       StreamState{Epoch: "e1", Head: 5, Oldest: 2, Resumed: ResumedFull},
 		terms:       func(command.LeaseID) uint32 { return 30000 },
 	}

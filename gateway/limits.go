@@ -35,10 +35,13 @@ type Limits struct {
 	// with 400 bad_request. Default 365 days.
 	MaxDelay time.Duration
 	// DefaultWindow and MaxWindow are how many notifications may be out and not
-	// acknowledged: where hello names no window, and at most. Default 64, 4096.
+	// acknowledged: where hello names no window, and at most. They are also the window
+	// of a follow: events that the socket has not taken, or with a name not
+	// committed. Default 64, 4096.
 	DefaultWindow int
 	MaxWindow     int
-	// MaxSubscriptions is how many subscriptions a connection may have. Default 64.
+	// MaxSubscriptions is how many subscriptions and follows a connection may have
+	// together. Default 64.
 	MaxSubscriptions int
 	// MaxCredit is the highest credit of a subscription; more is cut to it.
 	// Default 4096.

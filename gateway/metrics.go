@@ -17,6 +17,7 @@ const typeSlots = wire.TypeCount
 // once, not looked up by label.
 type metrics struct {
 	connections prometheus.Gauge
+	followers   prometheus.Gauge
 	inFlight    prometheus.Gauge
 	bytesIn     prometheus.Counter
 	bytesOut    prometheus.Counter
@@ -34,6 +35,7 @@ func newMetrics(registerer prometheus.Registerer, limits *Limits) (*metrics, err
 	r := registration{registerer: registerer}
 	m := &metrics{
 		connections: r.gauge("connections", "WebSockets that are open."),
+		followers:   r.gauge("followers", "Follows that are open."),
 		inFlight:    r.gauge("in_flight_requests", "Requests that wait for the cluster."),
 		bytesIn:     r.counter("received_bytes_total", "Bytes read from WebSockets."),
 		bytesOut:    r.counter("sent_bytes_total", "Bytes written to WebSockets."),

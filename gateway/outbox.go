@@ -144,6 +144,14 @@ func (o *outbox) full() bool {
 	return o.backlog() > o.soft
 }
 
+// roomy tells whether there is room for what may as well wait elsewhere. It says no
+// long before full does: a follower that takes its events slowly is still read.
+func (o *outbox) roomy() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.backlog() <= o.soft/2
+}
+
 // total is how many bytes the socket took so far.
 func (o *outbox) total() uint64 {
 	o.mu.Lock()

@@ -21,7 +21,9 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 	case requestSubscribe:
 		c.ensured(&r, result)
 		return
-	case requestPublish, requestCancel, requestKeep, requestCheckpoint, requestRenew:
+	case requestUnfollow:
+		c.unfollowed(r.id, result)
+	case requestPublish, requestCancel, requestKeep, requestFollow, requestCheckpoint, requestRenew:
 	}
 	if r.kind.quiet() {
 		return
@@ -37,7 +39,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		c.replyComplete(r.id, result)
 	case requestFail, requestCancel, requestKeep:
 		c.sendOK(&wire.OK{ID: r.id, Duplicate: result.Duplicate})
-	case requestSubscribe, requestRelease, requestCheckpoint, requestRenew:
+	case requestSubscribe, requestFollow, requestRelease, requestCheckpoint, requestRenew, requestUnfollow:
 	}
 }
 

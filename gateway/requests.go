@@ -17,11 +17,15 @@ const (
 	requestSubscribe
 	// requestKeep is a checkpoint whose answer is waited for.
 	requestKeep
+	requestFollow
 	// The quiet ones have no id: nothing is said to the client when a release or
 	// a checkpoint is answered; a renewal is said once it is whole.
 	requestRelease
 	requestCheckpoint
 	requestRenew
+	// An unsubscribe of a follower is counted with them: refused as one too many, it
+	// would leave its events coming.
+	requestUnfollow
 )
 
 func (k requestKind) quiet() bool { return k >= requestRelease }

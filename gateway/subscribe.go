@@ -26,9 +26,9 @@ func (c *connection) subscribe(m *wire.Subscribe) {
 	case m.LeaseMs > maxLeaseMs:
 		c.refuse(m.ID, wire.ReasonBadRequest, "lease_ms must be at most a day")
 		return
-	case c.subscriptions.count() >= limits.MaxSubscriptions:
+	case c.subscriptions.count()+c.followers.count() >= limits.MaxSubscriptions:
 		c.refuse(m.ID, wire.ReasonOverloaded,
-			fmt.Sprintf("a connection may have %d subscriptions at most", limits.MaxSubscriptions))
+			fmt.Sprintf("a connection may have %d subscriptions and follows at most", limits.MaxSubscriptions))
 		return
 	}
 	c.made++
@@ -78,6 +78,9 @@ func (c *connection) credit(m *wire.Credit) {
 
 // unsubscribe withdraws the credit; jobs that are out may still be ended.
 func (c *connection) unsubscribe(m *wire.Unsubscribe) {
+	if c.unfollow(m) {
+		return
+	}
 	s := c.subscriptions.find(m.Subscription)
 	if s == nil {
 		c.refuse(m.ID, wire.ReasonNotFound, noSubscription)

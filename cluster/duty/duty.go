@@ -27,6 +27,8 @@ type Pusher interface {
 	PushNotification(node string, stream uint64, notification *command.Notification, redelivered bool) error
 	PushGap(node string, stream, from, to uint64, reason string) error
 	PushSynced(node string, stream, seq uint64) error
+	// PushEvents answers a follower's want.
+	PushEvents(node string, follower, after uint64, piece *fsm.FollowPiece) error
 }
 
 // Proposer puts a command of the leader's own into the partition's log; Wake
@@ -47,8 +49,11 @@ type Config struct {
 	Pusher   Pusher
 	Proposer Proposer
 	Relayer  Relayer
-	Logger   *slog.Logger
-	Now      func() time.Time
+	// Feed asks for FeedFollowers to be called until it returns false, soon, on
+	// another goroutine. It does not wait.
+	Feed   func()
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 // Duty is one partition's duties.
@@ -70,6 +75,7 @@ type Duty struct {
 		clock   leaseClock
 		pump    pump
 		relay   relayBook
+		follow  followBook
 	}
 }
 
@@ -146,6 +152,7 @@ func (d *Duty) Applied(outcome *fsm.Outcome) {
 	for i := range outcome.Notified {
 		d.notified(&outcome.Notified[i])
 	}
+	d.stored(outcome.Stored)
 	d.relaysChanged(outcome.Relays)
 	if outcome.Unswept {
 		d.config.Proposer.Wake()
@@ -185,6 +192,7 @@ func (d *Duty) Tick(now time.Time) {
 			d.settle(l.topic)
 		}
 	}
+	d.tickFollowers()
 	d.tickRelays(now)
 }
 
@@ -194,6 +202,7 @@ func (d *Duty) Forget(node string) {
 	defer d.mu.Unlock()
 	d.mu.credit.forget(node)
 	d.mu.pump.forget(node)
+	d.mu.follow.forget(node)
 }
 
 // Renew begins a new term for each lease of ids that is in force, and returns
@@ -216,6 +225,7 @@ func (d *Duty) reset() {
 	d.mu.credit = newCreditBook(d.config.Node, d.mu.credit.registered)
 	d.mu.clock = newLeaseClock()
 	d.mu.pump = newPump()
+	d.mu.follow = newFollowBook()
 	d.mu.relay = relayBook{ways: make(map[uint32]*way)}
 	d.mu.nextDueMS, d.mu.refused = 0, false
 }

@@ -3,7 +3,9 @@ package duty
 import (
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
 )
 
@@ -26,6 +28,8 @@ type gateways struct {
 	registered func(loanKey)
 	// said is called for what arrives at a stream.
 	said func(attachmentKey, message)
+	// fed is called for what arrives at a follower.
+	fed func(followerKey, uint64, *fsm.FollowPiece)
 }
 
 type delivery struct {
@@ -101,6 +105,19 @@ func (g *gateways) PushGap(node string, stream, from, to uint64, reason string) 
 // PushSynced implements Pusher.
 func (g *gateways) PushSynced(node string, stream, seq uint64) error {
 	return g.hearStream(attachmentKey{node, stream}, message{kind: "synced", from: seq}, "synced %d", seq)
+}
+
+// PushEvents implements Pusher.
+func (g *gateways) PushEvents(node string, follower, after uint64, piece *fsm.FollowPiece) error {
+	var names []string
+	for i := range piece.Events {
+		names = append(names, string(piece.Events[i].Event.Payload.Bytes))
+	}
+	err := g.hear(node, follower, "events after %d: %s", after, strings.Join(names, " "))
+	if err == nil && g.fed != nil {
+		g.fed(followerKey{node, follower}, after, piece)
+	}
+	return err
 }
 
 func (g *gateways) hear(node string, id uint64, format string, args ...any) error {

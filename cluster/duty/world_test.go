@@ -37,6 +37,8 @@ type world struct {
 	// proposed and woken are what the duties asked the batcher for.
 	proposed [][]byte
 	woken    bool
+	// feeding means that followers are to be fed.
+	feeding bool
 	// flying are the entries that are proposed and not applied; landed are
 	// applied, and Done was not told.
 	flying, landed []flight
@@ -103,7 +105,7 @@ func openPartition(tb tester, store *storage.Store, group, partition, partitions
 	check(tb, view.Close())
 	w.duty = New(Config{
 		Partition: partition, Node: "n1", State: state, Epoch: func() string { return w.epoch }, Pusher: w, Proposer: w,
-		Relayer: w, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
+		Relayer: w, Feed: func() { w.feeding = true }, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
 	})
 	return w
 }

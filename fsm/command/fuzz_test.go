@@ -80,6 +80,13 @@ func FuzzJob(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendJob, (*Reader).Job) })
 }
 
+// FuzzFollowed: so is an event on its way to a follower.
+func FuzzFollowed(f *testing.F) {
+	followed := sampleFollowed()
+	f.Add(AppendFollowed(nil, &followed))
+	f.Fuzz(func(t *testing.T, data []byte) { stable(t, data, AppendFollowed, (*Reader).Followed) })
+}
+
 // FuzzNotification: so is a notification.
 func FuzzNotification(f *testing.F) {
 	n := sampleNotification()

@@ -36,6 +36,9 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 		case "job":
 			job := sampleJob()
 			return hex.Dump(AppendJob(nil, &job))
+		case "followed":
+			f := sampleFollowed()
+			return hex.Dump(AppendFollowed(nil, &f))
 		case "notification":
 			n := sampleNotification()
 			return hex.Dump(AppendNotification(nil, &n))

@@ -23,6 +23,8 @@ const (
 	KindConfigureChannel Kind = 15
 	// KindCancelLineage stops all events of a correlation id.
 	KindCancelLineage Kind = 18
+	// KindCommitFollower is how far a named follower is.
+	KindCommitFollower Kind = 16
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -65,6 +67,8 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "configure_channel"
 	case KindCancelLineage:
 		return "cancel_lineage"
+	case KindCommitFollower:
+		return "commit_follower"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel:
 		return k.metaString()
 	default:

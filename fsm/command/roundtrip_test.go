@@ -41,6 +41,7 @@ func TestRecordsComeBack(t *testing.T) {
 	t.Run("event", func(t *testing.T) { roundTrip(t, AppendEvent, (*Reader).Event) })
 	t.Run("offer", func(t *testing.T) { roundTrip(t, AppendOffer, (*Reader).offer) })
 	t.Run("job", func(t *testing.T) { roundTrip(t, AppendJob, (*Reader).Job) })
+	t.Run("followed", func(t *testing.T) { roundTrip(t, AppendFollowed, (*Reader).Followed) })
 	t.Run("notification", func(t *testing.T) { roundTrip(t, AppendNotification, (*Reader).Notification) })
 	t.Run("relay_row", func(t *testing.T) { roundTrip(t, AppendRelayRow, (*Reader).RelayRow) })
 	t.Run("result", func(t *testing.T) { roundTrip(t, AppendResult, (*Reader).Result) })
@@ -86,6 +87,7 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("cancel_lineage", commandComesBack[CancelLineage])
 	t.Run("configure_channel", commandComesBack[ConfigureChannel])
 	t.Run("set_channel", commandComesBack[SetChannel])
+	t.Run("commit_follower", commandComesBack[CommitFollower])
 }
 
 // TestEntryComesBack also when an Entry is used again for a smaller one.

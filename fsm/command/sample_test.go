@@ -14,7 +14,8 @@ func bodies() map[Kind]body {
 		KindCheckpoint: &Checkpoint{}, KindRelay: &Relay{}, KindRelayTrim: &RelayTrim{}, KindFormCluster: &FormCluster{},
 		KindAdmitMember: &AdmitMember{}, KindSetReplicas: &SetReplicas{}, KindRedrive: &Redrive{}, KindDiscard: &Discard{},
 		KindCreateGroup: &CreateGroup{}, KindConfigureChannel: &ConfigureChannel{}, KindSetChannel: &SetChannel{},
-		KindCancelLineage: &CancelLineage{},
+		KindCancelLineage:  &CancelLineage{},
+		KindCommitFollower: &CommitFollower{},
 	}
 }
 
@@ -71,6 +72,8 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *SetChannel:
 		c.Route = route
 	case *CancelLineage:
+		c.Route = route
+	case *CommitFollower:
 		c.Route = route
 	}
 	return b
@@ -158,6 +161,9 @@ func sampleCommands() map[Kind]body {
 		KindConfigureChannel: &ConfigureChannel{Route: route, Channel: "orders", Settings: sampleSettings()},
 		KindSetChannel:       &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
 		KindSetReplicas:      &SetReplicas{Route: route, Group: 4, Members: []string{"n1-7", "n2-8"}},
+		KindCommitFollower: &CommitFollower{
+			Route: route, Tenant: "acme", Channel: "orders", Name: "audit", Position: 70_000, Begin: FollowBeginAt,
+		},
 	}
 }
 
@@ -172,6 +178,13 @@ func sampleJob() Job {
 	return Job{
 		Lease: sampleLease(), LeaseMS: 15_000, Group: "default", CorrelationID: "corr", CausationID: "cause",
 		Checkpoint: []byte("{}"), Event: sampleEvent(),
+	}
+}
+
+func sampleFollowed() Followed {
+	return Followed{
+		ID: sampleID(), CorrelationID: "corr", CausationID: "cause", StoredMS: 1_700_000_000_000, DeliverMS: 1_800_000_000_000,
+		Event: sampleEvent(),
 	}
 }
 

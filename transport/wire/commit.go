@@ -13,7 +13,7 @@ func (m *Commit) set(d *Decoder, field uint8) {
 	case fieldSubscription:
 		d.opaque(&m.Subscription)
 	case fieldCursor:
-		d.opaque(&m.Cursor)
+		d.cursor(&m.Cursor)
 	default:
 		d.ignore(field)
 	}

@@ -38,7 +38,7 @@
 //
 //	S> notify       seq name event_id correlation_id causation_id time redelivered? data
 //	C> ack          seq
-//	S> gap          from to reason                                  reason: "trimmed" | "epoch"
+//	S> gap          from to reason, of a follow: subscription reason   reason: "trimmed" | "epoch"
 //	S> synced       seq
 //
 // # Work

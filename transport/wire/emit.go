@@ -38,7 +38,7 @@ func (m *Emit) append(dst []byte) []byte {
 		dst = appendText(dst, `"client_id":`, m.ClientID)
 		dst = append(dst, ',')
 	}
-	dst = m.EventFields.append(dst)
+	dst = m.EventFields.append(dst, nil)
 	return append(dst, '}')
 }
 
@@ -53,6 +53,6 @@ func AppendBody(dst []byte, m *Emit) []byte {
 		dst = appendText(dst, `"client_id":`, m.ClientID)
 		dst = append(dst, ',')
 	}
-	dst = m.EventFields.append(dst)
+	dst = m.EventFields.append(dst, nil)
 	return append(dst, '}')
 }

@@ -24,7 +24,7 @@ func (m *Event) set(d *Decoder, field uint8) {
 	case fieldSubscription:
 		d.opaque(&m.Subscription)
 	case fieldCursor:
-		d.opaque(&m.Cursor)
+		d.cursor(&m.Cursor)
 	case fieldEventID:
 		d.opaque(&m.EventID)
 	case fieldClientID:
@@ -43,7 +43,11 @@ func (m *Event) check(d *Decoder) {
 }
 
 // AppendEvent appends m as one JSON object.
-func AppendEvent(dst []byte, m *Event) []byte {
+func AppendEvent(dst []byte, m *Event) []byte { return AppendEventRaw(dst, m, nil) }
+
+// AppendEventRaw is AppendEvent for headers that are encoded already, by
+// AppendHeaders; m.Headers must be empty then.
+func AppendEventRaw(dst []byte, m *Event, rawHeaders Raw) []byte {
 	dst = appendText(dst, `{"type":"event","subscription":`, m.Subscription)
 	dst = appendText(dst, `,"cursor":`, m.Cursor)
 	dst = appendText(dst, `,"event_id":`, m.EventID)
@@ -51,6 +55,6 @@ func AppendEvent(dst []byte, m *Event) []byte {
 	dst = appendOptText(dst, `,"tenant":`, m.Tenant)
 	dst = appendOptMillis(dst, `,"time":`, m.Time)
 	dst = append(dst, ',')
-	dst = m.append(dst)
+	dst = m.append(dst, rawHeaders)
 	return append(dst, '}')
 }

@@ -77,7 +77,7 @@ func (m *EventFields) check(d *Decoder) {
 	d.needPayload(&m.Payload)
 }
 
-func (m *EventFields) append(dst []byte) []byte {
+func (m *EventFields) append(dst []byte, rawHeaders Raw) []byte {
 	dst = appendText(dst, `"channel":`, m.Channel)
 	dst = appendOptText(dst, `,"idempotency_key":`, m.IdempotencyKey)
 	dst = appendOptText(dst, `,"correlation_id":`, m.CorrelationID)
@@ -90,6 +90,7 @@ func (m *EventFields) append(dst []byte) []byte {
 	dst = appendOptMillis(dst, `,"ttl_ms":`, m.TTLMs)
 	dst = appendOptText(dst, `,"on_end":`, m.OnEnd)
 	dst = appendOptHeaders(dst, m.Headers)
+	dst = appendOptRaw(dst, `,"headers":`, rawHeaders)
 	dst = appendOptText(dst, `,"content_type":`, m.ContentType)
 	return appendPayload(dst, &m.Payload)
 }

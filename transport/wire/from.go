@@ -46,7 +46,7 @@ func (f *From) reset() { *f = From{} }
 func (f *From) set(d *Decoder, field uint8) {
 	switch field {
 	case fieldCursor:
-		d.opaque(&f.Cursor)
+		d.cursor(&f.Cursor)
 		f.Kind = FromCursor
 	case fieldTime:
 		d.millis(&f.Time)

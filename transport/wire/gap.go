@@ -1,9 +1,12 @@
 package wire
 
-// Gap says that the notifications From to To, both included, are not there.
+// Gap says that the notifications From to To, both included, are not there; with
+// a Subscription, that a follower comes too late for some events, and has From and
+// To left out.
 type Gap struct {
-	From, To uint64
-	Reason   GapReason
+	Subscription []byte
+	From, To     uint64
+	Reason       GapReason
 }
 
 // GapReason says why notifications are missing.
@@ -11,7 +14,7 @@ type GapReason uint8
 
 // The reasons of a gap.
 const (
-	GapTrimmed GapReason = iota // Retention ended before they were acknowledged.
+	GapTrimmed GapReason = iota // Retention ended before they were acknowledged, or followed.
 	GapEpoch                    // The client's cursor is of another epoch: a restored cluster.
 )
 
@@ -27,6 +30,8 @@ func (m *Gap) reset() { *m = Gap{} }
 
 func (m *Gap) set(d *Decoder, field uint8) {
 	switch field {
+	case fieldSubscription:
+		d.opaque(&m.Subscription)
 	case fieldFrom:
 		d.uint(&m.From)
 	case fieldTo:
@@ -38,7 +43,12 @@ func (m *Gap) set(d *Decoder, field uint8) {
 	}
 }
 
-func (m *Gap) check(d *Decoder) { d.need(fieldFrom, fieldTo, fieldReason) }
+func (m *Gap) check(d *Decoder) {
+	if len(m.Subscription) == 0 {
+		d.need(fieldFrom, fieldTo)
+	}
+	d.need(fieldReason)
+}
 
 func (d *Decoder) gapReason(dst *GapReason) {
 	const want = `must be "trimmed" or "epoch"`
@@ -58,8 +68,14 @@ func (d *Decoder) gapReason(dst *GapReason) {
 
 // AppendGap appends m as one JSON object.
 func AppendGap(dst []byte, m *Gap) []byte {
-	dst = appendUint(dst, `{"type":"gap","from":`, m.From)
-	dst = appendUint(dst, `,"to":`, m.To)
+	if len(m.Subscription) > 0 {
+		dst = appendText(dst, `{"type":"gap","subscription":`, m.Subscription)
+		dst = appendOptUint(dst, `,"from":`, m.From)
+		dst = appendOptUint(dst, `,"to":`, m.To)
+	} else {
+		dst = appendUint(dst, `{"type":"gap","from":`, m.From)
+		dst = appendUint(dst, `,"to":`, m.To)
+	}
 	dst = append(dst, `,"reason":"`...)
 	dst = append(dst, m.Reason.String()...)
 	return append(dst, `"}`...)

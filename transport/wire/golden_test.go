@@ -144,6 +144,7 @@ func fromServers() []golden {
 		Stream: b("text"), CorrelationID: b("c-1"), Attempt: 1, Offset: 12, Final: true, Payload: jsonData(`"lo"`),
 	}})
 	add(Message{Type: TypeReset, Reset: Reset{Stream: b("text"), Attempt: 2}})
+	add(Message{Type: TypeGap, Gap: Gap{Subscription: b("f1")}})
 	return list
 }
 

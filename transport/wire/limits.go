@@ -26,8 +26,10 @@ const (
 	// MaxReasonBytes bounds free text: reasons, messages, error codes.
 	MaxReasonBytes = 4096
 	// MaxOpaqueBytes bounds what the server makes up and a client hands back:
-	// lease, cursor, epoch, event_id, subscription, session, run, step.
+	// lease, epoch, event_id, subscription, session, run, step.
 	MaxOpaqueBytes = 512
+	// MaxCursorBytes bounds a follower's cursor, which has a number for each partition.
+	MaxCursorBytes = 16 << 10
 	// MaxTokenBytes bounds a credential.
 	MaxTokenBytes = 16 << 10
 	// MaxHeaders is how many headers an event may have.

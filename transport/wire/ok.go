@@ -34,7 +34,7 @@ func (m *OK) set(d *Decoder, field uint8) {
 	case fieldSubscription:
 		d.opaque(&m.Subscription)
 	case fieldCursor:
-		d.opaque(&m.Cursor)
+		d.cursor(&m.Cursor)
 	case fieldDuplicate:
 		d.boolean(&m.Duplicate)
 	default:

@@ -29,6 +29,6 @@ func (m *Publish) check(d *Decoder) {
 func AppendPublish(dst []byte, m *Publish) []byte {
 	dst = appendUint(dst, `{"type":"publish","id":`, m.ID)
 	dst = append(dst, ',')
-	dst = m.append(dst)
+	dst = m.append(dst, nil)
 	return append(dst, '}')
 }

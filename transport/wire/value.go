@@ -60,6 +60,14 @@ func (d *Decoder) opaque(dst *[]byte) {
 	}
 }
 
+// cursor is opaque for a follower's, which names a position for each partition.
+func (d *Decoder) cursor(dst *[]byte) {
+	d.text(dst, MaxCursorBytes)
+	if d.side == FromClient && d.fault.text == "" && len(*dst) == 0 {
+		d.refuse("must not be empty")
+	}
+}
+
 // name reads the name of a channel or a group.
 func (d *Decoder) name(dst *[]byte) {
 	text, ok := d.string("must be a string")

@@ -1,0 +1,178 @@
+package gateway
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
+)
+
+// follow begins to send every event of a channel.
+func (c *connection) follow(m *wire.Follow) {
+	limits := &c.gateway.limits
+	if c.subscriptions.count()+c.followers.count() >= limits.MaxSubscriptions {
+		c.refuse(m.ID, wire.ReasonOverloaded,
+			fmt.Sprintf("a connection may have %d subscriptions and follows at most", limits.MaxSubscriptions))
+		return
+	}
+	f := &follower{connection: c, named: len(m.Name) > 0, window: limits.DefaultWindow}
+	if m.Window > 0 {
+		f.window = int(min(m.Window, uint64(limits.MaxWindow))) //nolint:gosec // A small limit.
+	}
+	slot, ok := c.take(request{kind: requestFollow, id: m.ID})
+	if !ok {
+		return
+	}
+	c.made++
+	f.id, f.slot = "f"+strconv.FormatUint(c.made, 10)+"-"+c.session[:8], slot
+	c.followers.add(f)
+	spec := FollowSpec{
+		Channel: string(m.Channel), Tenant: c.identity.limited, Name: string(m.Name),
+		Window: uint32(f.window), //nolint:gosec // A small limit.
+	}
+	switch m.From.Kind {
+	case wire.FromUnset, wire.FromNew:
+		spec.Start = FollowNew
+	case wire.FromEarliest:
+		spec.Start = FollowEarliest
+	case wire.FromCursor:
+		spec.Start, spec.Cursor = FollowCursor, append([]byte(nil), m.From.Cursor...)
+	case wire.FromTime:
+		spec.Start, spec.TimeMS = FollowTime, m.From.Time
+	}
+	handle := c.gateway.broker.Follow(spec, f)
+	c.followers.opened(f, handle)
+	handle.Resume() // Room may have come while there was no handle.
+}
+
+// commitCursor keeps how far a named follower is.
+func (c *connection) commitCursor(m *wire.Commit) {
+	f := c.followers.find(m.Subscription)
+	switch {
+	case f == nil:
+		c.refuseUnasked(wire.ReasonNotFound, noSubscription)
+	case !f.named:
+		c.refuseUnasked(wire.ReasonBadRequest, "only a follower with a name commits: give follow a name, or keep the cursor yourself")
+	default:
+		if err := f.handle.Commit(m.Cursor); err != nil {
+			c.refuseUnasked(wire.ReasonBadRequest, err.Error())
+		}
+	}
+}
+
+// unfollow ends a follower; false when there is none of that name. It is answered
+// when what the follower committed is kept.
+func (c *connection) unfollow(m *wire.Unsubscribe) bool {
+	f := c.followers.find(m.Subscription)
+	if f == nil {
+		return false
+	}
+	if slot, ok := c.requests.await(request{kind: requestUnfollow, id: m.ID}); ok {
+		c.followers.dropped(f)
+		f.handle.Close(c, slot)
+	}
+	return true
+}
+
+// unfollowed answers the unsubscribe of a follower.
+func (c *connection) unfollowed(id uint64, result *command.Result) {
+	if result.Reason != command.Done {
+		c.replyRefusal(id, result)
+		return
+	}
+	c.sendOK(&wire.OK{ID: id})
+}
+
+// follower writes the events of one follow to its socket.
+type follower struct {
+	connection *connection
+	id         string
+	slot       uint64
+	named      bool
+	window     int
+	// handle is the reader's, and the flusher's under the table's lock; open means
+	// that the client was told the id.
+	handle Follower
+	open   bool
+	// What follows is guarded by the table's lock: where events end that the socket
+	// has not taken, and whether the cluster waits to hear of room.
+	ends []uint64
+	held bool
+}
+
+// Began implements FollowSink.
+func (f *follower) Began(result *command.Result, cursor []byte) {
+	c := f.connection
+	r, ok := c.requests.finish(f.slot)
+	if !ok {
+		return
+	}
+	c.gateway.meter.inFlight.Dec()
+	if result.Reason != command.Done {
+		c.followers.dropped(f)
+		c.replyRefusal(r.id, result)
+		return
+	}
+	c.followers.began(f)
+	c.sendOK(&wire.OK{ID: r.id, Subscription: aliasBytes(f.id), Cursor: cursor})
+}
+
+// Room implements FollowSink. One without a name has its window filled by what the
+// socket has not taken; with a name the cluster counts what is not committed. Either
+// waits while much is to be written.
+func (f *follower) Room() bool {
+	c := f.connection
+	// Held before it looks: whoever makes room between the two finds that somebody
+	// waits for it.
+	full := c.followers.hold(f)
+	if full || c.closing() || !c.out.roomy() {
+		return false // A closing connection has no room any more.
+	}
+	c.followers.letGo(f)
+	return true
+}
+
+// Event implements FollowSink.
+func (f *follower) Event(e *command.Followed, cursor []byte) {
+	c, event := f.connection, &e.Event
+	m := wire.Event{
+		Subscription: aliasBytes(f.id),
+		Cursor:       cursor,
+		EventID:      aliasBytes(e.ID.String()),
+		ClientID:     aliasBytes(event.ClientID),
+		Tenant:       aliasBytes(event.Tenant),
+		Time:         e.StoredMS,
+		EventFields: wire.EventFields{
+			Channel:        aliasBytes(event.Channel),
+			IdempotencyKey: aliasBytes(event.IdempotencyKey),
+			CorrelationID:  aliasBytes(e.CorrelationID),
+			CausationID:    aliasBytes(e.CausationID),
+			Key:            aliasBytes(event.Key),
+			ClientSeq:      event.ClientSeq,
+			DeliverAt:      e.DeliverMS,
+			TTLMs:          int64(min(event.TTLMS, wire.MaxInteger)),
+			ContentType:    aliasBytes(event.ContentType),
+			Payload:        wirePayload(event.Payload),
+		},
+	}
+	var headers wire.Raw
+	if len(event.Headers) > 0 {
+		headers = event.Headers
+	}
+	buf, at := c.out.begin()
+	if at < 0 {
+		return
+	}
+	end := c.commit(wire.AppendEventRaw(buf, &m, headers), at, wire.TypeEvent)
+	c.followers.sent(f, end, c.out.total())
+}
+
+// Trimmed implements FollowSink.
+func (f *follower) Trimmed() {
+	c := f.connection
+	buf, at := c.out.begin()
+	if at >= 0 {
+		c.commit(wire.AppendGap(buf, &wire.Gap{Subscription: aliasBytes(f.id), Reason: wire.GapTrimmed}), at, wire.TypeGap)
+	}
+}

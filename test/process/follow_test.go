@@ -1,0 +1,112 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/batonmq/baton/client"
+)
+
+// watcher is a follower of the load's first channel, and how often it got each event.
+type watcher struct {
+	name string
+
+	mu  sync.Mutex
+	got map[string]int
+}
+
+// watch follows until ctx ends. A named one takes some events at a time, each time
+// through another node, and comes back behind its commits.
+func (w *watcher) watch(ctx context.Context, f *fleet, c *client.Client, named bool) error {
+	options := client.FollowOptions{Channel: channel(1), From: client.FromEarliest}
+	if named {
+		options.Name = w.name
+	}
+	for turn := 1; ; turn++ {
+		left := 40
+		err := c.Follow(ctx, options, func(_ context.Context, e *client.FollowedEvent) error {
+			w.mu.Lock()
+			w.got[e.EventID]++
+			w.mu.Unlock()
+			if left--; named && left == 0 {
+				return client.ErrStop
+			}
+			return nil
+		})
+		if err != nil || !named {
+			return err
+		}
+		_ = c.Close()
+		if c, err = client.Dial(ctx, client.Options{Nodes: f.urls(turn % nodeCount), InOrder: true}); err != nil {
+			return err
+		}
+		defer func() { _ = c.Close() }()
+	}
+}
+
+// missing is nil when everything that was acknowledged was got.
+func (w *watcher) missing(l *load) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range l.receipts() {
+		if w.got[p.EventID] == 0 {
+			return fmt.Errorf("%s lacks %s of %s", w.name, p.EventID, p.Client)
+		}
+	}
+	return nil
+}
+
+// TestFollowersThroughKills: nodes are killed, the one that leads most and then all,
+// while a channel is followed from its first event on. What was acknowledged comes:
+// to one socket once, and to a named follower that comes and goes at least once.
+func TestFollowersThroughKills(t *testing.T) {
+	needProcesses(t)
+	f := startFleet(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	var watchers []*watcher
+	for i, named := range []bool{false, false, true} {
+		w := &watcher{name: fmt.Sprintf("watcher-%d", i+1), got: make(map[string]int)}
+		watchers = append(watchers, w)
+		c := dial(t, client.Options{Nodes: f.urls(i), InOrder: true})
+		running.Go(func() {
+			if err := w.watch(ctx, f, c, named); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+				report(t, w.name, err)
+			}
+		})
+	}
+	l := startLoad(t, f)
+	l.awaitNotified(t, underWay)
+	nodes, _ := f.byLeadership(t)
+	nodes[0].process.kill()
+	l.awaitResumed(t, time.Now())
+	f.start(t, nodes[0])
+	f.awaitReady(t)
+	l.awaitResumed(t, time.Now())
+	f.killAll()
+	f.start(t, f.nodes...)
+	f.awaitReady(t)
+	l.awaitResumed(t, time.Now())
+	l.finish(t)
+	for _, w := range watchers {
+		waitFor(t, "everything is followed", func() error { return w.missing(l) })
+	}
+	for _, w := range watchers[:2] {
+		w.mu.Lock()
+		for id, times := range w.got {
+			if times != 1 {
+				t.Errorf("%s got %s %d times", w.name, id, times)
+			}
+		}
+		w.mu.Unlock()
+	}
+	f.awaitAgreement(t)
+}
