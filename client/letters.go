@@ -26,6 +26,7 @@ type EventInfo struct {
 	CausationID    string            `json:"causation_id"`
 	ContentType    string            `json:"content_type"`
 	Headers        map[string]string `json:"headers"`
+	Priority       uint8             `json:"priority"`
 	// Time is when it was stored, DeliverAt when it may be worked on.
 	Time      int64 `json:"time"`
 	DeliverAt int64 `json:"deliver_at"`

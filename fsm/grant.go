@@ -19,11 +19,11 @@ type lot struct {
 	special []specialOffer
 }
 
-// specialOffer is credit for one tenant's sub-queue.
+// specialOffer is credit for one tenant's work.
 type specialOffer struct {
 	*command.Offer
 
-	cursor *cursor
+	share *share
 }
 
 // grantOffers gives waiting events to the credit that the entry carries, as
@@ -77,8 +77,8 @@ func (m *Machine) lots() []*lot {
 		}
 		if offer.Tenant == "" {
 			t.lot.general = append(t.lot.general, offer)
-		} else if c := m.tenantCursor(t, offer.Tenant); c != nil {
-			t.lot.special = append(t.lot.special, specialOffer{offer, c})
+		} else if s := t.shares[m.names.find(nameTenant, offer.Tenant)]; s != nil {
+			t.lot.special = append(t.lot.special, specialOffer{offer, s})
 		}
 	}
 	return lots
@@ -105,24 +105,18 @@ func (l *lot) pick() *cursor {
 		return nil
 	}
 	if len(l.general) > 0 {
-		return l.turns.waiting[0]
+		return l.turns.waiting[0].next()
 	}
-	var best *cursor
+	var best *share
 	for _, offer := range l.special {
-		if c := offer.cursor; c.heapAt >= 0 && (best == nil || c.before(best)) {
-			best = c
+		if s := offer.share; s.heapAt >= 0 && (best == nil || s.before(best)) {
+			best = s
 		}
 	}
-	return best
-}
-
-// tenantCursor is a tenant's cursor in a group, or nil.
-func (m *Machine) tenantCursor(t *turns, tenant string) *cursor {
-	q := m.byName[queueName{t.channel, m.names.find(nameTenant, tenant), 0}]
-	if q == nil {
+	if best == nil {
 		return nil
 	}
-	return m.cursorOf(q.id, t.group)
+	return best.next()
 }
 
 // serve grants the cursor's next work, or sets it aside when it cannot be
@@ -207,7 +201,7 @@ func leaseTerm(askedMS uint32) uint32 {
 // stay free for everybody; the offers of a kind take turns.
 func (l *lot) take(c *cursor) *command.Offer {
 	for i, special := range l.special {
-		if special.cursor == c {
+		if special.share == c.share {
 			l.special = useOne(l.special, i, special.Offer)
 			return special.Offer
 		}

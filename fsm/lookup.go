@@ -25,6 +25,7 @@ type EventInfo struct {
 	CausationID    string          `json:"causation_id"`
 	ContentType    string          `json:"content_type,omitempty"`
 	Headers        json.RawMessage `json:"headers,omitempty"`
+	Priority       uint32          `json:"priority,omitempty"`
 	// Time is when it was stored.
 	Time int64 `json:"time"`
 	// DeliverAt is when it may be worked on, where it was held back.
@@ -211,7 +212,7 @@ func infoOf(e *event) EventInfo {
 	info := EventInfo{
 		EventID: e.id.String(), Tenant: e.Tenant, Channel: e.Channel, Offset: e.id.Position, Key: e.Key, ClientID: e.ClientID,
 		IdempotencyKey: e.IdempotencyKey, CorrelationID: e.correlationID(), CausationID: e.causationID(),
-		ContentType: e.ContentType, Headers: valid(e.Headers), Time: e.storedMS, DeliverAt: e.deliverMS, Bytes: len(e.Payload.Bytes),
+		ContentType: e.ContentType, Headers: valid(e.Headers), Priority: e.Priority, Time: e.storedMS, DeliverAt: e.deliverMS, Bytes: len(e.Payload.Bytes),
 	}
 	if e.TTLMS != 0 {
 		info.EndsAt = e.endMS()

@@ -17,7 +17,8 @@ import (
 //   - What one worker could complete, nobody else can; a second complete answers
 //     as the first did; one whose lease was lost is refused.
 //   - Credit that is left over means that nothing waits for it.
-//   - The first grants of a sub-queue come in the order of its publishes.
+//   - The first grants of a sub-queue, of one priority, come in the order of its
+//     publishes.
 //   - An idempotency key leads to one event, and each client's count has no holes.
 //   - Streams are numbered from 1 without holes.
 //   - Every event is waiting, delayed, leased, completed, dead, canceled,
@@ -272,6 +273,7 @@ func (m *model) drawPublish() *command.Publish {
 		DelayMS:        rapid.SampledFrom([]uint64{0, 0, 0, 500, 100_000}).Draw(m.t, "delay"),
 		ClientSeq:      rapid.SampledFrom([]uint64{0, 0, 0, 1, 2, 3}).Draw(m.t, "seq"),
 		TTLMS:          rapid.SampledFrom([]uint64{0, 0, 0, 0, 3001, 200_000}).Draw(m.t, "ttl"),
+		Priority:       rapid.SampledFrom([]uint32{0, 0, 0, 1, 9}).Draw(m.t, "priority"),
 		Payload:        command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"1", "1", "2"}).Draw(m.t, "data"))},
 	}
 	m.expect = append(m.expect, m.publish(&e))
@@ -362,6 +364,7 @@ func (m *model) drawComplete() *command.Complete {
 			DelayMS: rapid.SampledFrom([]uint64{0, 500}).Draw(m.t, "delay"),
 			TTLMS:   rapid.SampledFrom([]uint64{0, 0, 600}).Draw(m.t, "ttl"),
 		}
+		emit.Priority = rapid.SampledFrom([]uint32{0, 0, 3}).Draw(m.t, "priority")
 		c.Emits = append(c.Emits, emit)
 		if e != nil {
 			emit.Tenant = e.fields.Tenant

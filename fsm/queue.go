@@ -47,6 +47,7 @@ type cursor struct {
 	cursorRow
 
 	turns *turns
+	share *share
 	queue *queue
 	// ready are the positions below the frontier that wait again, ascending.
 	ready []uint64
@@ -55,12 +56,10 @@ type cursor struct {
 	upcoming []*event
 	complete bool
 	dirty    bool
-	// counted is the waiting work that the turns have counted, changed whether
-	// the cursor is among those of this entry's backlog.
+	// counted is the waiting work that the turns have counted, waits whether the
+	// cursor is among those of its share that wait.
 	counted uint64
-	changed bool
-	// heapAt is the cursor's index among its turns, -1 while nothing waits.
-	heapAt int
+	waits   bool
 }
 
 // waiting is how much work the cursor has for credit.
@@ -109,9 +108,9 @@ func (m *Machine) addQueue(id uint32, row queueRow) *queue {
 	m.queues[id] = q
 	m.byName[queueName{row.channel, row.tenant, row.class}] = q
 	for _, t := range m.channelOf(row.channel).turns {
-		q.cursors = append(q.cursors, &cursor{
-			turns: t, queue: q, heapAt: -1, complete: row.enqueued == 0,
-		})
+		c := &cursor{turns: t, queue: q, complete: row.enqueued == 0}
+		t.join(c)
+		q.cursors = append(q.cursors, c)
 	}
 	return q
 }

@@ -95,6 +95,10 @@ type cursorRow struct {
 	// pass is the sub-queue's place in the fair turns, clock the group's virtual
 	// time at its last turn. See turns.
 	pass, clock uint64
+	// classPass is the sub-queue's place among those of its tenant, classClock the
+	// tenant's virtual time at its last turn. See share. They stand in the row only
+	// where the tenant has used several classes.
+	classPass, classClock uint64
 }
 
 func (c *cursorRow) append(dst []byte) []byte {
@@ -102,12 +106,17 @@ func (c *cursorRow) append(dst []byte) []byte {
 	dst = command.AppendUint(dst, c.frontier)
 	dst = command.AppendUint(dst, c.consumed)
 	dst = command.AppendUint(dst, c.pass)
-	return command.AppendUint(dst, c.clock)
+	dst = command.AppendUint(dst, c.clock)
+	if c.classPass != 0 || c.classClock != 0 {
+		dst = command.AppendUint(command.AppendUint(dst, c.classPass), c.classClock)
+	}
+	return dst
 }
 
 func (c *cursorRow) read(value []byte) {
 	r := openRow(value)
 	c.frontier, c.consumed, c.pass, c.clock = r.Uint(), r.Uint(), r.Uint(), r.Uint()
+	c.classPass, c.classClock = r.Uint(), r.Uint()
 	closeRow(&r)
 }
 

@@ -410,6 +410,9 @@ func (s *scenario) complete(a args) (encoded []byte, as []string) {
 			if m["delay"] != "" {
 				e.DelayMS = number(m["delay"])
 			}
+			if m["priority"] != "" {
+				e.Priority = uint32(number(m["priority"]))
+			}
 			c.Emits = append(c.Emits, e)
 		case "notify":
 			m := fields(arg)

@@ -38,7 +38,7 @@ func TestBadInput(t *testing.T) {
 		{name: "a delay of two years", sends: `{"type":"publish","id":4,"channel":"c","delay_ms":63072000000,"data":1}`, error: "bad_request", id: 4.0},
 		{name: "delivery in another age", sends: `{"type":"publish","id":4,"channel":"c","deliver_at":9007199254740991,"data":1}`, error: "bad_request", id: 4.0},
 		{name: "two times of delivery", sends: `{"type":"publish","id":4,"channel":"c","delay_ms":1,"deliver_at":1,"data":1}`, error: "bad_request", id: 4.0},
-		{name: "priority", sends: `{"type":"publish","id":4,"channel":"c","priority":5,"data":1}`, error: "not_available", id: 4.0},
+		{name: "priority", sends: `{"type":"publish","id":4,"channel":"c","priority":10,"data":1}`, error: "bad_request", id: 4.0},
 		{name: "second hello", sends: `{"type":"hello"}`, error: "bad_request"},
 		{name: "auth", sends: `{"type":"auth","id":4,"token":"x"}`, error: "not_available", id: 4.0},
 		{name: "negative credit in subscribe", sends: `{"type":"subscribe","id":4,"channel":"c","credit":-1}`, error: "bad_request", id: 4.0},

@@ -50,14 +50,10 @@ const notFormed = "the cluster is not formed yet"
 
 // refuseEvent says what is wrong with an event, whoever sends it.
 func (g *Gateway) refuseEvent(m *wire.EventFields) refusal {
-	switch {
-	case m.Priority != 0:
-		return refusal{wire.ReasonNotAvailable, "priority is not available yet"}
-	case len(m.Payload.Bytes) > g.limits.MaxPayloadBytes:
+	if len(m.Payload.Bytes) > g.limits.MaxPayloadBytes {
 		return g.tooLarge
-	default:
-		return g.refuseTimes(m)
 	}
+	return g.refuseTimes(m)
 }
 
 // refuseTimes says what is wrong with when an event is to be worked on.
@@ -87,6 +83,7 @@ func (b *workbench) fillEvent(event *command.Event, m *wire.EventFields) {
 		DelayMS:        uint64(m.DelayMs),   //nolint:gosec // not negative
 		DeliverAtMS:    uint64(m.DeliverAt), //nolint:gosec // not negative
 		TTLMS:          uint64(m.TTLMs),     //nolint:gosec // not negative
+		Priority:       uint32(m.Priority),
 		Payload:        commandPayload(m.Payload),
 	}
 	if len(m.Headers) > 0 {

@@ -51,6 +51,9 @@ func eventsShow(ctx context.Context, t *terminal, f *target, id string) error {
 	_, _ = fmt.Fprintf(t.out, "event %s in %s is %s\n", e.EventID, clean(e.Channel), e.State)
 	_, _ = fmt.Fprintf(t.out, "correlation %s, key %s, client %s, offset %d, published %s\n",
 		clean(e.CorrelationID), clean(e.Key), clean(e.ClientID), e.Offset, at(e.Time))
+	if e.Priority != 0 {
+		_, _ = fmt.Fprintf(t.out, "priority %d\n", e.Priority)
+	}
 	if e.EndsAt != 0 {
 		_, _ = fmt.Fprintf(t.out, "time to live until %s\n", at(e.EndsAt))
 	}

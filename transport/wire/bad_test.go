@@ -92,7 +92,7 @@ func TestBadInput(t *testing.T) {
 		{`{"type":"publish","id":1,"channel":"a","correlation_id":"` + long + `"}`, ErrBadField, "correlation_id must be at most 255 bytes", 1},
 		{`{"type":"publish","id":1,"channel":"a","key":"\ud800"}`, ErrBadField, "key must not escape half a surrogate pair", 1},
 		{`{"type":"publish","id":1,"channel":"a","key":"\udc00\ud800"}`, ErrBadField, "key must not escape half a surrogate pair", 1},
-		{`{"type":"publish","id":1,"channel":"a","priority":256}`, ErrBadField, "priority must be an integer from 0 to 255", 1},
+		{`{"type":"publish","id":1,"channel":"a","priority":10}`, ErrBadField, "priority must be an integer from 0 to 9", 1},
 		{`{"type":"publish","id":1,"channel":"a","client_seq":0}`, ErrBadField, "client_seq must be an integer from 1 to 2^53-1", 1},
 		{`{"type":"publish","id":1,"channel":"a","headers":[]}`, ErrBadField, "headers must be an object of strings", 1},
 		{`{"type":"publish","id":1,"channel":"a","headers":{"a":1}}`, ErrBadField, "headers must be an object of strings", 1},
