@@ -143,7 +143,6 @@ func TestPublishRefusesWhatWouldCloseTheConnection(t *testing.T) {
 	}
 }
 
-// A publish ends with its context, and says what stood in its way.
 // TestPublishRefusesPriority: the node would refuse it too, for good.
 func TestPublishRefusesPriority(t *testing.T) {
 	c := &Client{}
@@ -153,6 +152,7 @@ func TestPublishRefusesPriority(t *testing.T) {
 	}
 }
 
+// A publish ends with its context, and says what stood in its way.
 func TestPublishEndsWithItsContext(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})

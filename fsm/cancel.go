@@ -30,7 +30,7 @@ func (m *Machine) cancelIn(cursor *cursor, e *event, c *command.Cancel) {
 		m.cancelActive(j, c)
 		return
 	}
-	m.cancelDelayed(key, c.Reason)
+	m.cancelParked(cursor, e, c.Reason)
 }
 
 // void marks an event that no grant has reached: the frontier will skip it.
@@ -64,17 +64,22 @@ func (m *Machine) cancelActive(j *job, c *command.Cancel) {
 	}
 }
 
-func (m *Machine) cancelDelayed(key jobKey, reason string) {
+// cancelParked stops a job that was set aside.
+func (m *Machine) cancelParked(c *cursor, e *event, reason string) {
+	key := jobKey{c.turns.group, e.id.Queue, e.id.Position}
 	value, found := m.get(keyJob(m.scratch.key[:0], kindParked, key))
 	if !found {
 		return
 	}
-	var j jobRow
+	j := &job{key: key, cursor: c, event: e}
 	j.read(value)
-	if j.state != jobDelayed {
+	switch j.state { //nolint:exhaustive // The others are active or have ended.
+	case jobDelayed:
+		m.remove(keyTimer(m.scratch.key[:0], j.dueMS, key))
+	case jobBlocked:
+		m.unblock(c, e)
+	default:
 		return
 	}
-	m.remove(keyTimer(m.scratch.key[:0], j.dueMS, key))
-	j.state, j.reason, j.dueMS = jobCanceled, reason, m.counters.timeMS
-	m.set(keyJob(m.scratch.key[:0], kindParked, key), j.append(m.scratch.value[:0]))
+	m.bury(j, jobCanceled, reason)
 }

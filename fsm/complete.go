@@ -25,6 +25,7 @@ func (m *Machine) complete(c *command.Complete) command.Result {
 	}
 	m.end(j, &row)
 	m.dropActive(j)
+	m.passKey(j.cursor, j.event)
 	return command.Result{Events: row.emitted}
 }
 

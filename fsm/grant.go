@@ -123,19 +123,37 @@ func (l *lot) pick() *cursor {
 // granted now.
 func (m *Machine) serve(l *lot, c *cursor) {
 	if len(c.ready) > 0 {
-		j := m.active[jobKey{c.turns.group, c.queue.id, c.ready[0]}]
-		if j.event.lapsed(m.counters.timeMS) {
-			c.turns.pay(c, skipCost)
-			c.ready = c.ready[1:]
-			m.touch(c)
-			m.bury(j, jobLapsed, "")
-			return
-		}
-		c.turns.pay(c, stride)
-		c.ready = c.ready[1:]
-		m.grant(l, c, j)
-		return
+		m.serveReady(l, c)
+	} else {
+		m.serveNext(l, c)
 	}
+}
+
+// serveReady is serve for what waits again.
+func (m *Machine) serveReady(l *lot, c *cursor) {
+	j := m.active[jobKey{c.turns.group, c.queue.id, c.ready[0]}]
+	switch {
+	case j.event.lapsed(m.counters.timeMS):
+		m.payReady(c, skipCost)
+		m.bury(j, jobLapsed, "")
+	case !m.takeKey(j):
+		m.payReady(c, skipCost)
+		m.block(j)
+	default:
+		m.payReady(c, stride)
+		m.grant(l, c, j)
+	}
+}
+
+// payReady takes the first position out of line for its turn.
+func (m *Machine) payReady(c *cursor, cost uint64) {
+	c.turns.pay(c, cost)
+	c.ready = c.ready[1:]
+	m.touch(c)
+}
+
+// serveNext is serve for the event at the frontier.
+func (m *Machine) serveNext(l *lot, c *cursor) {
 	e := m.next(c)
 	if e == nil {
 		must(errMissing(jobKey{c.turns.group, c.queue.id, c.frontier}))
@@ -156,6 +174,10 @@ func (m *Machine) serve(l *lot, c *cursor) {
 		m.setTimer(j.dueMS, j.key, 0)
 		c.turns.pay(c, skipCost)
 		m.advance(c)
+	case !m.takeKey(j):
+		c.turns.pay(c, skipCost)
+		m.advance(c)
+		m.block(j)
 	default:
 		c.turns.pay(c, stride)
 		m.advance(c)

@@ -46,13 +46,16 @@ func (m *Machine) saveActive(j *job) {
 	m.set(keyJob(m.scratch.key[:0], kindActive, j.key), j.append(m.scratch.value[:0]))
 }
 
-// dropActive takes a job out of the active rows.
+// dropActive takes a job out of the active rows, if it is there.
 func (m *Machine) dropActive(j *job) {
+	if m.active[j.key] == nil {
+		return
+	}
 	delete(m.active, j.key)
 	m.remove(keyJob(m.scratch.key[:0], kindActive, j.key))
 }
 
-// park moves a job to the parked rows: delayed, dead or canceled.
+// park moves a job to the parked rows: delayed, blocked, dead or canceled.
 func (m *Machine) park(j *job) {
 	m.dropActive(j)
 	m.set(keyJob(m.scratch.key[:0], kindParked, j.key), j.append(m.scratch.value[:0]))
@@ -101,8 +104,12 @@ func (m *Machine) requeue(j *job) {
 	m.makeReady(j.cursor, j.key.position)
 }
 
-// delay makes a job ready again at dueMS.
+// delay makes a job ready again at dueMS. One that others of its key wait for
+// comes no later than its end, so that they need not wait for what has lapsed.
 func (m *Machine) delay(j *job, dueMS int64) {
+	if end := j.event.endMS(); end < dueMS && m.holdsKey(j.cursor, j.event) {
+		dueMS = end
+	}
 	if dueMS <= m.counters.timeMS {
 		m.requeue(j)
 		return
@@ -117,6 +124,7 @@ func (m *Machine) bury(j *job, state jobState, reason string) {
 	j.state, j.reason, j.holder = state, reason, Holder{}
 	j.dueMS = m.counters.timeMS
 	m.park(j)
+	m.passKey(j.cursor, j.event)
 	if state == jobDead && m.out.effects {
 		word, _ := deadReason(reason)
 		m.out.Dead = append(m.out.Dead, word)

@@ -84,7 +84,8 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		nextDueMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
-		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadQueues, m.loadRetained, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
+		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
+		m.loadVoids, m.loadActive, m.loadTimers,
 		m.loadOutboxes,
 	} {
 		if err := load(view); err != nil {

@@ -134,7 +134,7 @@ func (l *lineageReader) jobIn(e *event, group uint32) (*jobRow, error) {
 		if found {
 			j := &jobRow{}
 			j.read(value)
-			if (j.state == jobReady || j.state == jobDelayed) && e.lapsed(l.counters.timeMS) {
+			if (j.state == jobReady || j.state == jobDelayed || j.state == jobBlocked) && e.lapsed(l.counters.timeMS) {
 				j.state = jobLapsed // Its turn to be set aside has not come yet.
 			}
 			return j, nil
@@ -189,7 +189,7 @@ func (l *lineageReader) standing(e *event, group uint32, j *jobRow) {
 		m.Time, m.Mark, m.Message = j.dueMS, "canceled", j.reason
 	case jobLapsed:
 		m.Time, m.Mark = l.lapsedMS(e, group), jobLapsed.String()
-	case jobReady, jobDelayed:
+	case jobReady, jobDelayed, jobBlocked:
 		return
 	}
 	l.mark(e, m)

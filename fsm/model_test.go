@@ -26,6 +26,9 @@ import (
 //     over is not granted.
 //   - The dead ones, and no others, are dead letters, however they are paged; one
 //     that is redriven waits again, with its own data or what the redrive brought.
+//   - In a channel that is ordered by key, no two events of a key are in work at a
+//     time, first grants come in the order of publishes, and nobody waits behind
+//     a key that nobody holds.
 //   - All of this holds of each group by itself, for the events that it has.
 func TestPromises(t *testing.T) {
 	store, group := openStore(t), new(uint32)
@@ -65,7 +68,8 @@ func TestEquivalence(t *testing.T) {
 // and returns them.
 func walk(t *rapid.T, w *world) (entries [][]byte) {
 	m := newModel(t)
-	first := entryOf(command.Header{TimeMS: m.nowMS}, firstLeader())
+	first := entryOf(command.Header{TimeMS: m.nowMS}, firstLeader(), m.drawConfigure())
+	m.expect = nil
 	w.apply(true, first)
 	m.generation = 1
 	entries = append(entries, first)
@@ -122,6 +126,9 @@ type modelEvent struct {
 	// granted is whether it was ever leased, old whether it is older than its group.
 	granted, old bool
 	canceling    bool
+	// holds is whether it was granted, and has not been dead since: it is in work
+	// unless it has ended.
+	holds bool
 	// stoppedMS is when it was canceled for good.
 	stoppedMS int64
 	// edited is the data that a redrive brought, empty for none.
@@ -155,6 +162,8 @@ type model struct {
 	acked     map[string]uint64
 	// once is when a request about a dead letter took effect.
 	once map[onceKey]int64
+	// orders are the channels' settings.
+	orders map[string]*modelOrder
 	// ended are the fences of leases that ended in the entry under way, offers
 	// what it offers.
 	ended  []uint64
@@ -167,7 +176,7 @@ func newModel(t *rapid.T) *model {
 	return &model{
 		t: t, nowMS: 1_000_000, dedupe: make(map[[3]string]*modelEvent), stored: make(map[*modelEvent]int64),
 		sequences: make(map[[3]string]uint64), heads: make(map[string]uint64), acked: make(map[string]uint64),
-		once: make(map[onceKey]int64),
+		once: make(map[onceKey]int64), orders: make(map[string]*modelOrder),
 	}
 }
 
@@ -210,6 +219,9 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 	if len(m.events) > 0 {
 		kinds = append(kinds, "cancel", "redrive", "discard")
 	}
+	if rapid.IntRange(0, 3).Draw(m.t, "configures") == 0 {
+		kinds = append(kinds, "configure")
+	}
 	switch rapid.SampledFrom(kinds).Draw(m.t, "command") {
 	case "publish":
 		return m.drawPublish()
@@ -238,6 +250,9 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		return m.drawAck()
 	case "group":
 		return m.drawGroup()
+	case "configure":
+		m.accept()
+		return m.drawConfigure()
 	default:
 		m.generation++
 		m.expect = append(m.expect, func(r *command.Result) {
@@ -367,7 +382,7 @@ func (m *model) drawComplete() *command.Complete {
 		emit.Priority = rapid.SampledFrom([]uint32{0, 0, 3}).Draw(m.t, "priority")
 		c.Emits = append(c.Emits, emit)
 		if e != nil {
-			emit.Tenant = e.fields.Tenant
+			emit.Tenant, emit.Key = e.fields.Tenant, e.fields.Key
 			emitted = append(emitted, m.store(&emit))
 		}
 	}
@@ -549,13 +564,8 @@ func (m *model) checkGrant(g *Grant) {
 	m.must(e.id == id.Event, "granted %v, which is %v", id.Event, e.id)
 	m.must(e.state == waiting, "granted %v, which is %s", e.id, e.state)
 	m.must(string(g.Job.Event.Payload.Bytes) == e.data(), "the data of %v", e.id)
-	if !e.granted && !e.late {
-		for _, other := range m.before(e) {
-			m.must(other.id.Queue != e.id.Queue || other.granted || other.late || other.state != waiting,
-				"%v was granted before %v", e.id, other.id)
-		}
-	}
-	e.state, e.fence, e.granted, e.canceling = leased, id.Fence, true, false
+	m.checkOrder(e)
+	e.state, e.fence, e.granted, e.holds, e.canceling = leased, id.Fence, true, true, false
 	m.leases = append(m.leases, &modelLease{id: id, event: e})
 	offer := &m.offers[g.Holder.Session]
 	m.must(offer.Channel == e.fields.Channel && offer.Group == e.group && (offer.Tenant == "" || offer.Tenant == e.fields.Tenant),
@@ -574,7 +584,7 @@ func (m *model) checkLeftover(out *Outcome) {
 		offer := &m.offers[i]
 		m.must(left[uint64(i)] == offer.Credit, "%d left over, not %d", left[uint64(i)], offer.Credit)
 		for _, e := range m.everywhere() {
-			m.must(offer.Credit == 0 || e.state != waiting || e.fields.Channel != offer.Channel || e.group != offer.Group ||
+			m.must(offer.Credit == 0 || e.state != waiting || m.isBlocked(e) || e.fields.Channel != offer.Channel || e.group != offer.Group ||
 				(offer.Tenant != "" && offer.Tenant != e.fields.Tenant), "credit is left over while %v waits", e.id)
 		}
 	}

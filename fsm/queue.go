@@ -40,6 +40,8 @@ type channel struct {
 	id       uint32
 	turns    []*turns
 	settings command.ChannelSettings
+	// busy are the holders of keys, by position: see keyLine.
+	busy map[keyLine]uint64
 }
 
 // cursor is a group's place in a sub-queue, and the work it has waiting there.

@@ -136,13 +136,15 @@ const (
 	jobCanceled jobState = 5
 	// jobLapsed: its event's time to live was over before it was granted.
 	jobLapsed jobState = 6
+	// jobBlocked: it stands in line behind another event of its key.
+	jobBlocked jobState = 7
 )
 
 func (s jobState) String() string {
 	switch s {
 	case jobLeased:
 		return "leased"
-	case jobReady:
+	case jobReady, jobBlocked:
 		return "waiting"
 	case jobDelayed:
 		return "delayed"

@@ -311,6 +311,12 @@ func keyText(key []byte) string {
 	case kindActive, kindParked, kindRevision, kindVoid:
 		k := readJobKey(key)
 		return fmt.Sprintf("group %d queue %d position %d", k.group, k.queue, k.position)
+	case kindBusy, kindBlocked:
+		text := fmt.Sprintf("group %d channel %d tenant %d", u32At(key, 1), u32At(key, 5), u32At(key, 9))
+		if key[0] == kindBlocked {
+			text += fmt.Sprintf(" position %d", u64At(key, busyKeyBytes))
+		}
+		return text
 	case kindTimer:
 		return fmt.Sprintf("due %d position %d", timerDue(key), readJobKey(key).position)
 	case kindDedupe:

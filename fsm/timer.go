@@ -59,17 +59,10 @@ func (m *Machine) fireTimers() {
 
 // wake makes a delayed job ready.
 func (m *Machine) wake(key jobKey) {
-	value, found := m.get(keyJob(m.scratch.key[:0], kindParked, key))
-	if !found {
+	j := m.readParked(key)
+	if j == nil || j.state != jobDelayed {
 		return
 	}
-	j := &job{key: key, cursor: m.cursorOf(key.queue, key.group)}
-	j.read(value)
-	e := m.loadEvent(key.queue, key.position)
-	if j.state != jobDelayed || j.cursor == nil || e == nil {
-		return
-	}
-	j.event = e
 	m.remove(keyJob(m.scratch.key[:0], kindParked, key))
 	m.requeue(j)
 }
