@@ -19,14 +19,15 @@ func (m *Machine) cancel(c *command.Cancel) command.Result {
 // cancelIn stops an event in one group.
 func (m *Machine) cancelIn(cursor *cursor, e *event, c *command.Cancel) {
 	key := jobKey{cursor.turns.group, e.id.Queue, e.id.Position}
-	if j := m.active[key]; e.lapsed(m.counters.timeMS) && (j == nil || j.state != jobLeased) {
+	j := m.active[key]
+	if e.lapsed(m.counters.timeMS) && (j == nil || j.state != jobLeased) && !m.isParked(key) {
 		return // It has ended, even if its turn to be set aside has not come.
 	}
 	if e.id.Position >= cursor.frontier {
 		m.void(key, c.Reason)
 		return
 	}
-	if j := m.active[key]; j != nil {
+	if j != nil {
 		m.cancelActive(j, c)
 		return
 	}
@@ -78,6 +79,8 @@ func (m *Machine) cancelParked(c *cursor, e *event, reason string) {
 		m.remove(keyTimer(m.scratch.key[:0], j.dueMS, key))
 	case jobBlocked:
 		m.unblock(c, e)
+	case jobParked:
+		m.end(j, &attemptRow{how: endFenced, message: reason})
 	default:
 		return
 	}

@@ -29,7 +29,7 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 	if c.Throttled {
 		how = endThrottled
 	}
-	j, answer := m.leased(c.Lease, how)
+	j, answer := m.inForce(c.Lease, how)
 	if j == nil {
 		return answer
 	}
@@ -72,7 +72,7 @@ func backoff(s *command.ChannelSettings, j *job) int64 {
 // release hands jobs back, uncounted. Leases that are over are passed by.
 func (m *Machine) release(c *command.Release) command.Result {
 	for _, id := range c.Leases {
-		j, _ := m.leased(id, endReleased)
+		j, _ := m.inForce(id, endReleased)
 		if j == nil {
 			continue
 		}
@@ -98,19 +98,25 @@ func (m *Machine) expire(c *command.Expire) command.Result {
 		if j == nil {
 			continue
 		}
-		m.end(j, &attemptRow{how: endExpired})
-		if j.canceling {
-			m.bury(j, jobCanceled, j.reason)
-			continue
-		}
-		j.losses++
-		if maxLosses(m.settingsOf(j), j) {
-			m.bury(j, jobDead, diedLost+strconv.FormatUint(uint64(j.losses), 10))
-			continue
-		}
-		m.requeue(j)
+		m.lose(j, "")
 	}
 	return command.Result{}
+}
+
+// lose ends an attempt that its worker did not: the job waits again, unless it
+// was lost as often as it may be.
+func (m *Machine) lose(j *job, why string) {
+	m.end(j, &attemptRow{how: endExpired, message: why})
+	if j.canceling {
+		m.bury(j, jobCanceled, j.reason)
+		return
+	}
+	j.losses++
+	if maxLosses(m.settingsOf(j), j) {
+		m.bury(j, jobDead, diedLost+strconv.FormatUint(uint64(j.losses), 10))
+		return
+	}
+	m.requeue(j)
 }
 
 // checkpoint keeps a worker's progress with its lease.

@@ -62,6 +62,7 @@ type scratch struct {
 	discard    command.Discard
 	group      command.CreateGroup
 	settings   command.ConfigureChannel
+	park       command.Park
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -85,8 +86,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 	}
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
-		m.loadVoids, m.loadActive, m.loadTimers,
-		m.loadOutboxes,
+		m.loadVoids, m.loadActive, m.loadTimers, m.loadOutboxes,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -182,6 +182,9 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindConfigureChannel:
 		s.settings.Decode(&r)
 		return checked(&r, func() command.Result { return m.configureChannel(&s.settings) })
+	case command.KindPark:
+		s.park.Decode(&r)
+		return checked(&r, func() command.Result { return m.parkLease(&s.park) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:

@@ -61,6 +61,11 @@ func (l *lineageReader) attempt(e *event, row *attemptRow) {
 	leased := common
 	leased.Time, leased.Mark = row.grantedMS, "leased"
 	l.mark(e, leased)
+	if row.parkedMS != 0 {
+		parked := common
+		parked.Time, parked.Mark = row.parkedMS, endParked
+		l.mark(e, parked)
+	}
 	ended := common
 	ended.Time, ended.Mark, ended.DurationMS = row.endedMS, row.how.word(), &duration
 	ended.Code, ended.Message, ended.Detail, ended.Usage = row.code, row.message, valid(row.detail), valid(row.usage)
@@ -177,12 +182,16 @@ func (l *lineageReader) letterEnd(e *event, row *attemptRow) {
 	l.mark(e, ended)
 }
 
-// standing adds the mark of a job that is leased, dead or canceled now.
+// standing adds the marks of a job that is leased, parked, dead or canceled now.
 func (l *lineageReader) standing(e *event, group uint32, j *jobRow) {
 	m := Mark{Group: l.names.text(nameGroup, group), Attempt: j.attempt}
 	switch j.state {
-	case jobLeased:
+	case jobLeased, jobParked:
 		m.Time, m.Mark, m.Worker, m.Node = j.grantedMS, "leased", j.holder.Worker, j.holder.Node
+		if j.state == jobParked {
+			l.mark(e, m)
+			m.Time, m.Mark = j.parkedMS, endParked
+		}
 	case jobDead:
 		m.Time, m.Mark, m.Message = j.dueMS, "dead", j.reason
 	case jobCanceled:

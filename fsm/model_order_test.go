@@ -62,7 +62,7 @@ func (m *model) checkOrder(e *modelEvent) {
 
 // inWork tells whether an event holds its key.
 func (e *modelEvent) inWork() bool {
-	return e.holds && (e.state == leased || e.state == delayed || e.state == waiting)
+	return e.holds && (e.state == leased || e.state == delayed || e.state == waiting || e.state == parked)
 }
 
 // isBlocked tells whether an event may wait though there is credit: another of its

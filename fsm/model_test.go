@@ -21,7 +21,7 @@ import (
 //     publishes.
 //   - An idempotency key leads to one event, and each client's count has no holes.
 //   - Streams are numbered from 1 without holes.
-//   - Every event is waiting, delayed, leased, completed, dead, canceled,
+//   - Every event is waiting, delayed, leased, parked, completed, dead, canceled,
 //     lapsed or discarded, as the model says: none is lost. One whose time to live is
 //     over is not granted.
 //   - The dead ones, and no others, are dead letters, however they are paged; one
@@ -100,6 +100,7 @@ const (
 	canceled  modelState = "canceled"
 	discarded modelState = "discarded"
 	lapsed    modelState = "lapsed"
+	parked    modelState = "parked"
 )
 
 // modelStored is an event as the model knows it, in whatever group.
@@ -214,7 +215,7 @@ func (m *model) drawEntry() []byte {
 func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 	kinds := []string{"publish", "publish", "publish", "ack", "leader", "group"}
 	if len(m.leases) > 0 {
-		kinds = append(kinds, "complete", "complete", "complete", "fail", "fail", "release", "expire", "checkpoint")
+		kinds = append(kinds, "complete", "complete", "complete", "fail", "fail", "release", "expire", "checkpoint", "park")
 	}
 	if len(m.events) > 0 {
 		kinds = append(kinds, "cancel", "redrive", "discard")
@@ -240,6 +241,8 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		l := m.drawLease()
 		m.expectLease(m.holds(l) != nil)
 		return &command.Checkpoint{Lease: l.id, Data: []byte(`{"at":1}`)}
+	case "park":
+		return m.drawPark()
 	case "cancel":
 		return m.drawCancel()
 	case "redrive":
@@ -363,15 +366,27 @@ func (m *model) holds(l *modelLease) *modelEvent {
 	return nil
 }
 
+// inForce is the event of a lease that may be ended, or nil.
+func (m *model) inForce(l *modelLease) *modelEvent {
+	if e := l.event; e.state == parked && e.fence == l.id.Fence {
+		return e
+	}
+	return m.holds(l)
+}
+
+// end is called before the event's state changes: of one that was parked, the
+// lease's clock was told then.
 func (m *model) end(l *modelLease, how ending) {
 	l.how = how
-	m.ended = append(m.ended, l.id.Fence)
+	if l.event.state == leased {
+		m.ended = append(m.ended, l.id.Fence)
+	}
 }
 
 func (m *model) drawComplete() *command.Complete {
 	l := m.drawLease()
 	c := &command.Complete{Lease: l.id}
-	e := m.holds(l)
+	e := m.inForce(l)
 	var emitted []*modelEvent
 	for range rapid.IntRange(0, 2).Draw(m.t, "emits") {
 		emit := command.Event{
@@ -393,8 +408,8 @@ func (m *model) drawComplete() *command.Complete {
 		m.expectEnded(l, endCompleted)
 		return c
 	}
-	e.state = completed
 	m.end(l, endCompleted)
+	e.state = completed
 	m.heads[e.fields.Tenant] += uint64(len(c.Notifies))
 	m.expect = append(m.expect, func(r *command.Result) {
 		m.must(r.Reason == command.Done && !r.Duplicate && len(r.Events) == len(emitted), "completed: %+v", r)
@@ -432,7 +447,7 @@ func (m *model) drawFail() *command.Fail {
 	if c.Throttled {
 		how = endThrottled
 	}
-	e := m.holds(l)
+	e := m.inForce(l)
 	if e == nil {
 		m.expectEnded(l, how)
 		return c
@@ -459,8 +474,8 @@ func (m *model) drawFail() *command.Fail {
 
 // giveBack makes a leased event wait again.
 func (m *model) giveBack(l *modelLease, how ending) {
-	e := m.holds(l)
-	if e == nil {
+	e := m.inForce(l)
+	if e == nil || how == endExpired && e.state == parked {
 		return
 	}
 	m.end(l, how)
@@ -497,6 +512,8 @@ func (m *model) drawCancel() *command.Cancel {
 			if !e.over(m.nowMS) {
 				m.stop(e)
 			}
+		case parked:
+			m.stop(e)
 		case leased:
 			if !e.canceling {
 				e.canceling, e.dueMS = true, m.nowMS+int64(c.GraceMS)
@@ -523,6 +540,9 @@ func (m *model) drawAck() *command.Ack {
 // passTime fires what the entry's time has reached, after its commands.
 func (m *model) passTime() {
 	for _, e := range m.everywhere() {
+		if e.state == parked && e.dueMS <= m.nowMS {
+			e.state = waiting
+		}
 		switch {
 		case (e.state == delayed || e.state == waiting) && e.over(m.nowMS):
 			e.state = lapsed

@@ -13,7 +13,7 @@ type Outcome struct {
 	Grants []Grant
 	// Leftover is the credit of the entry's offers that was not used.
 	Leftover []command.Offer
-	// Ended are the leases that are over, for the lease clock.
+	// Ended are the leases that are over, or parked, for the lease clock.
 	Ended []Ended
 	// Canceling are leased jobs whose workers are to be told to stop.
 	Canceling []Canceling
@@ -47,7 +47,7 @@ type Grant struct {
 	Job    command.Job
 }
 
-// Ended is a lease that is over.
+// Ended is a lease that is over, or whose worker parked it.
 type Ended struct {
 	Lease  command.LeaseID
 	Holder Holder

@@ -138,6 +138,8 @@ const (
 	jobLapsed jobState = 6
 	// jobBlocked: it stands in line behind another event of its key.
 	jobBlocked jobState = 7
+	// jobParked: its lease is in force, but no worker holds it.
+	jobParked jobState = 8
 )
 
 func (s jobState) String() string {
@@ -154,6 +156,8 @@ func (s jobState) String() string {
 		return "canceled"
 	case jobLapsed:
 		return "lapsed"
+	case jobParked:
+		return endParked
 	default:
 		return "unknown"
 	}
@@ -180,8 +184,8 @@ type jobRow struct {
 	leaseMS                   uint32
 	// canceling means that the worker was asked to stop: the next end is final.
 	canceling bool
-	// dueMS is when a delayed job becomes ready, a canceling one is fenced, or a
-	// dead, canceled or lapsed one came to its end.
+	// dueMS is when a delayed job becomes ready, a canceling one is fenced, a
+	// parked one is lost, or a dead, canceled or lapsed one came to its end.
 	dueMS int64
 	// reason says why a dead or canceled job ended.
 	reason     string
@@ -189,6 +193,8 @@ type jobRow struct {
 	// edited means that workers get the data of the job's revisionRow. It stands
 	// in the row only where it is true.
 	edited bool
+	// parkedMS is when a parked job was parked, in the row only of such.
+	parkedMS int64
 }
 
 func (j *jobRow) append(dst []byte) []byte {
@@ -204,8 +210,11 @@ func (j *jobRow) append(dst []byte) []byte {
 	dst = command.AppendInt(dst, j.dueMS)
 	dst = command.AppendString(dst, j.reason)
 	dst = command.AppendString(dst, j.checkpoint)
-	if j.edited {
+	if j.edited || j.parkedMS != 0 {
 		dst = command.AppendBool(dst, j.edited)
+	}
+	if j.parkedMS != 0 {
+		dst = command.AppendInt(dst, j.parkedMS)
 	}
 	return dst
 }
@@ -224,6 +233,7 @@ func (j *jobRow) read(value []byte) {
 	j.reason = r.String()
 	j.checkpoint = append([]byte(nil), r.Bytes()...)
 	j.edited = r.Bool()
+	j.parkedMS = r.Int()
 	closeRow(&r)
 }
 

@@ -21,7 +21,7 @@ import (
 //	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= priority= data= slot=]
 //	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
-//	release LEASE… · expire LEASE… [generation=n] · checkpoint LEASE data=
+//	release LEASE… · expire LEASE… [generation=n] · checkpoint LEASE data= · park LEASE [timeout=ms]
 //	redrive EVENT [group= tenant= once= data= type=] · discard EVENT [group= tenant= once=]
 //	                                                 of a dead letter; data edits it
 //	cancel EVENT [reason= grace=ms client= tenant=] · ack SEQ [tenant= client= device= delivered=(seq:ms…)]
@@ -305,6 +305,8 @@ func (s *scenario) encode(l *line) {
 			generation = a.number("generation")
 		}
 		l.encoded = (&command.Expire{Generation: generation, Leases: s.leasesOf(a.words())}).Append(nil)
+	case "park":
+		l.encoded = (&command.Park{Lease: s.lease(a.word()), TimeoutMS: a.number("timeout")}).Append(nil)
 	case "checkpoint":
 		l.encoded = (&command.Checkpoint{Lease: s.lease(a.word()), Data: []byte(a.get("data", "{}"))}).Append(nil)
 	default:

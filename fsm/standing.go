@@ -63,7 +63,7 @@ func (l *lineageReader) severalGroups(e *event) bool {
 // come says more than how it ended, and a bad end more than a good one.
 func firstOf(states map[string]string) string {
 	there := slices.Collect(maps.Values(states))
-	for _, state := range []jobState{jobLeased, jobReady, jobDelayed, jobDead, jobCanceled, jobLapsed} {
+	for _, state := range []jobState{jobLeased, jobParked, jobReady, jobDelayed, jobDead, jobCanceled, jobLapsed} {
 		if slices.Contains(there, state.String()) {
 			return state.String()
 		}

@@ -21,6 +21,8 @@ const (
 	KindCreateGroup Kind = 14
 	// KindConfigureChannel is a channel's settings, in a partition.
 	KindConfigureChannel Kind = 15
+	// KindPark keeps a job for an end from outside.
+	KindPark Kind = 17
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -61,6 +63,8 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "create_group"
 	case KindConfigureChannel:
 		return "configure_channel"
+	case KindPark:
+		return "park"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel:
 		return k.metaString()
 	default:

@@ -84,6 +84,7 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("set_replicas", commandComesBack[SetReplicas])
 	t.Run("create_group", commandComesBack[CreateGroup])
 	t.Run("configure_channel", commandComesBack[ConfigureChannel])
+	t.Run("park", commandComesBack[Park])
 	t.Run("set_channel", commandComesBack[SetChannel])
 }
 

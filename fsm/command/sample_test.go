@@ -13,7 +13,7 @@ func bodies() map[Kind]body {
 		KindRelease: &Release{}, KindExpire: &Expire{}, KindAck: &Ack{}, KindCancel: &Cancel{},
 		KindCheckpoint: &Checkpoint{}, KindRelay: &Relay{}, KindRelayTrim: &RelayTrim{}, KindFormCluster: &FormCluster{},
 		KindAdmitMember: &AdmitMember{}, KindSetReplicas: &SetReplicas{}, KindRedrive: &Redrive{}, KindDiscard: &Discard{},
-		KindCreateGroup: &CreateGroup{}, KindConfigureChannel: &ConfigureChannel{}, KindSetChannel: &SetChannel{},
+		KindCreateGroup: &CreateGroup{}, KindConfigureChannel: &ConfigureChannel{}, KindPark: &Park{}, KindSetChannel: &SetChannel{},
 	}
 }
 
@@ -68,6 +68,8 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *ConfigureChannel:
 		c.Route = route
 	case *SetChannel:
+		c.Route = route
+	case *Park:
 		c.Route = route
 	}
 	return b
@@ -152,6 +154,7 @@ func sampleCommands() map[Kind]body {
 		KindAdmitMember:      &AdmitMember{Route: route, Member: sampleMember()},
 		KindCreateGroup:      &CreateGroup{Route: route, Channel: "orders", Group: "audit", From: FromEarliest},
 		KindConfigureChannel: &ConfigureChannel{Route: route, Channel: "orders", Settings: sampleSettings()},
+		KindPark:             &Park{Route: route, Lease: sampleLease(), TimeoutMS: 60_001},
 		KindSetChannel:       &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
 		KindSetReplicas:      &SetReplicas{Route: route, Group: 4, Members: []string{"n1-7", "n2-8"}},
 	}
