@@ -262,5 +262,6 @@ func (m *Machine) jobOf(j *job) command.Job {
 		Lease: j.leaseID(m), LeaseMS: j.leaseMS, Group: m.names.text(nameGroup, j.key.group),
 		CorrelationID: e.correlationID(), CausationID: e.causationID(),
 		Checkpoint: j.checkpoint, Event: e.Event,
+		LostWithSocket: m.settingsOf(j).OnDisconnect == command.LostRequeue,
 	}
 }

@@ -93,7 +93,8 @@ type EventView struct {
 	EventInfo
 
 	// State is that of the group with most to do, as in a lineage: see firstOf.
-	State    string         `json:"state"`
+	State string `json:"state"`
+	// Groups are those that work on it: not the group default of a fan-out.
 	Groups   []GroupState   `json:"groups"`
 	Attempts []EventAttempt `json:"attempts"`
 	// AttemptsTruncated means that there were more than MaxShownAttempts.
@@ -109,7 +110,7 @@ func ReadEvent(view *storage.View, tenant string, id command.EventID) (seen *Eve
 	if err != nil || e == nil {
 		return nil, err
 	}
-	seen = &EventView{EventInfo: infoOf(e), EventData: dataOf(e.Payload)}
+	seen = &EventView{EventInfo: infoOf(e), EventData: dataOf(e.Payload), Groups: []GroupState{}}
 	if seen.Attempts, seen.AttemptsTruncated, err = l.shownAttempts(e, 0); err != nil {
 		return nil, err
 	}
@@ -121,7 +122,9 @@ func ReadEvent(view *storage.View, tenant string, id command.EventID) (seen *Eve
 		if err != nil {
 			return nil, err
 		}
-		seen.Groups = append(seen.Groups, at)
+		if at.State != "" {
+			seen.Groups = append(seen.Groups, at)
+		}
 	}
 	return seen, l.names.err
 }

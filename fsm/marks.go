@@ -94,7 +94,8 @@ func valid(value []byte) json.RawMessage {
 	return value
 }
 
-// stateIn is where the event stands in one group, and its job where it has one.
+// stateIn is where the event stands in one group, and its job where it has one;
+// empty for one that passed it over.
 // That a letter was discarded is known from its attempts, read before.
 func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error) {
 	if j, err := l.jobIn(e, group); err != nil {
@@ -116,6 +117,8 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 		return "", nil, err
 	case e.id.Position < c.frontier && l.last[group].how == endDiscarded:
 		return endDiscarded.word(), nil, nil
+	case e.id.Position < c.frontier && l.passedOver(group):
+		return "", nil, nil
 	case e.id.Position < c.frontier:
 		return endCompleted.word(), nil, nil
 	case early != nil:
@@ -127,6 +130,13 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 	default:
 		return jobReady.String(), nil, nil
 	}
+}
+
+// passedOver tells whether an event that is done in a group was none of its work:
+// see Machine.passesOver. Nobody completed it; where attempts are many, not all of
+// them were read.
+func (l *lineageReader) passedOver(group uint32) bool {
+	return l.last[group].how != endCompleted && len(l.out.Marks) < MaxLineageMarks
 }
 
 // jobIn is the event's job in a group, or nil where it has none.

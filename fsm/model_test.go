@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 
@@ -29,6 +30,7 @@ import (
 //   - In a channel that is ordered by key, no two events of a key are in work at a
 //     time, first grants come in the order of publishes, and nobody waits behind
 //     a key that nobody holds.
+//   - The events of a fan-out are none of the group default's.
 //   - All of this holds of each group by itself, for the events that it has.
 func TestPromises(t *testing.T) {
 	store, group := openStore(t), new(uint32)
@@ -68,7 +70,9 @@ func TestEquivalence(t *testing.T) {
 // and returns them.
 func walk(t *rapid.T, w *world) (entries [][]byte) {
 	m := newModel(t)
-	first := entryOf(command.Header{TimeMS: m.nowMS}, firstLeader(), m.drawConfigure())
+	first := entryOf(command.Header{TimeMS: m.nowMS}, firstLeader(), m.drawConfigure(), &command.ConfigureChannel{
+		Channel: fanOut, Settings: command.ChannelSettings{Version: 1, FanOut: true},
+	})
 	m.expect = nil
 	w.apply(true, first)
 	m.generation = 1
@@ -101,7 +105,12 @@ const (
 	discarded modelState = "discarded"
 	lapsed    modelState = "lapsed"
 	parked    modelState = "parked"
+	// absent is for the group default in a fan-out.
+	absent modelState = "absent"
 )
+
+// fanOut is a channel on whose events nobody works as the group default.
+const fanOut = "f"
 
 // modelStored is an event as the model knows it, in whatever group.
 type modelStored struct {
@@ -194,7 +203,7 @@ func (m *model) drawEntry() []byte {
 	m.offers = nil
 	for i := range rapid.IntRange(0, 3).Draw(m.t, "offers") {
 		m.offers = append(m.offers, command.Offer{
-			Channel: rapid.SampledFrom([]string{"a", "a", "b", "none"}).Draw(m.t, "channel"),
+			Channel: rapid.SampledFrom([]string{"a", "a", "b", fanOut, "none"}).Draw(m.t, "channel"),
 			Group:   rapid.SampledFrom([]string{DefaultGroup, DefaultGroup, "g", "h", "none"}).Draw(m.t, "group"),
 			Tenant:  rapid.SampledFrom([]string{"", "", "t", "u", "nobody"}).Draw(m.t, "tenant"),
 			Node:    "n1", Worker: "w", Session: uint64(i),
@@ -218,7 +227,10 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		kinds = append(kinds, "complete", "complete", "complete", "fail", "fail", "release", "expire", "checkpoint", "park")
 	}
 	if len(m.events) > 0 {
-		kinds = append(kinds, "cancel", "redrive", "discard")
+		kinds = append(kinds, "cancel")
+	}
+	if len(m.everywhere()) > 0 {
+		kinds = append(kinds, "redrive", "discard")
 	}
 	if rapid.IntRange(0, 3).Draw(m.t, "configures") == 0 {
 		kinds = append(kinds, "configure")
@@ -231,10 +243,14 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 	case "fail":
 		return m.drawFail()
 	case "release":
-		l := m.drawLease()
-		m.giveBack(l, endReleased)
+		l, how := m.drawLease(), endReleased
+		lost := rapid.IntRange(0, 2).Draw(m.t, "lost") == 0
+		if lost {
+			how = endExpired
+		}
+		m.giveBack(l, how)
 		m.accept()
-		return &command.Release{Leases: []command.LeaseID{l.id}}
+		return &command.Release{Leases: []command.LeaseID{l.id}, Lost: lost}
 	case "expire":
 		return m.drawExpire()
 	case "checkpoint":
@@ -284,7 +300,7 @@ func (m *model) must(condition bool, format string, args ...any) { //nolint:revi
 
 func (m *model) drawPublish() *command.Publish {
 	e := command.Event{
-		Channel: rapid.SampledFrom([]string{"a", "a", "b"}).Draw(m.t, "channel"),
+		Channel: rapid.SampledFrom([]string{"a", "a", "b", fanOut}).Draw(m.t, "channel"),
 		Tenant:  rapid.SampledFrom([]string{"t", "t", "u", "v"}).Draw(m.t, "tenant"),
 		Key:     rapid.SampledFrom([]string{"k", "k", "l"}).Draw(m.t, "key"), ClientID: "c",
 		IdempotencyKey: rapid.SampledFrom([]string{"", "", "i", "j"}).Draw(m.t, "idempotency"),
@@ -390,7 +406,7 @@ func (m *model) drawComplete() *command.Complete {
 	var emitted []*modelEvent
 	for range rapid.IntRange(0, 2).Draw(m.t, "emits") {
 		emit := command.Event{
-			Channel: rapid.SampledFrom([]string{"a", "b"}).Draw(m.t, "channel"),
+			Channel: rapid.SampledFrom([]string{"a", "b", fanOut}).Draw(m.t, "channel"),
 			DelayMS: rapid.SampledFrom([]uint64{0, 500}).Draw(m.t, "delay"),
 			TTLMS:   rapid.SampledFrom([]uint64{0, 0, 600}).Draw(m.t, "ttl"),
 		}
@@ -458,7 +474,7 @@ func (m *model) drawFail() *command.Fail {
 	case e.canceling:
 		m.stop(e)
 	case c.Throttled:
-		e.state, e.dueMS = delayed, m.nowMS+int64(c.RetryAfterMS)
+		e.state, e.dueMS = delayed, m.nowMS+int64(cmp.Or(c.RetryAfterMS, 1000))
 	case c.Final || e.failures+1 == DefaultMaxAttempts:
 		e.state = dead
 	default:

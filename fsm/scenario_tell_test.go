@@ -152,6 +152,9 @@ func (s *scenario) tellGrant(b *strings.Builder, g *Grant) {
 	if g.Job.LeaseMS != DefaultLeaseMS {
 		fmt.Fprintf(b, " lease=%d", g.Job.LeaseMS)
 	}
+	if g.Job.LostWithSocket {
+		b.WriteString(" lost-with-socket")
+	}
 	if g.Job.Group != DefaultGroup {
 		fmt.Fprintf(b, " group=%s", g.Job.Group)
 	}
@@ -277,8 +280,12 @@ func (s *scenario) job(a args) string {
 		check(s.tb, err)
 		text = "over\n"
 		if found {
-			text = fmt.Sprintf("%s in %s/%s of tenant %s: %s correlation %s\n", s.name(job.Lease.Event),
+			text = fmt.Sprintf("%s in %s/%s of tenant %s: %s correlation %s", s.name(job.Lease.Event),
 				job.Event.Channel, job.Group, job.Event.Tenant, job.Event.Payload.Bytes, s.readable(job.CorrelationID))
+			if job.LostWithSocket {
+				text += " lost-with-socket"
+			}
+			text += "\n"
 		}
 	})
 	return text

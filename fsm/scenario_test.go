@@ -21,7 +21,7 @@ import (
 //	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= priority= data= slot=]
 //	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
-//	release LEASE… · expire LEASE… [generation=n] · checkpoint LEASE data= · park LEASE [timeout=ms]
+//	release LEASE… · disconnect LEASE… (of a lost socket) · expire LEASE… [generation=n] · checkpoint LEASE data= · park LEASE [timeout=ms]
 //	redrive EVENT [group= tenant= once= data= type=] · discard EVENT [group= tenant= once=]
 //	                                                 of a dead letter; data edits it
 //	cancel EVENT [reason= grace=ms client= tenant=] · ack SEQ [tenant= client= device= delivered=(seq:ms…)]
@@ -299,6 +299,8 @@ func (s *scenario) encode(l *line) {
 		}).Append(nil)
 	case "release":
 		l.encoded = (&command.Release{Leases: s.leasesOf(a.words())}).Append(nil)
+	case "disconnect":
+		l.encoded = (&command.Release{Leases: s.leasesOf(a.words()), Lost: true}).Append(nil)
 	case "expire":
 		generation := s.machine.Generation()
 		if a.has("generation") {

@@ -62,7 +62,7 @@ func TestBadInput(t *testing.T) {
 		{name: "emit with a delay of two years", sends: `{"type":"complete","id":4,"lease":"x","emit":[{"channel":"c","delay_ms":63072000000,"data":1}]}`, error: "bad_request", id: 4.0},
 		{name: "checkpoint of an unknown lease", sends: `{"type":"checkpoint","id":4,"lease":"nonsense","checkpoint":1}`, error: "lease_lost", id: 4.0},
 		{name: "checkpoint without one", sends: `{"type":"checkpoint","id":4,"lease":"x"}`, error: "bad_request", id: 4.0},
-		{name: "park", sends: `{"type":"park","id":4,"lease":"x"}`, error: "not_available", id: 4.0},
+		{name: "park", sends: `{"type":"park","id":4,"lease":"x"}`, error: "lease_lost", id: 4.0},
 		{name: "follow", sends: `{"type":"follow","id":4,"channel":"c"}`, error: "not_available", id: 4.0},
 		{name: "read", sends: `{"type":"read","id":4,"stream":"s","offset":0}`, error: "not_available", id: 4.0},
 		{name: "commit", sends: `{"type":"commit","subscription":"s","cursor":"c"}`, error: "not_available"},

@@ -57,7 +57,7 @@
 //	C> fail         id lease error{code, message, detail?} retryable? retry_after_ms? throttled?
 //	                                                                answered by ok
 //	C> release      lease
-//	C> park         id lease                                        answered by ok
+//	C> park         id lease timeout_ms?                            answered by ok
 //	S> cancel       lease reason grace_ms
 //	C> unsubscribe  id subscription                                 answered by ok
 //

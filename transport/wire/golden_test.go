@@ -78,6 +78,7 @@ func fromClients() []golden {
 	}})
 	add(Message{Type: TypeRelease, Release: Release{Lease: b("l1")}})
 	add(Message{Type: TypePark, Park: Park{ID: 7, Lease: b("l1")}})
+	add(Message{Type: TypePark, Park: Park{ID: 8, Lease: b("l1"), TimeoutMs: 60000}})
 	add(Message{Type: TypeUnsubscribe, Unsubscribe: Unsubscribe{ID: 8, Subscription: b("s1")}})
 	add(Message{Type: TypeFollow, Follow: Follow{ID: 9, Channel: b("a")}})
 	add(Message{Type: TypeFollow, Follow: Follow{ID: 9, Channel: b("a"), From: From{Kind: FromEarliest}, Name: b("f"), Window: 100}})
