@@ -86,7 +86,7 @@ func (g *Gateway) endOverHTTP(w http.ResponseWriter, r *http.Request, encode enc
 		g.refuseHTTP(w, bad)
 		return
 	}
-	waiter := newResultWaiter(g)
+	waiter := newCommandWaiter(g)
 	if bad = g.submitLease(body, encode, waiter); bad.any() {
 		g.refuseHTTP(w, bad)
 		return
@@ -109,7 +109,7 @@ func (g *Gateway) endOverHTTP(w http.ResponseWriter, r *http.Request, encode enc
 
 // submitLease sends the command to the partition of the lease, which no session
 // here need hold.
-func (g *Gateway) submitLease(body []byte, encode encodeLease, to *resultWaiter) refusal {
+func (g *Gateway) submitLease(body []byte, encode encodeLease, to *commandWaiter) refusal {
 	bench := borrow(&g.benches)
 	defer func() {
 		bench.tidy()

@@ -187,7 +187,7 @@ type letterAnswer struct {
 
 // answerLetter submits a command about one dead letter, and answers the request.
 func (g *Gateway) answerLetter(w http.ResponseWriter, r *http.Request, id command.EventID, c appender) {
-	waiter := newResultWaiter(g)
+	waiter := newCommandWaiter(g)
 	g.submitLetter(id, c, waiter)
 	result, ok := waiter.wait(r.Context())
 	switch {
@@ -202,7 +202,7 @@ func (g *Gateway) answerLetter(w http.ResponseWriter, r *http.Request, id comman
 }
 
 // submitLetter sends a command to the leader of an event's partition.
-func (g *Gateway) submitLetter(id command.EventID, c appender, to *resultWaiter) {
+func (g *Gateway) submitLetter(id command.EventID, c appender, to *commandWaiter) {
 	g.meter.inFlight.Inc()
 	route, ok := g.partitionRoute(uint32(id.Partition))
 	if !ok {
@@ -283,13 +283,13 @@ func (g *Gateway) sweepLetters(w http.ResponseWriter, r *http.Request, word stri
 // sweepPage does it to a page at once, and returns for how many it took effect
 // and the last failure. What is no dead letter any more is passed over.
 func (g *Gateway) sweepPage(ctx context.Context, letters []cluster.DeadLetter, of letterCommand) (done int, failed *command.Result) {
-	waiters := make([]*resultWaiter, 0, len(letters))
+	waiters := make([]*commandWaiter, 0, len(letters))
 	for i := range letters {
 		id, err := command.ParseEventID(letters[i].EventID)
 		if err != nil {
 			continue
 		}
-		waiter := newResultWaiter(g)
+		waiter := newCommandWaiter(g)
 		waiters = append(waiters, waiter)
 		g.submitLetter(id, of(letters[i].Tenant, letters[i].Group, id), waiter)
 	}

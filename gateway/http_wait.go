@@ -11,18 +11,18 @@ import (
 	"github.com/batonmq/baton/transport/wire"
 )
 
-// resultWaiter receives the answer of one command for an HTTP request.
-type resultWaiter struct {
+// commandWaiter receives the answer of one command for an HTTP request.
+type commandWaiter struct {
 	gateway *Gateway
 	answer  chan command.Result // has room for the one answer
 }
 
-func newResultWaiter(g *Gateway) *resultWaiter {
-	return &resultWaiter{gateway: g, answer: make(chan command.Result, 1)}
+func newCommandWaiter(g *Gateway) *commandWaiter {
+	return &commandWaiter{gateway: g, answer: make(chan command.Result, 1)}
 }
 
 // Reply implements Replier. It keeps what it is given beyond the call.
-func (l *resultWaiter) Reply(_ uint64, result *command.Result) {
+func (l *commandWaiter) Reply(_ uint64, result *command.Result) {
 	l.gateway.meter.inFlight.Dec()
 	l.answer <- command.Result{
 		Reason: result.Reason, Message: result.Message, Duplicate: result.Duplicate, RetryAfterMS: result.RetryAfterMS,
@@ -30,7 +30,7 @@ func (l *resultWaiter) Reply(_ uint64, result *command.Result) {
 	}
 }
 
-func (l *resultWaiter) wait(ctx context.Context) (command.Result, bool) {
+func (l *commandWaiter) wait(ctx context.Context) (command.Result, bool) {
 	select {
 	case result := <-l.answer:
 		return result, true

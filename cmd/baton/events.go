@@ -59,7 +59,7 @@ func eventsShow(ctx context.Context, t *terminal, f *target, id string) error {
 	}
 	for i := range e.Groups {
 		g := &e.Groups[i]
-		_, _ = fmt.Fprintf(t.out, "group %s: %s, attempt %d, failures %d %s\n", clean(g.Group), g.State, g.Attempt, g.Failures, clean(g.Reason))
+		_, _ = fmt.Fprintf(t.out, "group %s: %s, attempt %d, failures %d, lost leases %d %s\n", clean(g.Group), g.State, g.Attempt, g.Failures, g.Losses, clean(g.Reason))
 	}
 	printAttempts(t.out, e.Attempts)
 	printData(t.out, &e.EventInfo)
