@@ -138,6 +138,9 @@ func tidy(m *Message, side Side) {
 	if !m.Error.HasID {
 		m.Error.ID = 0
 	}
+	if m.Checkpoint.Checkpoint == nil {
+		m.Checkpoint.Checkpoint = Raw("null")
+	}
 	for i := range m.Complete.Emit {
 		m.Complete.Emit[i].Tenant = nil
 	}
