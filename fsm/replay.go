@@ -73,13 +73,9 @@ func ReadJob(view *storage.View, id command.LeaseID) (job command.Job, found boo
 		return command.Job{}, false, err
 	}
 	if j.edited {
-		value, found, err := view.Get(keyJob(nil, kindRevision, jobKey{id.Group, id.Event.Queue, id.Event.Position}))
-		if err != nil {
+		l := &lineageReader{view: view}
+		if e, err = l.revision(jobKey{id.Group, id.Event.Queue, id.Event.Position}, e); err != nil {
 			return command.Job{}, false, err
-		}
-		if found {
-			row := readRevision(value)
-			e = row.over(e)
 		}
 	}
 	lost, err := lostWithSocket(view, id.Event.Queue)

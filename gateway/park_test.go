@@ -54,8 +54,8 @@ func TestParkRefused(t *testing.T) {
 	}
 }
 
-// TestHTTPLeases: complete and fail for those who hold no socket.
-func TestHTTPLeases(t *testing.T) {
+// TestHTTPComplete: complete for those who hold no socket.
+func TestHTTPComplete(t *testing.T) {
 	e := newEdge(t)
 	token := string(e.broker.AppendLease(nil, leaseOf(6, 44)))
 	next := command.EventID{Epoch: 1, Queue: 2, Position: 3}
@@ -75,8 +75,13 @@ func TestHTTPLeases(t *testing.T) {
 		t.Fatal(got)
 	}
 	e.submission()
-	e.broker.set(func() { e.broker.result = command.Result{} })
-	body = fmt.Sprintf(`{"lease":%q,"error":{"code":"no","message":"m","detail":[1]},"retryable":false,"retry_after_ms":9}`, token)
+}
+
+// TestHTTPFail: the same for fail.
+func TestHTTPFail(t *testing.T) {
+	e := newEdge(t)
+	token := string(e.broker.AppendLease(nil, leaseOf(6, 44)))
+	body := fmt.Sprintf(`{"lease":%q,"error":{"code":"no","message":"m","detail":[1]},"retryable":false,"retry_after_ms":9}`, token)
 	if got := e.do(t, e.request("POST", "/v1/leases/fail", body), 200, ""); got != "{}\n" {
 		t.Fatal(got)
 	}
@@ -87,6 +92,12 @@ func TestHTTPLeases(t *testing.T) {
 	}
 	e.broker.set(func() { e.broker.result = command.Result{Reason: command.LeaseLost} })
 	e.do(t, e.request("POST", "/v1/leases/fail", body), 409, "lease_lost")
+}
+
+// TestBadHTTPLeases: what is wrong with a request is said before anything is done.
+func TestBadHTTPLeases(t *testing.T) {
+	e := newEdge(t)
+	token := string(e.broker.AppendLease(nil, leaseOf(6, 44)))
 	large := strings.Repeat("x", 70_000)
 	for _, bad := range []struct {
 		path, body string
@@ -106,6 +117,9 @@ func TestHTTPLeases(t *testing.T) {
 		e.do(t, e.request("POST", "/v1/leases/"+bad.path, bad.body), bad.status, bad.reason)
 	}
 	e.get(t, "/v1/leases/complete", 404, "not_found")
+	if len(e.broker.submissions) != 0 {
+		t.Fatalf("%+v", e.submission())
+	}
 }
 
 // TestLostSocket: the jobs of channels that say so are lost with the socket, those

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,14 +81,11 @@ func leaseComplete(ctx context.Context, t *terminal, f *leaseCompleteFlags, args
 	if f.json {
 		return printJSON(t.out, map[string]any{"events": append([]string{}, events...)})
 	}
-	text := "completed"
+	said := []string{"completed"}
 	for _, id := range events {
-		if id == "" {
-			id = "an event on its way to another partition"
-		}
-		text += ", emitted " + id
+		said = append(said, "emitted "+cmp.Or(id, "an event on its way to another partition"))
 	}
-	_, err = fmt.Fprintln(t.out, text)
+	_, err = fmt.Fprintln(t.out, strings.Join(said, ", "))
 	return err
 }
 
