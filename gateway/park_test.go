@@ -172,6 +172,7 @@ func TestLeftSocket(t *testing.T) {
 		s.sink.Job(&command.Job{Lease: leaseOf(1, 1), LeaseMS: 1000, LostWithSocket: true, Event: command.Event{Channel: "c"}})
 		c.expect("job")
 		if leave == "bye" {
+			e.broker.set(func() { e.broker.hold = true }) // The jobs are still held when the socket ends.
 			c.send(`{"type":"bye"}`)
 			if release := e.submission().release(); release.Lost || len(release.Leases) != 1 {
 				t.Fatalf("%+v", release)
