@@ -35,7 +35,7 @@ func (c *Client) cancel(ctx context.Context, m *wire.Cancel) error {
 		return refuse(wire.ReasonBadRequest, "a cancel must name an event or a correlation id")
 	}
 	if ctx.Err() != nil {
-		return interrupted(ctx, nil)
+		return interrupted(ctx, "canceling", nil)
 	}
 	m.ID = c.flight.id()
 	result := make(chan error, 1)
@@ -47,7 +47,7 @@ func (c *Client) cancel(ctx context.Context, m *wire.Cancel) error {
 	case <-ctx.Done():
 	}
 	if last, ok := c.flight.abandon(r); ok {
-		return interrupted(ctx, last)
+		return interrupted(ctx, "canceling", last)
 	}
 	return <-result // It was answered at the same time.
 }

@@ -25,7 +25,9 @@ type Event struct {
 	CorrelationID string
 	CausationID   string
 	// ClientSeq, from 1, proves that nothing was lost on the way; 0 is none.
-	ClientSeq   uint64
+	ClientSeq uint64
+	// Priority, up to MaxPriority, has a tenant's urgent events given to workers
+	// before its others: each step doubles their share. 0 is the default and lowest.
 	Priority    uint8
 	Headers     map[string]string
 	ContentType string
@@ -41,6 +43,9 @@ type Event struct {
 	// the client of the job's event.
 	ClientID string
 }
+
+// MaxPriority is the most urgent priority of an event.
+const MaxPriority = wire.MaxPriority
 
 // Receipt says where an event was stored.
 type Receipt struct {
@@ -60,6 +65,9 @@ func (e *Event) fields() (wire.EventFields, error) {
 	}
 	if e.Delay < 0 || e.TTL < 0 {
 		return wire.EventFields{}, refuse(wire.ReasonBadRequest, "delay and ttl must not be negative")
+	}
+	if e.Priority > MaxPriority {
+		return wire.EventFields{}, refuse(wire.ReasonBadRequest, "priority is %d, the highest is %d", e.Priority, MaxPriority)
 	}
 	payload, err := payloadOf(e.Data)
 	if err != nil {

@@ -63,6 +63,9 @@ func WithHeader(name, value string) EventOption {
 // WithDelay keeps the event back for a while.
 func WithDelay(delay time.Duration) EventOption { return func(e *Event) { e.Delay = delay } }
 
+// WithPriority makes it more urgent than others of its tenant.
+func WithPriority(priority uint8) EventOption { return func(e *Event) { e.Priority = priority } }
+
 // WithIdempotencyKey sets the idempotency key.
 func WithIdempotencyKey(key string) EventOption { return func(e *Event) { e.IdempotencyKey = key } }
 

@@ -26,6 +26,7 @@ type EventInfo struct {
 	CausationID    string            `json:"causation_id"`
 	ContentType    string            `json:"content_type"`
 	Headers        map[string]string `json:"headers"`
+	Priority       uint8             `json:"priority"`
 	// Time is when it was stored, DeliverAt when it may be worked on.
 	Time      int64 `json:"time"`
 	DeliverAt int64 `json:"deliver_at"`
@@ -47,6 +48,7 @@ type EventAttempt struct {
 	Worker   string          `json:"worker"`
 	Node     string          `json:"node"`
 	LeasedAt int64           `json:"leased_at"`
+	ParkedAt int64           `json:"parked_at"`
 	EndedAt  int64           `json:"ended_at"`
 	Code     string          `json:"code"`
 	Message  string          `json:"message"`
@@ -61,7 +63,7 @@ type DeadLetter struct {
 	EventInfo
 
 	Group string `json:"group"`
-	// Reason is permanent or retries_exhausted, Code the last failure's.
+	// Reason is permanent, retries_exhausted or leases_lost, Code the last failure's.
 	Reason string `json:"reason"`
 	Code   string `json:"code"`
 	DeadAt int64  `json:"dead_at"`
@@ -130,9 +132,11 @@ type EventGroup struct {
 	State    string `json:"state"`
 	Attempt  int    `json:"attempt"`
 	Failures int    `json:"failures"`
+	Losses   int    `json:"losses"`
 	Worker   string `json:"worker"`
 	Node     string `json:"node"`
 	LeasedAt int64  `json:"leased_at"`
+	ParkedAt int64  `json:"parked_at"`
 	DueAt    int64  `json:"due_at"`
 	EndedAt  int64  `json:"ended_at"`
 	Reason   string `json:"reason"`

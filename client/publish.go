@@ -33,7 +33,7 @@ func (c *Client) Publish(ctx context.Context, event Event) (Receipt, error) {
 		return receipt, err
 	}
 	<-c.room
-	return Receipt{}, interrupted(ctx, last)
+	return Receipt{}, interrupted(ctx, "publishing", last)
 }
 
 // PublishAsync hands an event over to be published, and returns when there is
@@ -54,7 +54,7 @@ func (c *Client) PublishAsync(ctx context.Context, event Event, done func(Receip
 		stop = context.AfterFunc(ctx, func() {
 			if last, ok := c.flight.abandon(r); ok {
 				<-c.room
-				done(Receipt{}, interrupted(ctx, last))
+				done(Receipt{}, interrupted(ctx, "publishing", last))
 			}
 		})
 	}
@@ -65,7 +65,7 @@ func (c *Client) PublishAsync(ctx context.Context, event Event, done func(Receip
 // prepare waits for room and makes the request.
 func (c *Client) prepare(ctx context.Context, event Event, done func(Receipt, error)) (*request, error) {
 	if ctx.Err() != nil {
-		return nil, interrupted(ctx, nil)
+		return nil, interrupted(ctx, "publishing", nil)
 	}
 	if event.IdempotencyKey == "" {
 		event.IdempotencyKey = c.newKey()
@@ -77,7 +77,7 @@ func (c *Client) prepare(ctx context.Context, event Event, done func(Receipt, er
 	select {
 	case c.room <- struct{}{}:
 	case <-ctx.Done():
-		return nil, interrupted(ctx, nil)
+		return nil, interrupted(ctx, "publishing", nil)
 	}
 	m := wire.Publish{EventFields: fields, ID: c.flight.id()}
 	r := &request{id: m.ID, encoded: wire.AppendPublish(make([]byte, 0, 192+len(fields.Payload.Bytes)), &m)}
@@ -95,9 +95,9 @@ func (c *Client) prepare(ctx context.Context, event Event, done func(Receipt, er
 	return r, nil
 }
 
-func interrupted(ctx context.Context, last error) error {
+func interrupted(ctx context.Context, doing string, last error) error {
 	if last != nil {
-		return fmt.Errorf("client: publishing: %w; the last answer was: %w", context.Cause(ctx), last)
+		return fmt.Errorf("client: %s: %w; the last answer was: %w", doing, context.Cause(ctx), last)
 	}
-	return fmt.Errorf("client: publishing: %w", context.Cause(ctx))
+	return fmt.Errorf("client: %s: %w", doing, context.Cause(ctx))
 }

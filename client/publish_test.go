@@ -143,6 +143,15 @@ func TestPublishRefusesWhatWouldCloseTheConnection(t *testing.T) {
 	}
 }
 
+// TestPublishRefusesPriority: the node would refuse it too, for good.
+func TestPublishRefusesPriority(t *testing.T) {
+	c := &Client{}
+	_, err := c.Publish(t.Context(), Event{Channel: "a", Priority: MaxPriority + 1, IdempotencyKey: "i"})
+	if refused, ok := errors.AsType[*Error](err); !ok || refused.Code != 400 {
+		t.Fatalf("%v", err)
+	}
+}
+
 // A publish ends with its context, and says what stood in its way.
 func TestPublishEndsWithItsContext(t *testing.T) {
 	n := newFakeNode(t)

@@ -45,7 +45,7 @@ func (w *worker) renewDue() {
 	defer w.mu.Unlock()
 	now := time.Now()
 	for _, j := range w.jobs {
-		if now.After(j.expires) {
+		if now.After(j.expires) && !j.parking && !j.parked {
 			// Not known for certain: what the handler returns is still sent, and
 			// the cluster decides.
 			j.cancel(ErrLeaseLost)
@@ -63,7 +63,7 @@ func (w *worker) renewIf(due func(*running) bool) {
 	}
 	var m wire.Renew
 	for _, j := range w.jobs {
-		if !due(j) {
+		if j.parked || !due(j) {
 			continue
 		}
 		m.Leases = append(m.Leases, wire.RenewLease{Lease: alias(j.job.token)})
@@ -108,7 +108,7 @@ func (w *worker) renewed(m *wire.Renewed) {
 		}
 	}
 	for _, token := range m.Lost {
-		if j := w.jobs[string(token)]; j != nil {
+		if j := w.jobs[string(token)]; j != nil && !j.parking && !j.parked {
 			j.lost = true
 			j.cancel(ErrLeaseLost)
 		}

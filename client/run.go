@@ -38,6 +38,9 @@ func (w *worker) do(j *running) error {
 		return context.Cause(j.ctx)
 	}
 	err := w.call(j)
+	if parked, ok := w.isParked(j, err); ok {
+		return parked
+	}
 	if w.isLost(j) {
 		if err == nil || errors.Is(err, ErrLeaseLost) {
 			return ErrLeaseLost
@@ -105,21 +108,8 @@ func (w *worker) broken(j *running, err error) error {
 }
 
 func (w *worker) sendFailure(j *running, f *JobError) error {
-	m := wire.Fail{
-		ID: w.client.flight.id(), Lease: alias(j.job.token), Throttled: f.Throttled, RetryAfterMs: max(milliseconds(f.RetryAfter), 0),
-		Error: wire.FailError{Code: []byte(f.Code), Message: []byte(clip(f.Error(), wire.MaxReasonBytes))},
-	}
-	if f.Code == "" {
-		m.Error.Code = []byte("failed")
-	}
-	if f.Permanent {
-		m.Retryable = wire.No
-	}
-	if f.Detail != nil {
-		if detail, err := rawOf(f.Detail); err == nil {
-			m.Error.Detail = detail
-		}
-	}
+	m := f.fields(j.job.token)
+	m.ID = w.client.flight.id()
 	if err := w.ask(m.ID, wire.AppendFail(nil, &m)); err != nil {
 		return errors.Join(f, err)
 	}

@@ -43,6 +43,8 @@ type running struct {
 	begun   time.Time // of the lease's current term
 	expires time.Time
 	lost    bool // the cluster said so
+	// parking means that a park is not answered yet.
+	parking, parked bool
 }
 
 func newWorker(ctx context.Context, c *Client, options WorkOptions, handler Handler) (*worker, error) {

@@ -86,6 +86,8 @@ func (m *Machine) wrongRow(row *command.RelayRow) string {
 		return tooLong("client", e.ClientID)
 	case !m.owns(command.SlotOf(e.Tenant, row.Key())):
 		return "its slot is not in this partition"
+	case row.Kind == command.RelayEvent:
+		return wrongPriority(e)
 	default:
 		return ""
 	}

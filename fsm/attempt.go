@@ -61,6 +61,8 @@ type attemptRow struct {
 	result        command.Payload
 	usage         []byte
 	relayed       []relayedMark
+	// parkedMS is when the attempt was parked, in the row only where it was.
+	parkedMS int64
 }
 
 // relayedMark names what an attempt sent to another partition: a notification,
@@ -109,6 +111,9 @@ func (a *attemptRow) append(dst []byte) []byte {
 		dst = command.AppendString(dst, a.relayed[i].client)
 		dst = command.AppendString(dst, a.relayed[i].name)
 	}
+	if a.parkedMS != 0 {
+		dst = command.AppendInt(dst, a.parkedMS)
+	}
 	return dst
 }
 
@@ -131,6 +136,7 @@ func readAttempt(value []byte) attemptRow {
 	for range r.Count(command.MaxEmits + command.MaxNotifies) {
 		a.relayed = append(a.relayed, relayedMark{target: r.Uint32(), client: r.String(), name: r.String()})
 	}
+	a.parkedMS = r.Int()
 	closeRow(&r)
 	return a
 }

@@ -21,7 +21,7 @@ func (m *Machine) cancel(c *command.Cancel) command.Result {
 func (m *Machine) cancelIn(cursor *cursor, e *event, c *command.Cancel) {
 	key := jobKey{cursor.turns.group, e.id.Queue, e.id.Position}
 	j, state, reason := m.active[key], jobCanceled, c.Reason
-	if e.lapsed(m.counters.timeMS) && (j == nil || j.state != jobLeased) {
+	if e.lapsed(m.counters.timeMS) && (j == nil || j.state != jobLeased) && !m.isParked(key) {
 		if !m.counts(cursor, e.id.Position) {
 			return // Whether it was canceled before is seen when its turn comes.
 		}
@@ -31,7 +31,7 @@ func (m *Machine) cancelIn(cursor *cursor, e *event, c *command.Cancel) {
 	case e.id.Position >= cursor.frontier:
 		m.void(cursor, e, state, reason)
 	case j == nil:
-		m.stopDelayed(cursor, e, state, reason)
+		m.stopParked(cursor, e, state, reason)
 	case j.state == jobReady:
 		m.unready(j.cursor, j.key.position)
 		m.bury(j, state, reason)
@@ -67,20 +67,24 @@ func (m *Machine) stopLeased(j *job, c *command.Cancel) {
 	}
 }
 
-// stopDelayed ends an event that a timer holds back, where one does.
-func (m *Machine) stopDelayed(cursor *cursor, e *event, state jobState, reason string) {
-	key := jobKey{cursor.turns.group, e.id.Queue, e.id.Position}
+// stopParked ends a job that was set aside.
+func (m *Machine) stopParked(c *cursor, e *event, state jobState, reason string) {
+	key := jobKey{c.turns.group, e.id.Queue, e.id.Position}
 	value, found := m.get(keyJob(m.scratch.key[:0], kindParked, key))
 	if !found {
 		return
 	}
-	var j jobRow
+	j := &job{key: key, cursor: c, event: e}
 	j.read(value)
-	if j.state != jobDelayed {
+	switch j.state { //nolint:exhaustive // The others are active or have ended.
+	case jobDelayed:
+		m.remove(keyTimer(m.scratch.key[:0], j.dueMS, key))
+	case jobBlocked:
+		m.unblock(c, e)
+	case jobParked:
+		m.end(j, &attemptRow{how: endFenced, message: reason})
+	default:
 		return
 	}
-	m.remove(keyTimer(m.scratch.key[:0], j.dueMS, key))
-	j.state, j.reason, j.dueMS = state, reason, m.counters.timeMS
-	m.set(keyJob(m.scratch.key[:0], kindParked, key), j.append(m.scratch.value[:0]))
-	m.finished(cursor, e, state)
+	m.bury(j, state, reason)
 }

@@ -29,11 +29,17 @@ func (m *Machine) configureChannel(c *command.ConfigureChannel) command.Result {
 func (m *Machine) loadSettings(from reader) error {
 	prefix := []byte{kindSettings}
 	return from.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
-		r := openRow(value)
-		m.channels[u32At(key, 1)].settings = r.ChannelSettings()
-		closeRow(&r)
+		m.channels[u32At(key, 1)].settings = readSettings(value)
 		return true, nil
 	})
+}
+
+// readSettings reads a channel's row of settings.
+func readSettings(value []byte) command.ChannelSettings {
+	r := openRow(value)
+	settings := r.ChannelSettings()
+	closeRow(&r)
+	return settings
 }
 
 // settingsOf are the settings of a job's channel.

@@ -9,7 +9,7 @@ import (
 // complete acknowledges a lease; what the worker emits and notifies happens
 // with it or not at all.
 func (m *Machine) complete(c *command.Complete) command.Result {
-	j, answer := m.leased(c.Lease, endCompleted)
+	j, answer := m.inForce(c.Lease, endCompleted)
 	if j == nil {
 		return answer
 	}
@@ -26,6 +26,7 @@ func (m *Machine) complete(c *command.Complete) command.Result {
 	m.end(j, &row)
 	m.dropActive(j)
 	m.finished(j.cursor, j.event, 0)
+	m.passKey(j.cursor, j.event)
 	return command.Result{Events: row.emitted}
 }
 

@@ -29,7 +29,7 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 	if c.Throttled {
 		how = endThrottled
 	}
-	j, answer := m.leased(c.Lease, how)
+	j, answer := m.inForce(c.Lease, how)
 	if j == nil {
 		return answer
 	}
@@ -40,7 +40,7 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 		m.bury(j, jobCanceled, j.reason)
 	case c.Throttled:
 		j.attempt--
-		m.delay(j, now+delayMS(c.RetryAfterMS))
+		m.delay(j, now+cmp.Or(delayMS(c.RetryAfterMS), firstBackoff(m.settingsOf(j))))
 	case c.Final:
 		m.bury(j, jobDead, diedFinal+c.Code)
 	default:
@@ -58,21 +58,34 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 	return command.Result{}
 }
 
+// firstBackoff is the delay after a job's first failure, and of a throttled one that
+// does not say for how long: at once it would be refused again, and again.
+func firstBackoff(s *command.ChannelSettings) int64 {
+	return cmp.Or(delayMS(s.BackoffMS), DefaultBackoff.Milliseconds())
+}
+
 // backoff is the delay before a failed job's next attempt in milliseconds:
 // exponential, with the upper half of it spread by the job's own numbers, since
 // a state machine has no randomness.
 func backoff(s *command.ChannelSettings, j *job) int64 {
-	first := cmp.Or(delayMS(s.BackoffMS), DefaultBackoff.Milliseconds())
+	first := firstBackoff(s)
 	longest := max(first, cmp.Or(delayMS(s.MaxBackoffMS), DefaultMaxBackoff.Milliseconds()))
 	full := min(first<<min(j.failures-1, 16), longest)
 	seed := appendU64(appendU64(make([]byte, 0, 16), j.key.position), j.fence)
 	return full/2 + int64(xxhash.Sum64(seed)%uint64(full/2+1)) //nolint:gosec // Both are small and positive.
 }
 
-// release hands jobs back, uncounted. Leases that are over are passed by.
+// release hands jobs back, uncounted, or those of a lost socket, counted as lost.
+// Leases that are over are passed by.
 func (m *Machine) release(c *command.Release) command.Result {
 	for _, id := range c.Leases {
-		j, _ := m.leased(id, endReleased)
+		if c.Lost {
+			if j, _ := m.leased(id, endExpired); j != nil {
+				m.lose(j, "the worker's socket was lost")
+			}
+			continue
+		}
+		j, _ := m.inForce(id, endReleased)
 		if j == nil {
 			continue
 		}
@@ -98,19 +111,25 @@ func (m *Machine) expire(c *command.Expire) command.Result {
 		if j == nil {
 			continue
 		}
-		m.end(j, &attemptRow{how: endExpired})
-		if j.canceling {
-			m.bury(j, jobCanceled, j.reason)
-			continue
-		}
-		j.losses++
-		if maxLosses(m.settingsOf(j), j) {
-			m.bury(j, jobDead, diedLost+strconv.FormatUint(uint64(j.losses), 10))
-			continue
-		}
-		m.requeue(j)
+		m.lose(j, "")
 	}
 	return command.Result{}
+}
+
+// lose ends an attempt that its worker did not: the job waits again, unless it
+// was lost as often as it may be.
+func (m *Machine) lose(j *job, why string) {
+	m.end(j, &attemptRow{how: endExpired, message: why})
+	if j.canceling {
+		m.bury(j, jobCanceled, j.reason)
+		return
+	}
+	j.losses++
+	if maxLosses(m.settingsOf(j), j) {
+		m.bury(j, jobDead, diedLost+strconv.FormatUint(uint64(j.losses), 10))
+		return
+	}
+	m.requeue(j)
 }
 
 // checkpoint keeps a worker's progress with its lease.

@@ -161,6 +161,21 @@ type lived struct {
 
 type storedRow struct{ key, value []byte }
 
+// stand has a job parked in a channel that is ordered by key, and others stand in
+// line behind it.
+func (l *lived) stand(e command.Event) {
+	e.Channel, e.IdempotencyKey, e.ClientSeq = "ordered", "", 0
+	commands := []interface{ Append([]byte) []byte }{
+		&command.ConfigureChannel{Channel: e.Channel, Settings: command.ChannelSettings{Version: 1, Order: command.OrderKey}},
+	}
+	for _, e.Priority = range []uint32{0, 9, 0} {
+		commands = append(commands, &command.Publish{Route: command.Route{Slot: command.SlotOf(e.Tenant, e.Key)}, Event: e})
+	}
+	header := command.Header{Generation: 1, TimeMS: 1_001_000, Offers: []command.Offer{offerOf(e.Channel, 3)}}
+	grants := l.w.apply(true, entryOf(header, commands...))[0].Grants
+	l.w.apply(true, entryOf(command.Header{Generation: 1, TimeMS: 1_001_000}, &command.Park{Lease: grants[0].Job.Lease, TimeoutMS: 4000}))
+}
+
 // livedWorld publishes, grants, and ends in all ways there are.
 func livedWorld(f *testing.F) *lived {
 	f.Helper()
@@ -211,8 +226,9 @@ func livedWorld(f *testing.F) *lived {
 		&command.Relay{Source: 1, SourceEpoch: 1, First: 1, Rows: [][]byte{command.AppendRelayRow(nil, &arriving)}},
 		&command.CancelLineage{Tenant: l.tenant(), CorrelationID: "stopped", Reason: "why", GraceMS: 4000},
 	))
+	l.stand(publishes[0].(*command.Publish).Event)
 	l.next = [][]byte{
-		entryOf(command.Header{Generation: 1, TimeMS: 1_010_000, Offers: []command.Offer{offerOf("work", 100)}},
+		entryOf(command.Header{Generation: 1, TimeMS: 1_010_000, Offers: []command.Offer{offerOf("work", 100), offerOf("ordered", 3)}},
 			publishes[0].(*command.Publish), publishOf(l.tenant(), nil),
 			&command.Ack{Route: route, Tenant: l.tenant(), ClientID: l.client(), DeviceID: "phone", Seq: 2},
 			&command.Complete{Route: route, Lease: l.leases[0]}, &command.Complete{Route: route, Lease: l.leases[4]},

@@ -19,11 +19,11 @@ type lot struct {
 	special []specialOffer
 }
 
-// specialOffer is credit for one tenant's sub-queue.
+// specialOffer is credit for one tenant's work.
 type specialOffer struct {
 	*command.Offer
 
-	cursor *cursor
+	share *share
 }
 
 // grantOffers gives waiting events to the credit that the entry carries, as
@@ -77,8 +77,8 @@ func (m *Machine) lots() []*lot {
 		}
 		if offer.Tenant == "" {
 			t.lot.general = append(t.lot.general, offer)
-		} else if c := m.tenantCursor(t, offer.Tenant); c != nil {
-			t.lot.special = append(t.lot.special, specialOffer{offer, c})
+		} else if s := t.shares[m.names.find(nameTenant, offer.Tenant)]; s != nil {
+			t.lot.special = append(t.lot.special, specialOffer{offer, s})
 		}
 	}
 	return lots
@@ -105,43 +105,55 @@ func (l *lot) pick() *cursor {
 		return nil
 	}
 	if len(l.general) > 0 {
-		return l.turns.waiting[0]
+		return l.turns.waiting[0].next()
 	}
-	var best *cursor
+	var best *share
 	for _, offer := range l.special {
-		if c := offer.cursor; c.heapAt >= 0 && (best == nil || c.before(best)) {
-			best = c
+		if s := offer.share; s.heapAt >= 0 && (best == nil || s.before(best)) {
+			best = s
 		}
 	}
-	return best
-}
-
-// tenantCursor is a tenant's cursor in a group, or nil.
-func (m *Machine) tenantCursor(t *turns, tenant string) *cursor {
-	q := m.byName[queueName{t.channel, m.names.find(nameTenant, tenant), 0}]
-	if q == nil {
+	if best == nil {
 		return nil
 	}
-	return m.cursorOf(q.id, t.group)
+	return best.next()
 }
 
 // serve grants the cursor's next work, or sets it aside when it cannot be
 // granted now.
 func (m *Machine) serve(l *lot, c *cursor) {
 	if len(c.ready) > 0 {
-		j := m.active[jobKey{c.turns.group, c.queue.id, c.ready[0]}]
-		if state, reason := m.overBefore(c, j.event); state != 0 {
-			c.turns.pay(c, skipCost)
-			c.ready = c.ready[1:]
-			m.touch(c)
-			m.bury(j, state, reason)
-			return
-		}
-		c.turns.pay(c, stride)
-		c.ready = c.ready[1:]
-		m.grant(l, c, j)
-		return
+		m.serveReady(l, c)
+	} else {
+		m.serveNext(l, c)
 	}
+}
+
+// serveReady is serve for what waits again.
+func (m *Machine) serveReady(l *lot, c *cursor) {
+	j := m.active[jobKey{c.turns.group, c.queue.id, c.ready[0]}]
+	switch state, reason := m.overBefore(c, j.event); {
+	case state != 0:
+		m.payReady(c, skipCost)
+		m.bury(j, state, reason)
+	case !m.takeKey(j):
+		m.payReady(c, skipCost)
+		m.block(j)
+	default:
+		m.payReady(c, stride)
+		m.grant(l, c, j)
+	}
+}
+
+// payReady takes the first position out of line for its turn.
+func (m *Machine) payReady(c *cursor, cost uint64) {
+	c.turns.pay(c, cost)
+	c.ready = c.ready[1:]
+	m.touch(c)
+}
+
+// serveNext is serve for the event at the frontier.
+func (m *Machine) serveNext(l *lot, c *cursor) {
 	e := m.next(c)
 	if e == nil {
 		must(errMissing(jobKey{c.turns.group, c.queue.id, c.frontier}))
@@ -161,6 +173,10 @@ func (m *Machine) serve(l *lot, c *cursor) {
 		m.setTimer(j.dueMS, j.key, 0)
 		c.turns.pay(c, skipCost)
 		m.advance(c)
+	case !m.takeKey(j):
+		c.turns.pay(c, skipCost)
+		m.advance(c)
+		m.block(j)
 	default:
 		c.turns.pay(c, stride)
 		m.advance(c)
@@ -226,7 +242,7 @@ func leaseTerm(askedMS uint32) uint32 {
 // stay free for everybody; the offers of a kind take turns.
 func (l *lot) take(c *cursor) *command.Offer {
 	for i, special := range l.special {
-		if special.cursor == c {
+		if special.share == c.share {
 			l.special = useOne(l.special, i, special.Offer)
 			return special.Offer
 		}
@@ -265,5 +281,6 @@ func (m *Machine) jobOf(j *job) command.Job {
 		Lease: j.leaseID(m), LeaseMS: j.leaseMS, Group: m.names.text(nameGroup, j.key.group),
 		CorrelationID: e.correlationID(), CausationID: e.causationID(),
 		Checkpoint: j.checkpoint, Event: e.Event,
+		LostWithSocket: m.settingsOf(j).OnDisconnect == command.LostRequeue,
 	}
 }

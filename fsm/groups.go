@@ -79,7 +79,8 @@ func wrongGroup(c *command.CreateGroup) string {
 
 // begin gives a new group its cursor in a sub-queue that was there before.
 func (m *Machine) begin(t *turns, q *queue) {
-	c := &cursor{turns: t, queue: q, heapAt: -1}
+	c := &cursor{turns: t, queue: q}
+	t.join(c)
 	if t.from == command.FromNew {
 		c.frontier, c.consumed = t.born, q.enqueued
 	} else {

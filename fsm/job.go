@@ -46,13 +46,17 @@ func (m *Machine) saveActive(j *job) {
 	m.set(keyJob(m.scratch.key[:0], kindActive, j.key), j.append(m.scratch.value[:0]))
 }
 
-// dropActive takes a job out of the active rows.
+// dropActive takes a job out of the active rows, if it is there.
 func (m *Machine) dropActive(j *job) {
+	if m.active[j.key] == nil {
+		return
+	}
 	delete(m.active, j.key)
 	m.remove(keyJob(m.scratch.key[:0], kindActive, j.key))
 }
 
-// park moves a job to the parked rows: delayed, dead or canceled.
+// park moves a job to the parked rows, where all stand that are neither leased
+// nor ready.
 func (m *Machine) park(j *job) {
 	m.dropActive(j)
 	m.set(keyJob(m.scratch.key[:0], kindParked, j.key), j.append(m.scratch.value[:0]))
@@ -62,7 +66,7 @@ func (m *Machine) park(j *job) {
 // second result is the answer: the kept one of an equal command, or lease_lost.
 func (m *Machine) leased(id command.LeaseID, how ending) (*job, command.Result) {
 	over := refuse(command.LeaseLost, "the lease is over: it expired, was ended, or was given to another worker")
-	if id.Event.Epoch != m.counters.epoch || uint32(id.Event.Partition) != m.counters.partition {
+	if !m.isHere(id.Event) {
 		return nil, over
 	}
 	j := m.active[jobKey{id.Group, id.Event.Queue, id.Event.Position}]
@@ -75,13 +79,22 @@ func (m *Machine) leased(id command.LeaseID, how ending) (*job, command.Result) 
 	return nil, over
 }
 
+// isHere tells whether an event's id is of this partition and epoch.
+func (m *Machine) isHere(id command.EventID) bool {
+	return id.Epoch == m.counters.epoch && uint32(id.Partition) == m.counters.partition
+}
+
 // end takes the lease off a job and writes the attempt's history. The caller
 // decides where the job goes then.
 func (m *Machine) end(j *job, row *attemptRow) {
 	row.attempt, row.group, row.worker = j.attempt, j.key.group, j.holder.Worker
 	row.node = j.holder.Node
-	row.grantedMS, row.endedMS = j.grantedMS, m.counters.timeMS
+	row.grantedMS, row.endedMS, row.parkedMS = j.grantedMS, m.counters.timeMS, j.parkedMS
 	m.set(keyAttempt(m.scratch.key[:0], j.key.queue, j.key.position, j.fence), row.append(m.scratch.value[:0]))
+	if j.state == jobParked {
+		m.unpark(j) // Its worker and its clock were done with it then.
+		return
+	}
 	if m.out.effects {
 		lost := row.how == endExpired || row.how == endFenced
 		m.out.Ended = append(m.out.Ended, Ended{
@@ -101,8 +114,12 @@ func (m *Machine) requeue(j *job) {
 	m.makeReady(j.cursor, j.key.position)
 }
 
-// delay makes a job ready again at dueMS.
+// delay makes a job ready again at dueMS. One that others of its key wait for
+// comes no later than its end, so that they need not wait for what has lapsed.
 func (m *Machine) delay(j *job, dueMS int64) {
+	if end := j.event.endMS(); end < dueMS && m.holdsKey(j.cursor, j.event) {
+		dueMS = end
+	}
 	if dueMS <= m.counters.timeMS {
 		m.requeue(j)
 		return
@@ -118,6 +135,7 @@ func (m *Machine) bury(j *job, state jobState, reason string) {
 	j.dueMS = m.counters.timeMS
 	m.park(j)
 	m.finished(j.cursor, j.event, state)
+	m.passKey(j.cursor, j.event)
 	if state == jobDead && m.out.effects {
 		word, _ := deadReason(reason)
 		m.out.Dead = append(m.out.Dead, word)

@@ -20,10 +20,12 @@ import (
 //	o  group(4) queue(4)                     cursor of a group in a sub-queue: see cursorRow
 //	e  queue(4) position(8)                  event: see eventRow
 //	a  group(4) queue(4) position(8)         job below the frontier, leased or ready: see jobRow
-//	p  group(4) queue(4) position(8)         job parked: delayed, dead, canceled: see jobRow
+//	p  group(4) queue(4) position(8)         job set aside: delayed, in line behind its key, parked, dead, canceled, lapsed: see jobRow
+//	b  group(4) channel(4) tenant(4) digest(16) position(8)  a job in the line of its key -> queue(4)
+//	z  group(4) channel(4) tenant(4) digest(16)  the key's holder -> position(uvarint)
 //	r  group(4) queue(4) position(8)         edited data of a redriven job: see revisionRow
 //	v  group(4) queue(4) position(8)         void: at or above the frontier, to be skipped
-//	t  due(8) group(4) queue(4) position(8)  timer of a job -> fence(uvarint), 0 for a delay
+//	t  due(8) group(4) queue(4) position(8)  timer of a job -> fence(uvarint) of its lease, 0 for a delay
 //	d  bucket(4) tenant(4) digest(16)        idempotency: see dedupeRow
 //	x  tenant(4) digest(16)                  client sequence -> last(uvarint)
 //	l  tenant(4) digest(16) position(8)      an event named by its correlation id -> queue(4)
@@ -56,6 +58,8 @@ const (
 	kindEvent        = 'e'
 	kindActive       = 'a'
 	kindParked       = 'p'
+	kindBlocked      = 'b'
+	kindBusy         = 'z'
 	kindRevision     = 'r'
 	kindVoid         = 'v'
 	kindTimer        = 't'
@@ -146,6 +150,22 @@ func keyEvent(dst []byte, queue uint32, position uint64) []byte {
 func keyJob(dst []byte, kind byte, key jobKey) []byte {
 	dst = appendU32(appendU32(append(dst, kind), key.group), key.queue)
 	return appendU64(dst, key.position)
+}
+
+// busyKeyBytes is the length of a key of keyBusy.
+const busyKeyBytes = 1 + 3*4 + 16
+
+func keyBusy(dst []byte, channel uint32, line keyLine) []byte {
+	return appendLine(append(dst, kindBusy), channel, line)
+}
+
+func keyBlocked(dst []byte, channel uint32, line keyLine, position uint64) []byte {
+	return appendU64(appendLine(append(dst, kindBlocked), channel, line), position)
+}
+
+func appendLine(dst []byte, channel uint32, line keyLine) []byte {
+	dst = appendU32(appendU32(appendU32(dst, line.group), channel), line.tenant)
+	return append(dst, line.of[:]...)
 }
 
 func keyTimer(dst []byte, dueMS int64, key jobKey) []byte {

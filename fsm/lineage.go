@@ -50,7 +50,7 @@ type LineageEvent struct {
 // fields are set follows from the mark's name.
 type Mark struct {
 	Time int64 `json:"time"`
-	// Mark is published, leased, completed, failed, expired, released,
+	// Mark is published, leased, parked, completed, failed, expired, released,
 	// throttled, canceled, dead, lapsed, redriven, discarded, emitted, notified,
 	// relayed, delivered or acknowledged.
 	Mark       string          `json:"mark"`

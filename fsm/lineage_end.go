@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/internal/invariants"
@@ -29,18 +30,19 @@ type endNews struct {
 	State         string `json:"state"`
 }
 
-// beginCounting counts a stored event, which is in all groups there are. In a
-// lineage that is canceled it has ended already.
+// beginCounting counts a stored event, which is in all groups there are but the
+// group default of a fan-out. In a lineage that is canceled it has ended already.
 func (m *Machine) beginCounting(q *queue, e *event) {
 	if m.counters.countedFrom == 0 {
 		return
 	}
-	l := m.opened(q, e, len(q.cursors))
+	groups := slices.DeleteFunc(slices.Clone(q.cursors), func(c *cursor) bool { return c.frontier > e.id.Position })
+	l := m.opened(q, e, len(groups))
 	if !l.read && e.CorrelationID == "" && e.id.Position > m.counters.foreseen {
 		l.begin()
 	}
 	if cancel := m.canceledLineage(q.tenant, e); cancel != nil {
-		for _, c := range q.cursors {
+		for _, c := range groups {
 			m.void(c, e, jobCanceled, cancel.reason)
 		}
 	}

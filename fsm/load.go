@@ -50,7 +50,7 @@ func (m *Machine) loadCursors(from reader) error {
 				c.read(value)
 			}
 			c.complete = q.enqueued == c.consumed
-			c.turns.clock = max(c.turns.clock, c.clock)
+			c.restore()
 		}
 	}
 	return nil

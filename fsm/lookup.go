@@ -25,6 +25,7 @@ type EventInfo struct {
 	CausationID    string          `json:"causation_id"`
 	ContentType    string          `json:"content_type,omitempty"`
 	Headers        json.RawMessage `json:"headers,omitempty"`
+	Priority       uint32          `json:"priority,omitempty"`
 	// Time is when it was stored.
 	Time int64 `json:"time"`
 	// DeliverAt is when it may be worked on, where it was held back.
@@ -47,10 +48,12 @@ type EventAttempt struct {
 	Attempt uint32 `json:"attempt"`
 	// Outcome is completed, failed, expired, released, canceled or throttled;
 	// redriven and discarded are what became of a dead letter after the attempt.
-	Outcome  string          `json:"outcome"`
-	Worker   string          `json:"worker,omitempty"`
-	Node     string          `json:"node,omitempty"`
-	LeasedAt int64           `json:"leased_at,omitempty"`
+	Outcome  string `json:"outcome"`
+	Worker   string `json:"worker,omitempty"`
+	Node     string `json:"node,omitempty"`
+	LeasedAt int64  `json:"leased_at,omitempty"`
+	// ParkedAt is when its worker put it into other hands, where it did.
+	ParkedAt int64           `json:"parked_at,omitempty"`
 	EndedAt  int64           `json:"ended_at"`
 	Code     string          `json:"code,omitempty"`
 	Message  string          `json:"message,omitempty"`
@@ -63,19 +66,23 @@ type EventAttempt struct {
 // GroupState is where an event stands in one group.
 type GroupState struct {
 	Group string `json:"group"`
-	// State is waiting, delayed, leased, completed, dead, canceled, lapsed or
+	// State is waiting, delayed, leased, parked, completed, dead, canceled, lapsed or
 	// discarded.
 	State    string `json:"state"`
 	Attempt  uint32 `json:"attempt,omitempty"`
 	Failures uint32 `json:"failures,omitempty"`
+	// Losses counts the leases that were lost on it.
+	Losses   uint32 `json:"losses,omitempty"`
 	Worker   string `json:"worker,omitempty"`
 	Node     string `json:"node,omitempty"`
 	LeasedAt int64  `json:"leased_at,omitempty"`
-	// DueAt is when a delayed event becomes ready, EndedAt when a dead or canceled
+	// ParkedAt is when a parked one was parked. DueAt is when it is lost, or a delayed
+	// event becomes ready, EndedAt when a dead or canceled
 	// one came to its end, and Reason why.
-	DueAt   int64  `json:"due_at,omitempty"`
-	EndedAt int64  `json:"ended_at,omitempty"`
-	Reason  string `json:"reason,omitempty"`
+	ParkedAt int64  `json:"parked_at,omitempty"`
+	DueAt    int64  `json:"due_at,omitempty"`
+	EndedAt  int64  `json:"ended_at,omitempty"`
+	Reason   string `json:"reason,omitempty"`
 	// Edited is the data that workers of this group get since a redrive brought
 	// it.
 	Edited *EventData `json:"edited,omitempty"`
@@ -86,7 +93,8 @@ type EventView struct {
 	EventInfo
 
 	// State is that of the group with most to do, as in a lineage: see firstOf.
-	State    string         `json:"state"`
+	State string `json:"state"`
+	// Groups are those that work on it: not the group default of a fan-out.
 	Groups   []GroupState   `json:"groups"`
 	Attempts []EventAttempt `json:"attempts"`
 	// AttemptsTruncated means that there were more than MaxShownAttempts.
@@ -102,7 +110,7 @@ func ReadEvent(view *storage.View, tenant string, id command.EventID) (seen *Eve
 	if err != nil || e == nil {
 		return nil, err
 	}
-	seen = &EventView{EventInfo: infoOf(e), EventData: dataOf(e.Payload)}
+	seen = &EventView{EventInfo: infoOf(e), EventData: dataOf(e.Payload), Groups: []GroupState{}}
 	if seen.Attempts, seen.AttemptsTruncated, err = l.shownAttempts(e, 0); err != nil {
 		return nil, err
 	}
@@ -114,7 +122,9 @@ func ReadEvent(view *storage.View, tenant string, id command.EventID) (seen *Eve
 		if err != nil {
 			return nil, err
 		}
-		seen.Groups = append(seen.Groups, at)
+		if at.State != "" {
+			seen.Groups = append(seen.Groups, at)
+		}
 	}
 	return seen, l.names.err
 }
@@ -139,18 +149,20 @@ func (l *lineageReader) groupState(e *event, group uint32) (GroupState, error) {
 	if err != nil || j == nil {
 		return at, err
 	}
-	at.Attempt, at.Failures, at.Reason = j.attempt, j.failures, j.reason
+	at.Attempt, at.Failures, at.Losses, at.Reason = j.attempt, j.failures, j.losses, j.reason
 	at.Worker, at.Node = j.holder.Worker, j.holder.Node
 	switch j.state {
 	case jobLeased:
 		at.LeasedAt = j.grantedMS
+	case jobParked:
+		at.LeasedAt, at.ParkedAt, at.DueAt = j.grantedMS, j.parkedMS, j.dueMS
 	case jobDelayed:
 		at.DueAt = j.dueMS
 	case jobDead, jobCanceled:
 		at.EndedAt = j.dueMS
 	case jobLapsed:
 		at.EndedAt = l.lapsedMS(e, group)
-	case jobReady:
+	case jobReady, jobBlocked:
 	}
 	if j.edited {
 		revised, err := l.revision(jobKey{group, e.id.Queue, e.id.Position}, e)
@@ -195,7 +207,7 @@ func (l *lineageReader) shownAttempts(e *event, group uint32) (shown []EventAtte
 func (l *lineageReader) shown(row *attemptRow) EventAttempt {
 	a := EventAttempt{
 		Group: l.names.text(nameGroup, row.group), Attempt: row.attempt, Outcome: row.how.word(),
-		Worker: row.worker, Node: row.node, LeasedAt: row.grantedMS, EndedAt: row.endedMS,
+		Worker: row.worker, Node: row.node, LeasedAt: row.grantedMS, ParkedAt: row.parkedMS, EndedAt: row.endedMS,
 		Code: row.code, Message: row.message, Detail: valid(row.detail), Result: valid(row.result.Bytes), Usage: valid(row.usage),
 	}
 	if row.how == endRedriven || row.how == endDiscarded {
@@ -211,7 +223,7 @@ func infoOf(e *event) EventInfo {
 	info := EventInfo{
 		EventID: e.id.String(), Tenant: e.Tenant, Channel: e.Channel, Offset: e.id.Position, Key: e.Key, ClientID: e.ClientID,
 		IdempotencyKey: e.IdempotencyKey, CorrelationID: e.correlationID(), CausationID: e.causationID(),
-		ContentType: e.ContentType, Headers: valid(e.Headers), Time: e.storedMS, DeliverAt: e.deliverMS, Bytes: len(e.Payload.Bytes),
+		ContentType: e.ContentType, Headers: valid(e.Headers), Priority: e.Priority, Time: e.storedMS, DeliverAt: e.deliverMS, Bytes: len(e.Payload.Bytes),
 	}
 	if e.TTLMS != 0 {
 		info.EndsAt = e.endMS()

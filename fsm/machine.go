@@ -67,6 +67,7 @@ type scratch struct {
 	settings   command.ConfigureChannel
 	lineage    command.CancelLineage
 	follower   command.CommitFollower
+	park       command.Park
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -90,8 +91,8 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		nextDueMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
-		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadQueues, m.loadRetained, m.loadCursors, m.loadVoids, m.loadActive, m.loadTimers,
-		m.loadOutboxes, m.loadCanceled,
+		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
+		m.loadVoids, m.loadActive, m.loadTimers, m.loadOutboxes, m.loadCanceled,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -193,6 +194,9 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindCommitFollower:
 		s.follower.Decode(&r)
 		return checked(&r, func() command.Result { return m.commitFollower(&s.follower) })
+	case command.KindPark:
+		s.park.Decode(&r)
+		return checked(&r, func() command.Result { return m.parkLease(&s.park) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:

@@ -61,6 +61,11 @@ func (l *lineageReader) attempt(e *event, row *attemptRow) {
 	leased := common
 	leased.Time, leased.Mark = row.grantedMS, "leased"
 	l.mark(e, leased)
+	if row.parkedMS != 0 {
+		parked := common
+		parked.Time, parked.Mark = row.parkedMS, endParked
+		l.mark(e, parked)
+	}
 	ended := common
 	ended.Time, ended.Mark, ended.DurationMS = row.endedMS, row.how.word(), &duration
 	ended.Code, ended.Message, ended.Detail, ended.Usage = row.code, row.message, valid(row.detail), valid(row.usage)
@@ -89,7 +94,8 @@ func valid(value []byte) json.RawMessage {
 	return value
 }
 
-// stateIn is where the event stands in one group, and its job where it has one.
+// stateIn is where the event stands in one group, and its job where it has one;
+// empty for one that passed it over.
 // That a letter was discarded is known from its attempts, read before.
 func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error) {
 	if j, err := l.jobIn(e, group); err != nil {
@@ -111,6 +117,8 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 		return "", nil, err
 	case e.id.Position < c.frontier && l.last[group].how == endDiscarded:
 		return endDiscarded.word(), nil, nil
+	case e.id.Position < c.frontier && l.passedOver(group):
+		return "", nil, nil
 	case e.id.Position < c.frontier:
 		return endCompleted.word(), nil, nil
 	case early != nil:
@@ -124,6 +132,13 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 	}
 }
 
+// passedOver tells whether an event that is done in a group was none of its work:
+// see Machine.passesOver. Nobody completed it; where attempts are many, not all of
+// them were read.
+func (l *lineageReader) passedOver(group uint32) bool {
+	return l.last[group].how != endCompleted && len(l.out.Marks) < MaxLineageMarks
+}
+
 // jobIn is the event's job in a group, or nil where it has none.
 func (l *lineageReader) jobIn(e *event, group uint32) (*jobRow, error) {
 	for _, kind := range []byte{kindActive, kindParked} {
@@ -134,7 +149,7 @@ func (l *lineageReader) jobIn(e *event, group uint32) (*jobRow, error) {
 		if found {
 			j := &jobRow{}
 			j.read(value)
-			if (j.state == jobReady || j.state == jobDelayed) && e.lapsed(l.counters.timeMS) {
+			if (j.state == jobReady || j.state == jobDelayed || j.state == jobBlocked) && e.lapsed(l.counters.timeMS) {
 				j.state = jobLapsed // Its turn to be set aside has not come yet.
 			}
 			return j, nil
@@ -177,19 +192,23 @@ func (l *lineageReader) letterEnd(e *event, row *attemptRow) {
 	l.mark(e, ended)
 }
 
-// standing adds the mark of a job that is leased, dead or canceled now.
+// standing adds the marks of a job that is leased, parked, dead or canceled now.
 func (l *lineageReader) standing(e *event, group uint32, j *jobRow) {
 	m := Mark{Group: l.names.text(nameGroup, group), Attempt: j.attempt}
 	switch j.state {
-	case jobLeased:
+	case jobLeased, jobParked:
 		m.Time, m.Mark, m.Worker, m.Node = j.grantedMS, "leased", j.holder.Worker, j.holder.Node
+		if j.state == jobParked {
+			l.mark(e, m)
+			m.Time, m.Mark = j.parkedMS, endParked
+		}
 	case jobDead:
 		m.Time, m.Mark, m.Message = j.dueMS, "dead", j.reason
 	case jobCanceled:
 		m.Time, m.Mark, m.Message = j.dueMS, "canceled", j.reason
 	case jobLapsed:
 		m.Time, m.Mark = l.lapsedMS(e, group), jobLapsed.String()
-	case jobReady, jobDelayed:
+	case jobReady, jobDelayed, jobBlocked:
 		return
 	}
 	l.mark(e, m)

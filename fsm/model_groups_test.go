@@ -20,6 +20,10 @@ type modelGroup struct {
 // arrive is a stored event as it begins in a group.
 func (m *model) arrive(e *modelStored, group string) *modelEvent {
 	begun := &modelEvent{modelStored: e, group: group, state: waiting}
+	if e.fields.Channel == fanOut && group == DefaultGroup {
+		begun.state = absent
+		return begun
+	}
 	if e.deliverMS > m.nowMS {
 		begun.state, begun.dueMS = delayed, e.deliverMS
 	}
@@ -29,7 +33,7 @@ func (m *model) arrive(e *modelStored, group string) *modelEvent {
 // drawGroup makes a group, or one that exists once more.
 func (m *model) drawGroup() *command.CreateGroup {
 	c := &command.CreateGroup{
-		Channel: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(m.t, "channel"),
+		Channel: rapid.SampledFrom([]string{"a", "b", "c", fanOut}).Draw(m.t, "channel"),
 		Group:   rapid.SampledFrom([]string{"g", "h", DefaultGroup}).Draw(m.t, "group"),
 		From:    rapid.SampledFrom([]command.GroupFrom{command.FromNew, command.FromEarliest}).Draw(m.t, "from"),
 	}
@@ -105,7 +109,12 @@ func (m *model) byPosition() []*modelEvent {
 
 // everywhere are all events in all groups.
 func (m *model) everywhere() []*modelEvent {
-	all := append([]*modelEvent(nil), m.events...)
+	var all []*modelEvent
+	for _, e := range m.events {
+		if e.state != absent {
+			all = append(all, e)
+		}
+	}
 	for _, g := range m.groups {
 		all = append(all, g.events...)
 	}

@@ -86,7 +86,7 @@ func (m *model) drawRedrive() *command.Redrive {
 		return c
 	}
 	if m.expectLetter(e, "redrive", c.Once, c.Group) {
-		e.state, e.failures = waiting, 0
+		e.state, e.failures, e.holds = waiting, 0, false
 		if c.Edited {
 			e.edited = string(c.Payload.Bytes)
 		}

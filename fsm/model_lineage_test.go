@@ -30,7 +30,7 @@ func (e *modelStored) client() modelClient { return modelClient{e.fields.Tenant,
 
 // open tells whether the event has not ended; old ones are not counted.
 func (e *modelEvent) open() bool {
-	return !e.old && (e.state == waiting || e.state == delayed || e.state == leased)
+	return !e.old && (e.state == waiting || e.state == delayed || e.state == leased || e.state == parked)
 }
 
 // drawCorrelation is a name, the id of an event that is there or may come, or none.
@@ -54,7 +54,7 @@ func (m *model) unfinished(tenant, client string) (sure, most uint64) {
 		if e.client() != (modelClient{tenant, client}) || e.old {
 			continue
 		}
-		if e.open() && (e.state == leased || !e.over(m.nowMS)) {
+		if e.open() && (e.state == leased || e.state == parked || !e.over(m.nowMS)) {
 			sure++
 		}
 		if e.open() || e.state == lapsed {
@@ -143,6 +143,7 @@ func (m *model) checkEnd(wish *modelEvent, state string) {
 		}
 	}
 	switch {
+	case len(all) == 0: // Nobody works on it.
 	case len(all) == 1 && all[completed]: // Another may not be.
 	default:
 		m.must(state != LineageCompleted, "%v, and the lineage %s", all, state)
@@ -202,7 +203,7 @@ func (l *lineageReader) unended(t tester, key jobKey) bool {
 	var j jobRow
 	if parked := get(keyJob(nil, kindParked, key)); parked != nil {
 		j.read(parked)
-		return j.state == jobDelayed
+		return j.state == jobDelayed || j.state == jobBlocked || j.state == jobParked
 	}
 	var c cursorRow
 	if row := get(keyCursor(nil, key.group, key.queue)); row != nil {

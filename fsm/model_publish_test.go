@@ -8,7 +8,7 @@ import (
 
 func (m *model) drawPublish() *command.Publish {
 	e := command.Event{
-		Channel:        rapid.SampledFrom([]string{"a", "a", "b"}).Draw(m.t, "channel"),
+		Channel:        rapid.SampledFrom([]string{"a", "a", "b", fanOut}).Draw(m.t, "channel"),
 		Tenant:         rapid.SampledFrom([]string{"t", "t", "u", "v"}).Draw(m.t, "tenant"),
 		Key:            rapid.SampledFrom([]string{"k", "k", "l"}).Draw(m.t, "key"),
 		ClientID:       rapid.SampledFrom([]string{"c", "c", "d"}).Draw(m.t, "client"),
@@ -18,6 +18,7 @@ func (m *model) drawPublish() *command.Publish {
 		DelayMS:        rapid.SampledFrom([]uint64{0, 0, 0, 500, 100_000}).Draw(m.t, "delay"),
 		ClientSeq:      rapid.SampledFrom([]uint64{0, 0, 0, 1, 2, 3}).Draw(m.t, "seq"),
 		TTLMS:          rapid.SampledFrom([]uint64{0, 0, 0, 0, 3001, 200_000}).Draw(m.t, "ttl"),
+		Priority:       rapid.SampledFrom([]uint32{0, 0, 0, 1, 9}).Draw(m.t, "priority"),
 		Payload:        command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"1", "1", "2"}).Draw(m.t, "data"))},
 	}
 	limit := m.drawLimit(&e)

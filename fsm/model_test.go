@@ -18,10 +18,11 @@ import (
 //   - What one worker could complete, nobody else can; a second complete answers
 //     as the first did; one whose lease was lost is refused.
 //   - Credit that is left over means that nothing waits for it.
-//   - The first grants of a sub-queue come in the order of its publishes.
+//   - The first grants of a sub-queue, of one priority, come in the order of its
+//     publishes.
 //   - An idempotency key leads to one event, and each client's count has no holes.
 //   - Streams are numbered from 1 without holes.
-//   - Every event is waiting, delayed, leased, completed, dead, canceled,
+//   - Every event is waiting, delayed, leased, parked, completed, dead, canceled,
 //     lapsed or discarded, as the model says: none is lost. One whose time to live is
 //     over is not granted.
 //   - The dead ones, and no others, are dead letters, however they are paged; one
@@ -29,6 +30,10 @@ import (
 //   - A follower gets every event of its channel and tenant, in the order of
 //     positions, in pieces of whatever size; a time leads to the first event that is
 //     not older; a named follower's offset only grows.
+//   - In a channel that is ordered by key, no two events of a key are in work at a
+//     time, first grants come in the order of publishes, and nobody waits behind
+//     a key that nobody holds.
+//   - The events of a fan-out are none of the group default's.
 //   - All of this holds of each group by itself, for the events that it has.
 //   - What is open of each lineage and client is what the rows of all events say, and
 //     a client has no more than it may. Who asked is told of a lineage's end once,
@@ -71,7 +76,10 @@ func TestEquivalence(t *testing.T) {
 // and returns them.
 func walk(t *rapid.T, w *world) (entries [][]byte) {
 	m := newModel(t)
-	first := entryOf(command.Header{TimeMS: m.nowMS}, firstLeader())
+	first := entryOf(command.Header{TimeMS: m.nowMS}, firstLeader(), m.drawConfigure(), &command.ConfigureChannel{
+		Channel: fanOut, Settings: command.ChannelSettings{Version: 1, FanOut: true},
+	})
+	m.expect = nil
 	w.apply(true, first)
 	m.generation = 1
 	entries = append(entries, first)
@@ -108,7 +116,13 @@ const (
 	canceled  modelState = "canceled"
 	discarded modelState = "discarded"
 	lapsed    modelState = "lapsed"
+	parked    modelState = "parked"
+	// absent is for the group default in a fan-out.
+	absent modelState = "absent"
 )
+
+// fanOut is a channel on whose events nobody works as the group default.
+const fanOut = "f"
 
 // modelStored is an event as the model knows it, in whatever group.
 type modelStored struct {
@@ -134,6 +148,9 @@ type modelEvent struct {
 	// granted is whether it was ever leased, old whether it is older than its group.
 	granted, old bool
 	canceling    bool
+	// holds is whether it was granted, and has not been dead since: it is in work
+	// unless it has ended.
+	holds bool
 	// stoppedMS is when it was canceled for good.
 	stoppedMS int64
 	// edited is the data that a redrive brought, empty for none.
@@ -171,6 +188,8 @@ type model struct {
 	// publishes that want to be told of an end and were not.
 	canceled map[modelLineage]bool
 	wishes   []*modelEvent
+	// orders are the channels' settings.
+	orders map[string]*modelOrder
 	// ended are the fences of leases that ended in the entry under way, offers
 	// what it offers.
 	ended  []uint64
@@ -189,6 +208,7 @@ func newModel(t *rapid.T) *model {
 		t: t, nowMS: 1_000_000, dedupe: make(map[[3]string]*modelEvent), stored: make(map[*modelEvent]int64),
 		sequences: make(map[[3]string]uint64), heads: make(map[modelClient]uint64), acked: make(map[modelClient]uint64),
 		once: make(map[onceKey]int64), canceled: make(map[modelLineage]bool), names: make(map[followerKey]uint64),
+		orders: make(map[string]*modelOrder),
 	}
 }
 
@@ -209,7 +229,7 @@ func (m *model) drawEntry() []byte {
 	m.offers = nil
 	for i := range rapid.IntRange(0, 3).Draw(m.t, "offers") {
 		m.offers = append(m.offers, command.Offer{
-			Channel: rapid.SampledFrom([]string{"a", "a", "b", "none"}).Draw(m.t, "channel"),
+			Channel: rapid.SampledFrom([]string{"a", "a", "b", fanOut, "none"}).Draw(m.t, "channel"),
 			Group:   rapid.SampledFrom([]string{DefaultGroup, DefaultGroup, "g", "h", "none"}).Draw(m.t, "group"),
 			Tenant:  rapid.SampledFrom([]string{"", "", "t", "u", "nobody"}).Draw(m.t, "tenant"),
 			Node:    "n1", Worker: "w", Session: uint64(i),
@@ -231,29 +251,20 @@ func (m *model) drawEntry() []byte {
 func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 	kinds := []string{"publish", "publish", "publish", "ack", "rare", "rare", "rare"}
 	if len(m.leases) > 0 {
-		kinds = append(kinds, "complete", "complete", "complete", "fail", "fail", "release", "expire", "checkpoint")
+		kinds = append(kinds, "complete", "complete", "complete", "fail", "fail", "release", "expire", "checkpoint", "park")
 	}
 	if len(m.events) > 0 {
-		kinds = append(kinds, "cancel", "redrive", "discard")
+		kinds = append(kinds, "cancel")
 	}
-	switch rapid.SampledFrom(kinds).Draw(m.t, "command") {
+	if len(m.everywhere()) > 0 {
+		kinds = append(kinds, "redrive", "discard")
+	}
+	if rapid.IntRange(0, 3).Draw(m.t, "configures") == 0 {
+		kinds = append(kinds, "configure")
+	}
+	switch kind := rapid.SampledFrom(kinds).Draw(m.t, "command"); kind {
 	case "publish":
 		return m.drawPublish()
-	case "complete":
-		return m.drawComplete()
-	case "fail":
-		return m.drawFail()
-	case "release":
-		l := m.drawLease()
-		m.giveBack(l, endReleased)
-		m.accept()
-		return &command.Release{Leases: []command.LeaseID{l.id}}
-	case "expire":
-		return m.drawExpire()
-	case "checkpoint":
-		l := m.drawLease()
-		m.expectLease(m.holds(l) != nil)
-		return &command.Checkpoint{Lease: l.id, Data: []byte(`{"at":1}`)}
 	case "cancel":
 		return m.drawCancel()
 	case "redrive":
@@ -262,8 +273,13 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		return m.drawDiscard()
 	case "ack":
 		return m.drawAck()
-	default:
+	case "rare":
 		return m.drawRare()
+	case "configure":
+		m.accept()
+		return m.drawConfigure()
+	default:
+		return m.drawEnd(kind)
 	}
 }
 
@@ -282,136 +298,6 @@ func (m *model) must(condition bool, format string, args ...any) { //nolint:revi
 	if !condition {
 		m.t.Fatalf(format, args...)
 	}
-}
-
-func (m *model) drawLease() *modelLease {
-	return m.leases[rapid.IntRange(max(0, len(m.leases)-6), len(m.leases)-1).Draw(m.t, "lease")]
-}
-
-// holds is the event of a lease that is in force, or nil.
-func (m *model) holds(l *modelLease) *modelEvent {
-	if e := l.event; e.state == leased && e.fence == l.id.Fence {
-		return e
-	}
-	return nil
-}
-
-func (m *model) end(l *modelLease, how ending) {
-	l.how = how
-	m.ended = append(m.ended, l.id.Fence)
-}
-
-func (m *model) drawComplete() *command.Complete {
-	l := m.drawLease()
-	c := &command.Complete{Lease: l.id}
-	e := m.holds(l)
-	var emitted []*modelEvent
-	for range rapid.IntRange(0, 2).Draw(m.t, "emits") {
-		emit := command.Event{
-			Channel: rapid.SampledFrom([]string{"a", "b"}).Draw(m.t, "channel"),
-			DelayMS: rapid.SampledFrom([]uint64{0, 500}).Draw(m.t, "delay"),
-			TTLMS:   rapid.SampledFrom([]uint64{0, 0, 600}).Draw(m.t, "ttl"),
-		}
-		c.Emits = append(c.Emits, emit)
-		if e != nil {
-			emit.Tenant, emit.ClientID, emit.CorrelationID = e.fields.Tenant, e.fields.ClientID, e.correlation()
-			emitted = append(emitted, m.store(&emit))
-		}
-	}
-	for range rapid.IntRange(0, 2).Draw(m.t, "notifies") {
-		c.Notifies = append(c.Notifies, command.Notify{Name: "n"})
-	}
-	if e == nil {
-		m.expectEnded(l, endCompleted)
-		return c
-	}
-	e.state = completed
-	m.end(l, endCompleted)
-	m.heads[e.client()] += uint64(len(c.Notifies))
-	m.expect = append(m.expect, func(r *command.Result) {
-		m.must(r.Reason == command.Done && !r.Duplicate && len(r.Events) == len(emitted), "completed: %+v", r)
-		for i, id := range r.Events {
-			m.must(id.Position == emitted[i].id.Position, "emitted at %d: %v", emitted[i].id.Position, id)
-			emitted[i].id = id
-		}
-		l.emits = r.Events
-	})
-	return c
-}
-
-// expectEnded expects the answer of a lease that is over: that of an equal end,
-// or lease_lost.
-func (m *model) expectEnded(l *modelLease, how ending) {
-	before := l.how
-	m.expect = append(m.expect, func(r *command.Result) {
-		if before == how {
-			m.must(r.Reason == command.Done && r.Duplicate && slices.Equal(r.Events, l.emits), "ended as before: %+v", r)
-		} else {
-			m.must(r.Reason == command.LeaseLost, "the lease ended otherwise: %+v", r)
-		}
-	})
-}
-
-func (m *model) drawFail() *command.Fail {
-	l := m.drawLease()
-	c := &command.Fail{
-		Lease: l.id, Code: "E", Final: rapid.IntRange(0, 4).Draw(m.t, "final") == 0,
-		Throttled:    rapid.IntRange(0, 4).Draw(m.t, "throttled") == 0,
-		RetryAfterMS: rapid.SampledFrom([]uint64{0, 0, 400}).Draw(m.t, "retry"),
-	}
-	how := endFailed
-	if c.Throttled {
-		how = endThrottled
-	}
-	e := m.holds(l)
-	if e == nil {
-		m.expectEnded(l, how)
-		return c
-	}
-	m.accept()
-	m.end(l, how)
-	switch {
-	case e.canceling:
-		m.stop(e)
-	case c.Throttled:
-		e.state, e.dueMS = delayed, m.nowMS+int64(c.RetryAfterMS)
-	case c.Final || e.failures+1 == DefaultMaxAttempts:
-		e.state = dead
-	default:
-		e.failures++
-		wait := int64(c.RetryAfterMS)
-		if wait == 0 {
-			wait = backoff(&command.ChannelSettings{}, &job{key: jobKey{position: e.id.Position}, jobRow: jobRow{failures: e.failures, fence: e.fence}})
-		}
-		e.state, e.dueMS = delayed, m.nowMS+wait
-	}
-	return c
-}
-
-// giveBack makes a leased event wait again.
-func (m *model) giveBack(l *modelLease, how ending) {
-	e := m.holds(l)
-	if e == nil {
-		return
-	}
-	m.end(l, how)
-	e.state = waiting
-	if e.canceling {
-		m.stop(e)
-	}
-}
-
-func (m *model) drawExpire() *command.Expire {
-	l := m.drawLease()
-	c := &command.Expire{Generation: m.generation, Leases: []command.LeaseID{l.id}}
-	if rapid.IntRange(0, 3).Draw(m.t, "former") == 0 {
-		c.Generation--
-		m.expectLease(false)
-		return c
-	}
-	m.giveBack(l, endExpired)
-	m.accept()
-	return c
 }
 
 func (m *model) drawCancel() *command.Cancel {
@@ -434,11 +320,13 @@ func (m *model) cancel(e *modelEvent, graceMS uint64) {
 			if !e.over(m.nowMS) {
 				m.stop(e)
 			}
+		case parked:
+			m.stop(e)
 		case leased:
 			if !e.canceling {
 				e.canceling, e.dueMS = true, m.nowMS+int64(graceMS)
 			}
-		case completed, dead, canceled, discarded, lapsed:
+		case completed, dead, canceled, discarded, lapsed, absent:
 		}
 	}
 }
@@ -460,6 +348,9 @@ func (m *model) drawAck() *command.Ack {
 // passTime fires what the entry's time has reached, after its commands.
 func (m *model) passTime() {
 	for _, e := range m.everywhere() {
+		if e.state == parked && e.dueMS <= m.nowMS {
+			e.state = waiting
+		}
 		switch {
 		case (e.state == delayed || e.state == waiting) && e.over(m.nowMS):
 			e.state = lapsed
@@ -503,13 +394,8 @@ func (m *model) checkGrant(g *Grant) {
 	m.must(e.id == id.Event, "granted %v, which is %v", id.Event, e.id)
 	m.must(e.state == waiting, "granted %v, which is %s", e.id, e.state)
 	m.must(string(g.Job.Event.Payload.Bytes) == e.data(), "the data of %v", e.id)
-	if !e.granted && !e.late {
-		for _, other := range m.before(e) {
-			m.must(other.id.Queue != e.id.Queue || other.granted || other.late || other.state != waiting,
-				"%v was granted before %v", e.id, other.id)
-		}
-	}
-	e.state, e.fence, e.granted, e.canceling = leased, id.Fence, true, false
+	m.checkOrder(e)
+	e.state, e.fence, e.granted, e.holds, e.canceling = leased, id.Fence, true, true, false
 	m.leases = append(m.leases, &modelLease{id: id, event: e})
 	offer := &m.offers[g.Holder.Session]
 	m.must(offer.Channel == e.fields.Channel && offer.Group == e.group && (offer.Tenant == "" || offer.Tenant == e.fields.Tenant),
@@ -528,7 +414,7 @@ func (m *model) checkLeftover(out *Outcome) {
 		offer := &m.offers[i]
 		m.must(left[uint64(i)] == offer.Credit, "%d left over, not %d", left[uint64(i)], offer.Credit)
 		for _, e := range m.everywhere() {
-			m.must(offer.Credit == 0 || e.state != waiting || e.fields.Channel != offer.Channel || e.group != offer.Group ||
+			m.must(offer.Credit == 0 || e.state != waiting || m.isBlocked(e) || e.fields.Channel != offer.Channel || e.group != offer.Group ||
 				(offer.Tenant != "" && offer.Tenant != e.fields.Tenant), "credit is left over while %v waits", e.id)
 		}
 	}

@@ -13,7 +13,7 @@ type Outcome struct {
 	Grants []Grant
 	// Leftover is the credit of the entry's offers that was not used.
 	Leftover []command.Offer
-	// Ended are the leases that are over, for the lease clock.
+	// Ended are the leases that are over, or parked, for the lease clock.
 	Ended []Ended
 	// Canceling are leased jobs whose workers are to be told to stop.
 	Canceling []Canceling
@@ -23,7 +23,8 @@ type Outcome struct {
 	Acked []Acked
 	// Backlogs are the groups whose waiting work changed, with what waits now.
 	Backlogs []Backlog
-	// Stored are the sub-queues that events were stored in, for followers.
+	// Stored are the sub-queues that events were stored in, for followers: those of
+	// several classes stand here several times.
 	Stored []Stored
 	// Relays are the relays to other partitions that changed, as they stand now.
 	Relays []RelayState
@@ -49,7 +50,7 @@ type Grant struct {
 	Job    command.Job
 }
 
-// Ended is a lease that is over.
+// Ended is a lease that is over, or whose worker parked it.
 type Ended struct {
 	Lease  command.LeaseID
 	Holder Holder

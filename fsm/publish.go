@@ -50,7 +50,7 @@ func (m *Machine) publish(c *command.Publish) command.Result {
 }
 
 // wrongNames says what is wrong with the names that an event would put into
-// keys, empty when nothing is.
+// keys, or with its class; empty when nothing is.
 func wrongNames(e *command.Event) string {
 	switch {
 	case e.Channel == "" || e.Tenant == "" || e.Key == "":
@@ -62,8 +62,16 @@ func wrongNames(e *command.Event) string {
 	case len(e.ClientID) > MaxNameBytes:
 		return tooLong("client", e.ClientID)
 	default:
-		return ""
+		return wrongPriority(e)
 	}
+}
+
+// wrongPriority says what is wrong with an event's class, empty when nothing is.
+func wrongPriority(e *command.Event) string {
+	if e.Priority > command.MaxPriority {
+		return fmt.Sprintf("the event's priority is %d, the highest is %d", e.Priority, command.MaxPriority)
+	}
+	return ""
 }
 
 // wrongTimes says what is wrong with an event that is held back beyond its time
@@ -82,7 +90,7 @@ func tooLong(what, name string) string {
 
 // store gives the event its id, writes it, and puts it in line.
 func (m *Machine) store(e *event) {
-	q := m.queueOf(e.Channel, e.Tenant, 0)
+	q := m.queueOf(e.Channel, e.Tenant, e.Priority)
 	e.id = m.eventID(q.id, m.counters.nextPosition)
 	m.counters.nextPosition++
 	e.deliverMS = dueOf(&e.Event, m.counters.timeMS)

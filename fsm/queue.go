@@ -40,6 +40,8 @@ type channel struct {
 	id       uint32
 	turns    []*turns
 	settings command.ChannelSettings
+	// busy are the holders of keys, by position: see keyLine.
+	busy map[keyLine]uint64
 }
 
 // cursor is a group's place in a sub-queue, and the work it has waiting there.
@@ -47,6 +49,7 @@ type cursor struct {
 	cursorRow
 
 	turns *turns
+	share *share
 	queue *queue
 	// ready are the positions below the frontier that wait again, ascending.
 	ready []uint64
@@ -55,12 +58,10 @@ type cursor struct {
 	upcoming []*event
 	complete bool
 	dirty    bool
-	// counted is the waiting work that the turns have counted, changed whether
-	// the cursor is among those of this entry's backlog.
+	// counted is the waiting work that the turns have counted, waits whether the
+	// cursor is among those of its share that wait.
 	counted uint64
-	changed bool
-	// heapAt is the cursor's index among its turns, -1 while nothing waits.
-	heapAt int
+	waits   bool
 }
 
 // waiting is how much work the cursor has for credit.
@@ -119,9 +120,9 @@ func (m *Machine) addQueue(id uint32, row queueRow) *queue {
 	m.queues[id] = q
 	m.byName[queueName{row.channel, row.tenant, row.class}] = q
 	for _, t := range m.channelOf(row.channel).turns {
-		q.cursors = append(q.cursors, &cursor{
-			turns: t, queue: q, heapAt: -1, complete: row.enqueued == 0,
-		})
+		c := &cursor{turns: t, queue: q, complete: row.enqueued == 0}
+		t.join(c)
+		q.cursors = append(q.cursors, c)
 	}
 	return q
 }
@@ -145,6 +146,11 @@ func (m *Machine) enqueue(q *queue, e *event) {
 	q.enqueued++
 	q.dirty = true
 	for _, c := range q.cursors {
+		if m.passesOver(c) {
+			c.frontier, c.consumed = e.id.Position+1, q.enqueued
+			m.touch(c)
+			continue
+		}
 		if c.complete && len(c.upcoming) < upcomingLimit {
 			c.upcoming = append(c.upcoming, e)
 		} else {
@@ -152,6 +158,14 @@ func (m *Machine) enqueue(q *queue, e *event) {
 		}
 		m.touch(c)
 	}
+}
+
+// passesOver tells whether an event that is stored now is none of the group's: the
+// channel is a fan-out, nobody works on it as the group default. What waited there
+// before is still worked on, and what comes meanwhile with it.
+func (m *Machine) passesOver(c *cursor) bool {
+	settings := &m.channels[c.turns.channel].settings
+	return settings.FanOut && c.queue.enqueued == c.consumed+1 && c.turns.group == m.names.find(nameGroup, DefaultGroup)
 }
 
 // next is the event at the frontier, or nil when the sub-queue is through. It

@@ -73,21 +73,38 @@ func ReadJob(view *storage.View, id command.LeaseID) (job command.Job, found boo
 		return command.Job{}, false, err
 	}
 	if j.edited {
-		value, found, err := view.Get(keyJob(nil, kindRevision, jobKey{id.Group, id.Event.Queue, id.Event.Position}))
-		if err != nil {
+		l := &lineageReader{view: view}
+		if e, err = l.revision(jobKey{id.Group, id.Event.Queue, id.Event.Position}, e); err != nil {
 			return command.Job{}, false, err
 		}
-		if found {
-			row := readRevision(value)
-			e = row.over(e)
-		}
+	}
+	lost, err := lostWithSocket(view, id.Event.Queue)
+	if err != nil {
+		return command.Job{}, false, err
 	}
 	names := newNameReader(view)
 	return command.Job{
 		Lease: id, LeaseMS: j.leaseMS, Group: names.text(nameGroup, id.Group),
 		CorrelationID: e.correlationID(), CausationID: e.causationID(),
-		Checkpoint: j.checkpoint, Event: e.Event,
+		Checkpoint: j.checkpoint, Event: e.Event, LostWithSocket: lost,
 	}, names.err == nil, names.err
+}
+
+// lostWithSocket tells whether the jobs of a sub-queue's channel are lost with
+// their worker's socket.
+func lostWithSocket(view *storage.View, queueID uint32) (bool, error) {
+	value, found, err := view.Get(keyQueue(nil, queueID))
+	if err != nil || !found {
+		return false, err
+	}
+	var q queueRow
+	q.read(value)
+	value, found, err = view.Get(keySettings(nil, q.channel))
+	if err != nil || !found {
+		return false, err
+	}
+	settings := readSettings(value)
+	return settings.OnDisconnect == command.LostRequeue, nil
 }
 
 // readEventOf reads an event of this partition, or returns nil.

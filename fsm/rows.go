@@ -103,6 +103,10 @@ type cursorRow struct {
 	// pass is the sub-queue's place in the fair turns, clock the group's virtual
 	// time at its last turn. See turns.
 	pass, clock uint64
+	// classPass is the sub-queue's place among those of its tenant, classClock the
+	// tenant's virtual time at its last turn. See share. They stand in the row only
+	// where the tenant has used several classes.
+	classPass, classClock uint64
 }
 
 func (c *cursorRow) append(dst []byte) []byte {
@@ -110,12 +114,17 @@ func (c *cursorRow) append(dst []byte) []byte {
 	dst = command.AppendUint(dst, c.frontier)
 	dst = command.AppendUint(dst, c.consumed)
 	dst = command.AppendUint(dst, c.pass)
-	return command.AppendUint(dst, c.clock)
+	dst = command.AppendUint(dst, c.clock)
+	if c.classPass != 0 || c.classClock != 0 {
+		dst = command.AppendUint(command.AppendUint(dst, c.classPass), c.classClock)
+	}
+	return dst
 }
 
 func (c *cursorRow) read(value []byte) {
 	r := openRow(value)
 	c.frontier, c.consumed, c.pass, c.clock = r.Uint(), r.Uint(), r.Uint(), r.Uint()
+	c.classPass, c.classClock = r.Uint(), r.Uint()
 	closeRow(&r)
 }
 
@@ -135,13 +144,17 @@ const (
 	jobCanceled jobState = 5
 	// jobLapsed: its event's time to live was over before it was granted.
 	jobLapsed jobState = 6
+	// jobBlocked: it stands in line behind another event of its key.
+	jobBlocked jobState = 7
+	// jobParked: its lease is in force, but no worker holds it.
+	jobParked jobState = 8
 )
 
 func (s jobState) String() string {
 	switch s {
 	case jobLeased:
 		return "leased"
-	case jobReady:
+	case jobReady, jobBlocked:
 		return "waiting"
 	case jobDelayed:
 		return "delayed"
@@ -151,6 +164,8 @@ func (s jobState) String() string {
 		return "canceled"
 	case jobLapsed:
 		return "lapsed"
+	case jobParked:
+		return endParked
 	default:
 		return "unknown"
 	}
@@ -177,8 +192,8 @@ type jobRow struct {
 	leaseMS                   uint32
 	// canceling means that the worker was asked to stop: the next end is final.
 	canceling bool
-	// dueMS is when a delayed job becomes ready, a canceling one is fenced, or a
-	// dead, canceled or lapsed one came to its end.
+	// dueMS is when a delayed job becomes ready, a canceling one is fenced, a
+	// parked one is lost, or a dead, canceled or lapsed one came to its end.
 	dueMS int64
 	// reason says why a dead or canceled job ended.
 	reason     string
@@ -186,6 +201,8 @@ type jobRow struct {
 	// edited means that workers get the data of the job's revisionRow. It stands
 	// in the row only where it is true.
 	edited bool
+	// parkedMS is when a parked job was parked, in the row only of such.
+	parkedMS int64
 }
 
 func (j *jobRow) append(dst []byte) []byte {
@@ -201,8 +218,11 @@ func (j *jobRow) append(dst []byte) []byte {
 	dst = command.AppendInt(dst, j.dueMS)
 	dst = command.AppendString(dst, j.reason)
 	dst = command.AppendString(dst, j.checkpoint)
-	if j.edited {
+	if j.edited || j.parkedMS != 0 {
 		dst = command.AppendBool(dst, j.edited)
+	}
+	if j.parkedMS != 0 {
+		dst = command.AppendInt(dst, j.parkedMS)
 	}
 	return dst
 }
@@ -221,6 +241,7 @@ func (j *jobRow) read(value []byte) {
 	j.reason = r.String()
 	j.checkpoint = append([]byte(nil), r.Bytes()...)
 	j.edited = r.Bool()
+	j.parkedMS = r.Int()
 	closeRow(&r)
 }
 

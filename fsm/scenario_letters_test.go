@@ -106,7 +106,9 @@ func (s *scenario) eventView(a args) string {
 			}{
 				{"attempt", int64(g.Attempt)},
 				{"failures", int64(g.Failures)},
+				{"losses", int64(g.Losses)},
 				{"leased", g.LeasedAt},
+				{"parked", g.ParkedAt},
 				{"due", g.DueAt},
 				{"ended", g.EndedAt},
 			} {

@@ -152,6 +152,9 @@ func (s *scenario) tellGrant(b *strings.Builder, g *Grant) {
 	if g.Job.LeaseMS != DefaultLeaseMS {
 		fmt.Fprintf(b, " lease=%d", g.Job.LeaseMS)
 	}
+	if g.Job.LostWithSocket {
+		b.WriteString(" lost-with-socket")
+	}
 	if g.Job.Group != DefaultGroup {
 		fmt.Fprintf(b, " group=%s", g.Job.Group)
 	}
@@ -273,8 +276,12 @@ func (s *scenario) job(a args) string {
 		check(s.tb, err)
 		text = "over\n"
 		if found {
-			text = fmt.Sprintf("%s in %s/%s of tenant %s: %s correlation %s\n", s.name(job.Lease.Event),
+			text = fmt.Sprintf("%s in %s/%s of tenant %s: %s correlation %s", s.name(job.Lease.Event),
 				job.Event.Channel, job.Group, job.Event.Tenant, job.Event.Payload.Bytes, s.readable(job.CorrelationID))
+			if job.LostWithSocket {
+				text += " lost-with-socket"
+			}
+			text += "\n"
 		}
 	})
 	return text
@@ -307,6 +314,12 @@ func keyText(key []byte) string {
 	case kindActive, kindParked, kindRevision, kindVoid:
 		k := readJobKey(key)
 		return fmt.Sprintf("group %d queue %d position %d", k.group, k.queue, k.position)
+	case kindBusy, kindBlocked:
+		text := fmt.Sprintf("group %d channel %d tenant %d", u32At(key, 1), u32At(key, 5), u32At(key, 9))
+		if key[0] == kindBlocked {
+			text += fmt.Sprintf(" position %d", u64At(key, busyKeyBytes))
+		}
+		return text
 	case kindTimer:
 		return fmt.Sprintf("due %d position %d", timerDue(key), readJobKey(key).position)
 	case kindDedupe:

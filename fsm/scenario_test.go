@@ -22,7 +22,7 @@ import (
 //	                                                 end is its on_end, most the client's limit
 //	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
-//	release LEASE… · expire LEASE… [generation=n] · checkpoint LEASE data=
+//	release LEASE… · disconnect LEASE… (of a lost socket) · expire LEASE… [generation=n] · checkpoint LEASE data= · park LEASE [timeout=ms]
 //	redrive EVENT [group= tenant= once= data= type=] · discard EVENT [group= tenant= once=]
 //	                                                 of a dead letter; data edits it
 //	cancel EVENT [reason= grace=ms client= tenant=] · ack SEQ [tenant= client= device= delivered=(seq:ms…)]
@@ -311,12 +311,16 @@ func (s *scenario) encode(l *line) {
 		}).Append(nil)
 	case "release":
 		l.encoded = (&command.Release{Leases: s.leasesOf(a.words())}).Append(nil)
+	case "disconnect":
+		l.encoded = (&command.Release{Leases: s.leasesOf(a.words()), Lost: true}).Append(nil)
 	case "expire":
 		generation := s.machine.Generation()
 		if a.has("generation") {
 			generation = a.number("generation")
 		}
 		l.encoded = (&command.Expire{Generation: generation, Leases: s.leasesOf(a.words())}).Append(nil)
+	case "park":
+		l.encoded = (&command.Park{Lease: s.lease(a.word()), TimeoutMS: a.number("timeout")}).Append(nil)
 	case "checkpoint":
 		l.encoded = (&command.Checkpoint{Lease: s.lease(a.word()), Data: []byte(a.get("data", "{}"))}).Append(nil)
 	default:
@@ -428,6 +432,9 @@ func (s *scenario) complete(a args) (encoded []byte, as []string) {
 			}
 			if m["delay"] != "" {
 				e.DelayMS = number(m["delay"])
+			}
+			if m["priority"] != "" {
+				e.Priority = uint32(number(m["priority"]))
 			}
 			c.Emits = append(c.Emits, e)
 		case "notify":

@@ -46,6 +46,9 @@ func (l *lineageReader) states(e *event) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		if state == "" {
+			continue
+		}
 		if j != nil {
 			l.standing(e, group, j)
 		}
@@ -59,11 +62,17 @@ func (l *lineageReader) severalGroups(e *event) bool {
 	return len(l.groups[l.queues[e.id.Queue].channel]) > 1
 }
 
+// stateStored is the state of an event that no group is to work on.
+const stateStored = "stored"
+
 // firstOf is the state of an event in all its groups together: what is still to
 // come says more than how it ended, and a bad end more than a good one.
 func firstOf(states map[string]string) string {
+	if len(states) == 0 {
+		return stateStored
+	}
 	there := slices.Collect(maps.Values(states))
-	for _, state := range []jobState{jobLeased, jobReady, jobDelayed, jobDead, jobCanceled, jobLapsed} {
+	for _, state := range []jobState{jobLeased, jobParked, jobReady, jobDelayed, jobDead, jobCanceled, jobLapsed} {
 		if slices.Contains(there, state.String()) {
 			return state.String()
 		}

@@ -9,7 +9,7 @@ import (
 const maxTimersPerEntry = 512
 
 // setTimer writes a timer; fence 0 makes a delayed job ready, another fences a
-// canceled lease.
+// canceled lease or ends that of a parked job.
 func (m *Machine) setTimer(dueMS int64, key jobKey, fence uint64) {
 	m.set(keyTimer(m.scratch.key[:0], dueMS, key), command.AppendUint(append(m.scratch.value[:0], rowVersion), fence))
 	m.nextDueMS = min(m.nextDueMS, dueMS)
@@ -59,25 +59,23 @@ func (m *Machine) fireTimers() {
 
 // wake makes a delayed job ready.
 func (m *Machine) wake(key jobKey) {
-	value, found := m.get(keyJob(m.scratch.key[:0], kindParked, key))
-	if !found {
+	j := m.readParked(key)
+	if j == nil || j.state != jobDelayed {
 		return
 	}
-	j := &job{key: key, cursor: m.cursorOf(key.queue, key.group)}
-	j.read(value)
-	e := m.loadEvent(key.queue, key.position)
-	if j.state != jobDelayed || j.cursor == nil || e == nil {
-		return
-	}
-	j.event = e
 	m.remove(keyJob(m.scratch.key[:0], kindParked, key))
 	m.requeue(j)
 }
 
-// fenceCanceled ends the lease of a worker that did not stop in time.
+// fenceCanceled ends the lease of a worker that did not stop in time, or of a job
+// that was parked for too long.
 func (m *Machine) fenceCanceled(key jobKey, fence uint64) {
 	j := m.active[key]
-	if j == nil || j.state != jobLeased || j.fence != fence || !j.canceling {
+	if j == nil {
+		m.parkedTooLong(key, fence)
+		return
+	}
+	if j.state != jobLeased || j.fence != fence || !j.canceling {
 		return
 	}
 	m.end(j, &attemptRow{how: endFenced, message: j.reason})

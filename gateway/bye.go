@@ -10,12 +10,14 @@ func (c *connection) bye() {
 		s.handle.Close()
 		c.jobs.orphan(s)
 	}
+	c.saidBye = true
 	c.releaseAll()
 	c.closeWith(closeNormal, "bye")
 }
 
 // dismiss is the server's bye.
 func (c *connection) dismiss(b *wire.Bye, code wire.CloseCode) {
+	c.dismissed.Store(true)
 	buf, at := c.out.begin()
 	if at >= 0 {
 		c.commit(wire.AppendBye(buf, b), at, wire.TypeBye)

@@ -7,8 +7,7 @@ import (
 
 // complete ends a job: acknowledgement, emits and notifications in one command.
 func (c *connection) complete(m *wire.Complete) {
-	bench := c.bench
-	if r := c.refuseComplete(m); r.any() {
+	if r := c.gateway.refuseComplete(m); r.any() {
 		c.refuse(m.ID, r.reason, r.message)
 		return
 	}
@@ -20,12 +19,17 @@ func (c *connection) complete(m *wire.Complete) {
 	if !ok {
 		return
 	}
-	done := &bench.complete
+	c.endLease(lease, c.bench.encodeComplete(route, lease, m), slot)
+}
+
+// encodeComplete encodes what a worker, or somebody in its place, says of a job.
+func (b *workbench) encodeComplete(route command.Route, lease command.LeaseID, m *wire.Complete) []byte {
+	done := &b.complete
 	done.Route, done.Lease, done.Result, done.Usage = route, lease, rawPayload(m.Result), m.Usage
 	done.Emits, done.Notifies = done.Emits[:0], done.Notifies[:0]
 	for i := range m.Emit {
 		var event command.Event
-		bench.fillEvent(&event, &m.Emit[i].EventFields)
+		b.fillEvent(&event, &m.Emit[i].EventFields)
 		event.ClientID = alias(m.Emit[i].ClientID)
 		done.Emits = append(done.Emits, event)
 	}
@@ -36,28 +40,28 @@ func (c *connection) complete(m *wire.Complete) {
 			Payload:  commandPayload(m.Notify[i].Payload),
 		})
 	}
-	bench.encoded = done.Append(bench.encoded[:0])
+	b.encoded = done.Append(b.encoded[:0])
 	clear(done.Emits)
 	clear(done.Notifies)
 	done.Result, done.Usage = command.Payload{}, nil
-	bench.headers = bench.headers[:0]
-	c.endLease(lease, bench.encoded, slot)
+	b.headers = b.headers[:0]
+	return b.encoded
 }
 
-func (c *connection) refuseComplete(m *wire.Complete) refusal {
-	limit := c.gateway.limits.MaxPayloadBytes
+func (g *Gateway) refuseComplete(m *wire.Complete) refusal {
+	limit := g.limits.MaxPayloadBytes
 	if len(m.Result) > limit || len(m.Usage) > limit {
-		return c.gateway.tooLarge
+		return g.tooLarge
 	}
 	for i := range m.Emit {
-		if r := c.gateway.refuseEvent(&m.Emit[i].EventFields); r.any() {
+		if r := g.refuseEvent(&m.Emit[i].EventFields); r.any() {
 			return r
 		}
 	}
 	for i := range m.Notify {
 		switch {
 		case len(m.Notify[i].Payload.Bytes) > limit:
-			return c.gateway.tooLarge
+			return g.tooLarge
 		case len(m.Notify[i].Name) == 0:
 			return refusal{wire.ReasonBadRequest, "notify must have a name"}
 		}

@@ -41,6 +41,7 @@ type connection struct {
 	messageSince atomic.Int64 // when the unfinished message began, 0 for none
 	held         atomic.Bool  // the reader waits for room
 	closingSince atomic.Int64
+	dismissed    atomic.Bool // sent to another node
 	over         atomic.Bool
 	ending       chan struct{} // closed when closingSince is set
 
@@ -50,7 +51,8 @@ type connection struct {
 	bench    *workbench // while there are bytes to work on
 	identity identity
 	abuse    abuse
-	garbled  bool   // frames cannot be told apart any more
+	garbled  bool // frames cannot be told apart any more
+	saidBye  bool
 	answered bool   // the other side's close frame has come
 	made     uint64 // counts subscriptions and idempotency keys
 	stream   Stream
@@ -207,6 +209,7 @@ func (c *connection) teardown() {
 		handle.Close(nil, 0)
 	}
 	c.flushCheckpoints(time.Now().Add(c.gateway.limits.CheckpointInterval))
+	c.loseJobs()
 	c.out.abandon()
 	c.gateway.forget(c)
 }

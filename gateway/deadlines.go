@@ -102,7 +102,7 @@ func (c *connection) checkDeadlines(now time.Time) time.Duration {
 			c.flushCheckpoints(now)
 			next.at(wheelTick)
 		}
-		c.jobs.sweep(now)
+		c.sweepJobs(now)
 	}
 	return next.soonest
 }

@@ -86,7 +86,7 @@ func (c *connection) dispatch(m *wire.Message) {
 	case wire.TypeCheckpoint:
 		c.checkpointNow(&m.Checkpoint)
 	case wire.TypePark:
-		c.unavailable(m.Park.ID, "park is not available yet")
+		c.park(&m.Park)
 	case wire.TypeCancel:
 		c.cancel(&m.Cancel)
 	case wire.TypeUnsubscribe:

@@ -7,9 +7,8 @@ import (
 
 // fail ends a job with an error.
 func (c *connection) fail(m *wire.Fail) {
-	bench := c.bench
-	if len(m.Error.Detail) > c.gateway.limits.MaxPayloadBytes {
-		c.refuse(m.ID, wire.ReasonTooLarge, c.gateway.tooLarge.message)
+	if r := c.gateway.refuseFail(m); r.any() {
+		c.refuse(m.ID, r.reason, r.message)
 		return
 	}
 	lease, route, ok := c.readLease(m.ID, m.Lease)
@@ -21,7 +20,19 @@ func (c *connection) fail(m *wire.Fail) {
 		return
 	}
 	c.checkpointBefore(lease)
-	bench.fail = command.Fail{
+	c.endLease(lease, c.bench.encodeFail(route, lease, m), slot)
+}
+
+func (g *Gateway) refuseFail(m *wire.Fail) refusal {
+	if len(m.Error.Detail) > g.limits.MaxPayloadBytes {
+		return g.tooLarge
+	}
+	return refusal{}
+}
+
+// encodeFail encodes what went wrong with a job.
+func (b *workbench) encodeFail(route command.Route, lease command.LeaseID, m *wire.Fail) []byte {
+	b.fail = command.Fail{
 		Route:        route,
 		Lease:        lease,
 		Code:         alias(m.Error.Code),
@@ -31,7 +42,7 @@ func (c *connection) fail(m *wire.Fail) {
 		Throttled:    m.Throttled,
 		RetryAfterMS: uint64(m.RetryAfterMs), //nolint:gosec // not negative
 	}
-	bench.encoded = bench.fail.Append(bench.encoded[:0])
-	bench.fail = command.Fail{}
-	c.endLease(lease, bench.encoded, slot)
+	b.encoded = b.fail.Append(b.encoded[:0])
+	b.fail = command.Fail{}
+	return b.encoded
 }

@@ -34,6 +34,8 @@ type Gateway struct {
 	features [][]byte
 	tooLarge refusal
 	tooLate  refusal
+	// parkTooLong refuses a timeout_ms.
+	parkTooLong refusal
 
 	benches sync.Pool // of *workbench
 	buffers bufferPool
@@ -82,6 +84,10 @@ func New(config Config) (*Gateway, error) {
 		tooLate: refusal{
 			wire.ReasonBadRequest,
 			fmt.Sprintf("delay_ms and deliver_at hold an event back for %d ms at most", config.Limits.MaxDelay.Milliseconds()),
+		},
+		parkTooLong: refusal{
+			wire.ReasonBadRequest,
+			fmt.Sprintf("timeout_ms must be at most %d", config.Limits.MaxPark.Milliseconds()),
 		},
 	}
 	g.server = g.newServer()

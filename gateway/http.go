@@ -57,6 +57,8 @@ func (g *Gateway) routes() *http.ServeMux {
 	mux.HandleFunc("PUT /v1/channels/{channel}", g.waits(g.replaceChannel))
 	mux.HandleFunc("PATCH /v1/channels/{channel}", g.waits(g.changeChannel))
 	mux.HandleFunc("DELETE /v1/channels/{channel}", g.waits(g.resetChannel))
+	mux.HandleFunc("POST /v1/leases/complete", g.waits(g.completeLease))
+	mux.HandleFunc("POST /v1/leases/fail", g.waits(g.failLease))
 	for _, later := range []string{
 		"/v1/clients/{rest...}", "/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}",
 		"/v1/tenants", "/v1/tenants/{rest...}", "/v1/tokens", "/v1/tokens/{rest...}", "/v1/stream",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -145,9 +144,9 @@ func (g *Gateway) readRedrive(w http.ResponseWriter, r *http.Request) (*command.
 	if err != nil {
 		return nil, refusal{wire.ReasonNotFound, notALetter}
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(g.limits.MaxMessageBytes)))
-	if err != nil {
-		return nil, refusal{wire.ReasonTooLarge, "the body is longer than max_message_bytes, or ended early"}
+	raw, bad := g.readBody(w, r)
+	if bad.any() {
+		return nil, bad
 	}
 	var body redriveBody
 	if len(raw) > 0 {
@@ -188,7 +187,7 @@ type letterAnswer struct {
 
 // answerLetter submits a command about one dead letter, and answers the request.
 func (g *Gateway) answerLetter(w http.ResponseWriter, r *http.Request, id command.EventID, c appender) {
-	waiter := &letterWaiter{gateway: g, answer: make(chan command.Result, 1)}
+	waiter := newCommandWaiter(g)
 	g.submitLetter(id, c, waiter)
 	result, ok := waiter.wait(r.Context())
 	switch {
@@ -203,7 +202,7 @@ func (g *Gateway) answerLetter(w http.ResponseWriter, r *http.Request, id comman
 }
 
 // submitLetter sends a command to the leader of an event's partition.
-func (g *Gateway) submitLetter(id command.EventID, c appender, to *letterWaiter) {
+func (g *Gateway) submitLetter(id command.EventID, c appender, to *commandWaiter) {
 	g.meter.inFlight.Inc()
 	route, ok := g.partitionRoute(uint32(id.Partition))
 	if !ok {
@@ -217,29 +216,6 @@ func (g *Gateway) submitLetter(id command.EventID, c appender, to *letterWaiter)
 		c.Route = route
 	}
 	g.broker.Submit(uint32(id.Partition), c.Append(nil), to, 0)
-}
-
-// letterWaiter receives the answer about one dead letter.
-type letterWaiter struct {
-	gateway *Gateway
-	answer  chan command.Result // has room for the one answer
-}
-
-// Reply implements Replier.
-func (l *letterWaiter) Reply(_ uint64, result *command.Result) {
-	l.gateway.meter.inFlight.Dec()
-	l.answer <- command.Result{
-		Reason: result.Reason, Message: result.Message, Duplicate: result.Duplicate, RetryAfterMS: result.RetryAfterMS,
-	}
-}
-
-func (l *letterWaiter) wait(ctx context.Context) (command.Result, bool) {
-	select {
-	case result := <-l.answer:
-		return result, true
-	case <-ctx.Done():
-		return command.Result{}, false
-	}
 }
 
 // letterCommand makes the command about one dead letter.
@@ -307,13 +283,13 @@ func (g *Gateway) sweepLetters(w http.ResponseWriter, r *http.Request, word stri
 // sweepPage does it to a page at once, and returns for how many it took effect
 // and the last failure. What is no dead letter any more is passed over.
 func (g *Gateway) sweepPage(ctx context.Context, letters []cluster.DeadLetter, of letterCommand) (done int, failed *command.Result) {
-	waiters := make([]*letterWaiter, 0, len(letters))
+	waiters := make([]*commandWaiter, 0, len(letters))
 	for i := range letters {
 		id, err := command.ParseEventID(letters[i].EventID)
 		if err != nil {
 			continue
 		}
-		waiter := &letterWaiter{gateway: g, answer: make(chan command.Result, 1)}
+		waiter := newCommandWaiter(g)
 		waiters = append(waiters, waiter)
 		g.submitLetter(id, of(letters[i].Tenant, letters[i].Group, id), waiter)
 	}

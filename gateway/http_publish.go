@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"time"
@@ -20,13 +18,9 @@ func (g *Gateway) publishEvent(w http.ResponseWriter, r *http.Request) {
 		g.refuseHTTP(w, r)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(g.limits.MaxMessageBytes)))
-	if err != nil {
-		reason, message := wire.ReasonBadRequest, "the body ended early"
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			reason, message = wire.ReasonTooLarge, "the body is longer than max_message_bytes"
-		}
-		g.refuseHTTP(w, refusal{reason, message})
+	body, bad := g.readBody(w, r)
+	if bad.any() {
+		g.refuseHTTP(w, bad)
 		return
 	}
 	waiter := &httpWaiter{answer: make(chan httpAnswer, 1)}

@@ -83,7 +83,7 @@ func TestHTTPPublish(t *testing.T) {
 		{"large body", strings.Repeat(" ", 1<<20+1), "", 413, "too_large"},
 		{"negative ttl", `{"channel":"q","data":1,"ttl_ms":-1}`, "", 400, "bad_request"},
 		{"on_end for nobody", `{"channel":"q","data":1,"on_end":"n"}`, "", 400, "bad_request"},
-		{"priority", `{"channel":"q","data":1,"priority":1}`, "", 501, "not_available"},
+		{"priority", `{"channel":"q","data":1,"priority":10}`, "", 400, "bad_request"},
 		{"cloud event", `{}`, "application/cloudevents+json", 501, "not_available"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

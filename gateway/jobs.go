@@ -20,7 +20,9 @@ type heldJob struct {
 	// subscription is nil once it is ended; its jobs may still be.
 	subscription *subscription
 	expires      time.Time // when the lease ends, as far as is known here
-	ending       bool      // a complete, fail or release is under way
+	// lostWithSocket means that it is given back as lost where the socket is lost.
+	lostWithSocket bool
+	ending         bool // a complete, fail, park or release is under way
 	// checkpoint waits for being due; replicated is when the last one was sent.
 	checkpoint []byte
 	replicated time.Time
@@ -33,13 +35,21 @@ const (
 	sweepGrace    = 60 * time.Second
 )
 
-func (t *jobTable) add(s *subscription, lease command.LeaseID, termMS uint32) {
+// forgottenJob is a job that sweep found.
+type forgottenJob struct {
+	subscription *subscription
+	lease        command.LeaseID
+}
+
+func (t *jobTable) add(s *subscription, job *command.Job) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.held == nil {
 		t.held = make(map[command.LeaseID]heldJob)
 	}
-	t.held[lease] = heldJob{subscription: s, expires: time.Now().Add(milliseconds(termMS))}
+	t.held[job.Lease] = heldJob{
+		subscription: s, expires: time.Now().Add(milliseconds(job.LeaseMS)), lostWithSocket: job.LostWithSocket,
+	}
 }
 
 // drop forgets a job, and returns the subscription whose place it took.
@@ -112,27 +122,49 @@ func (t *jobTable) orphan(s *subscription) {
 
 // leases appends every lease held that is not ending.
 func (t *jobTable) leases(into []command.LeaseID) []command.LeaseID {
+	return t.appendHeld(into, func(heldJob) bool { return true })
+}
+
+// lostWithSocket appends those that are lost with the socket.
+func (t *jobTable) lostWithSocket(into []command.LeaseID) []command.LeaseID {
+	return t.appendHeld(into, func(job heldJob) bool { return job.lostWithSocket })
+}
+
+func (t *jobTable) appendHeld(into []command.LeaseID, wanted func(heldJob) bool) []command.LeaseID {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for lease, job := range t.held {
-		if !job.ending {
+		if !job.ending && wanted(job) {
 			into = append(into, lease)
 		}
 	}
 	return into
 }
 
-// sweep forgets jobs whose lease is long over: the cluster took them back.
-func (t *jobTable) sweep(now time.Time) {
+// sweep forgets jobs whose lease is long over: the cluster took them back, or
+// somebody ended them elsewhere. It returns those whose place is still taken.
+func (t *jobTable) sweep(now time.Time) (forgotten []forgottenJob) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now.Before(t.nextSweep) {
-		return
+		return nil
 	}
 	t.nextSweep = now.Add(sweepInterval)
 	for lease, job := range t.held {
 		if now.After(job.expires.Add(sweepGrace)) {
-			t.remove(lease)
+			if s := t.remove(lease); s != nil {
+				forgotten = append(forgotten, forgottenJob{s, lease})
+			}
+		}
+	}
+	return forgotten
+}
+
+// sweepJobs opens the places of jobs that the session forgets.
+func (c *connection) sweepJobs(now time.Time) {
+	for _, job := range c.jobs.sweep(now) {
+		if job.subscription.known.Load() {
+			job.subscription.handle.Lost(job.lease)
 		}
 	}
 }

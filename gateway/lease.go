@@ -38,7 +38,7 @@ func (c *connection) readLease(id uint64, token []byte) (command.LeaseID, comman
 	return lease, route, ok
 }
 
-// endLease submits a command that ends a lease: through the subscription where
+// endLease submits a command that ends a lease, or takes it from its worker: through the subscription where
 // the session holds it, so that its place in the credit opens with it.
 func (c *connection) endLease(lease command.LeaseID, encoded []byte, slot uint64) {
 	if s := c.jobs.end(lease); s != nil {

@@ -34,6 +34,9 @@ type Limits struct {
 	// MaxDelay is how far ahead delay_ms and deliver_at may be; more is refused
 	// with 400 bad_request. Default 365 days.
 	MaxDelay time.Duration
+	// MaxPark is how long the timeout_ms of a park may be; more is refused with 400
+	// bad_request. Default 365 days, more than which the state does not take.
+	MaxPark time.Duration
 	// DefaultWindow and MaxWindow are how many notifications may be out and not
 	// acknowledged: where hello names no window, and at most. They are also the window
 	// of a follow: events that the socket has not taken, or with a name not
@@ -99,6 +102,7 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.MaxMessageBytes, 1<<20)
 	orInt(&l.MaxPayloadBytes, 64<<10)
 	orDuration(&l.MaxDelay, 365*24*time.Hour)
+	orDuration(&l.MaxPark, 365*24*time.Hour)
 	orInt(&l.DefaultWindow, 64)
 	orInt(&l.MaxWindow, 4096)
 	orInt(&l.MaxSubscriptions, 64)
@@ -136,6 +140,7 @@ func (l *Limits) named() []namedLimit {
 		{"max_payload_bytes", float64(l.MaxPayloadBytes)},
 		{"max_unfinished", float64(l.MaxUnfinished)},
 		{"max_delay_seconds", l.MaxDelay.Seconds()},
+		{"max_park_seconds", l.MaxPark.Seconds()},
 		{"default_window", float64(l.DefaultWindow)},
 		{"max_window", float64(l.MaxWindow)},
 		{"max_subscriptions", float64(l.MaxSubscriptions)},

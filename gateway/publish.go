@@ -55,14 +55,10 @@ const notFormed = "the cluster is not formed yet"
 
 // refuseEvent says what is wrong with an event, whoever sends it.
 func (g *Gateway) refuseEvent(m *wire.EventFields) refusal {
-	switch {
-	case m.Priority != 0:
-		return refusal{wire.ReasonNotAvailable, "priority is not available yet"}
-	case len(m.Payload.Bytes) > g.limits.MaxPayloadBytes:
+	if len(m.Payload.Bytes) > g.limits.MaxPayloadBytes {
 		return g.tooLarge
-	default:
-		return g.refuseTimes(m)
 	}
+	return g.refuseTimes(m)
 }
 
 // refuseOnEnd refuses to notify nobody.
@@ -104,6 +100,7 @@ func (b *workbench) fillEvent(event *command.Event, m *wire.EventFields) {
 		DeliverAtMS:    uint64(m.DeliverAt), //nolint:gosec // not negative
 		TTLMS:          uint64(m.TTLMs),     //nolint:gosec // not negative
 		OnEnd:          alias(m.OnEnd),
+		Priority:       uint32(m.Priority),
 		Payload:        commandPayload(m.Payload),
 	}
 	if len(m.Headers) > 0 {

@@ -13,13 +13,13 @@ func TestPublish(t *testing.T) {
 	e := newEdge(t)
 	c := e.open(`{"type":"hello","client_id":"ann","tenant":"acme","device_id":"phone"}`)
 	c.send(`{"type":"publish","id":9,"channel":"q","idempotency_key":"k1","correlation_id":"co\"r","causation_id":"ca",` +
-		`"client_seq":4,"deliver_at":20,"headers":{"a":"b","c":"d\n"},"content_type":"text/x","on_end":"done","data": {"x" : 1} }`)
+		`"client_seq":4,"priority":9,"deliver_at":20,"headers":{"a":"b","c":"d\n"},"content_type":"text/x","on_end":"done","data": {"x" : 1} }`)
 	m := c.expect("ok")
 	sub := e.submission()
 	got := sub.publish().Event
 	want := command.Event{
 		Channel: "q", Tenant: "acme", ClientID: "ann", Key: "ann", IdempotencyKey: "k1", CorrelationID: `co"r`, CausationID: "ca",
-		DeviceID: "phone", ContentType: "text/x", Headers: []byte(`{"a":"b","c":"d\n"}`), ClientSeq: 4, DeliverAtMS: 20, OnEnd: "done",
+		DeviceID: "phone", ContentType: "text/x", Headers: []byte(`{"a":"b","c":"d\n"}`), ClientSeq: 4, Priority: 9, DeliverAtMS: 20, OnEnd: "done",
 		Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(`{"x" : 1}`)},
 	}
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {

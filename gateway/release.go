@@ -30,11 +30,16 @@ func (c *connection) release(m *wire.Release) {
 func (c *connection) releaseAll() {
 	bench := c.bench
 	bench.leases = c.jobs.leases(bench.leases[:0])
-	for rest := bench.leases; len(rest) > 0; {
-		partition := rest[0].Event.Partition
-		mine := gather(rest, partition)
+	inCommands(bench.leases, c.releaseSome)
+}
+
+// inCommands calls do with as many leases of one partition as a command takes,
+// until it has had all.
+func inCommands(leases []command.LeaseID, do func(some []command.LeaseID)) {
+	for rest := leases; len(rest) > 0; {
+		mine := gather(rest, rest[0].Event.Partition)
 		for start := 0; start < mine; start += command.MaxLeases {
-			c.releaseSome(rest[start:min(start+command.MaxLeases, mine)])
+			do(rest[start:min(start+command.MaxLeases, mine)])
 		}
 		rest = rest[mine:]
 	}

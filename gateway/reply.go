@@ -16,7 +16,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		c.gateway.meter.inFlight.Dec()
 	}
 	switch r.kind {
-	case requestComplete, requestFail, requestRelease:
+	case requestComplete, requestFail, requestPark, requestRelease:
 		c.jobs.ended(r.lease, result.Reason)
 	case requestSubscribe:
 		c.ensured(&r, result)
@@ -37,7 +37,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		c.replyPublish(r.id, result)
 	case requestComplete:
 		c.replyComplete(r.id, result)
-	case requestFail, requestCancel, requestKeep:
+	case requestFail, requestPark, requestCancel, requestKeep:
 		c.sendOK(&wire.OK{ID: r.id, Duplicate: result.Duplicate})
 	case requestSubscribe, requestFollow, requestRelease, requestCheckpoint, requestRenew, requestUnfollow:
 	}

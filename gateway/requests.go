@@ -13,6 +13,7 @@ const (
 	requestPublish requestKind = iota
 	requestComplete
 	requestFail
+	requestPark
 	requestCancel
 	requestSubscribe
 	// requestKeep is a checkpoint whose answer is waited for.

@@ -53,6 +53,7 @@ func (c *connection) subscribe(m *wire.Subscribe) {
 	// The answer goes first: a job may come before Subscribe returns.
 	c.sendOK(&wire.OK{ID: m.ID, Subscription: aliasBytes(s.id)})
 	s.handle = c.gateway.broker.Subscribe(spec, s)
+	s.known.Store(true)
 	c.subscriptions.add(s)
 	c.subscriptions.opened(s)
 }

@@ -21,6 +21,7 @@ func (c *connection) subscribeGroup(m *wire.Subscribe, s *subscription, spec *Su
 	}
 	spec.Credit = 0
 	s.handle = c.gateway.broker.Subscribe(*spec, s)
+	s.known.Store(true)
 	c.subscriptions.add(s)
 	c.gateway.broker.EnsureGroup(spec.Channel, spec.Group, from, c, slot)
 }

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"sync/atomic"
+
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
 )
@@ -17,6 +19,8 @@ type subscription struct {
 	// handle is the reader's: set once Subscribe returned, which may be after
 	// the first job.
 	handle Subscription
+	// known is set once handle is, for goroutines that have not got it from the reader.
+	known atomic.Bool
 	// token is where leases are spelled; calls of the sink come one at a time.
 	token []byte
 }
@@ -57,7 +61,7 @@ func (s *subscription) Job(job *command.Job) {
 		headers = job.Event.Headers
 	}
 	// The job is in the table before the worker can know of it.
-	c.jobs.add(s, job.Lease, job.LeaseMS)
+	c.jobs.add(s, job)
 	buf, at := c.out.begin()
 	if at >= 0 {
 		c.commit(wire.AppendJobRaw(buf, &m, headers), at, wire.TypeJob)

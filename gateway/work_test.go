@@ -109,7 +109,7 @@ func TestComplete(t *testing.T) {
 	token := e.push(c, s, leaseOf(3, 44))
 	e.broker.set(func() { e.broker.result.Events = []command.EventID{{Epoch: 1, Queue: 2, Position: 3}, {}} })
 	complete := fmt.Sprintf(`{"type":"complete","id":5,"lease":%q,"result":{"r":1},"usage":{"u":1},`+
-		`"emit":[{"channel":"d","headers":{"x":"y"},"data":1},{"channel":"e","key":"k2","client_id":"bob","idempotency_key":"i","headers":{"z":"w"},"data":2}],`+
+		`"emit":[{"channel":"d","headers":{"x":"y"},"data":1},{"channel":"e","key":"k2","client_id":"bob","idempotency_key":"i","priority":3,"headers":{"z":"w"},"data":2}],`+
 		`"notify":[{"name":"done","data":"yes"},{"name":"n2","client_id":"eve","data_base64":"AA=="}]}`, token)
 	c.send(complete)
 	m := c.expect("ok")
@@ -127,7 +127,7 @@ func TestComplete(t *testing.T) {
 	want := []command.Event{
 		{Channel: "d", Headers: []byte(`{"x":"y"}`), Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte("1")}},
 		{
-			Channel: "e", Key: "k2", ClientID: "bob", IdempotencyKey: "i", Headers: []byte(`{"z":"w"}`),
+			Channel: "e", Key: "k2", ClientID: "bob", IdempotencyKey: "i", Headers: []byte(`{"z":"w"}`), Priority: 3,
 			Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte("2")},
 		},
 	}

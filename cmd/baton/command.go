@@ -18,6 +18,8 @@ import (
 const (
 	// exitPermanent is the command's exit code that fails a job for good.
 	exitPermanent = 100
+	// exitParked is the one that parks it.
+	exitParked = 101
 	// pipeDelay is how long output may still come after the command has ended:
 	// from children that hold its standard output.
 	pipeDelay = time.Second
@@ -62,6 +64,8 @@ func (r *runner) do(ctx context.Context, job *client.Job) error {
 		}
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case commandExit(err) == exitParked:
+		return job.Park(ctx, r.flags.park)
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return failure(err, stderr)
 	}
@@ -85,6 +89,14 @@ func (r *runner) finish(job *client.Job, output []byte) error {
 		job.Result(data)
 	}
 	return nil
+}
+
+// commandExit is the command's exit code, 0 where it ended otherwise.
+func commandExit(err error) int {
+	if exited, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exited.ExitCode()
+	}
+	return 0
 }
 
 // failure is the job's error after the command's.
@@ -123,6 +135,7 @@ func environment(job *client.Job) []string {
 	add("TENANT", job.Tenant)
 	add("ATTEMPT", strconv.Itoa(job.Attempt))
 	add("FENCE", strconv.FormatUint(job.Fence, 10))
+	add("LEASE", job.LeaseToken())
 	add("LEASE_MS", strconv.FormatInt(job.Lease.Milliseconds(), 10))
 	add("CHECKPOINT", string(job.LastCheckpoint))
 	for name, value := range job.Headers {

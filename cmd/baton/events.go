@@ -51,12 +51,15 @@ func eventsShow(ctx context.Context, t *terminal, f *target, id string) error {
 	_, _ = fmt.Fprintf(t.out, "event %s in %s is %s\n", e.EventID, clean(e.Channel), e.State)
 	_, _ = fmt.Fprintf(t.out, "correlation %s, key %s, client %s, offset %d, published %s\n",
 		clean(e.CorrelationID), clean(e.Key), clean(e.ClientID), e.Offset, at(e.Time))
+	if e.Priority != 0 {
+		_, _ = fmt.Fprintf(t.out, "priority %d\n", e.Priority)
+	}
 	if e.EndsAt != 0 {
 		_, _ = fmt.Fprintf(t.out, "time to live until %s\n", at(e.EndsAt))
 	}
 	for i := range e.Groups {
 		g := &e.Groups[i]
-		_, _ = fmt.Fprintf(t.out, "group %s: %s, attempt %d, failures %d %s\n", clean(g.Group), g.State, g.Attempt, g.Failures, clean(g.Reason))
+		_, _ = fmt.Fprintf(t.out, "group %s: %s, attempt %d, failures %d, lost leases %d %s\n", clean(g.Group), g.State, g.Attempt, g.Failures, g.Losses, clean(g.Reason))
 	}
 	printAttempts(t.out, e.Attempts)
 	printData(t.out, &e.EventInfo)

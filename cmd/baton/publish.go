@@ -37,6 +37,7 @@ The event has an idempotency key, made up unless you give one: the same key
 again stores nothing and answers with the first event.`,
 		Example: `  baton publish --channel questions '{"text":"why is the sky blue?"}'
   baton publish --channel questions --client-id ana --key ana why
+  baton publish --channel questions --priority 9 'is the house on fire?'
   baton publish --channel images --idempotency-key upload-7 - < cat.png`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,6 +51,7 @@ again stores nothing and answers with the first event.`,
 	flags.StringVar(&f.event.Key, "key", "", "partition key: events of one key keep their order (default the client id)")
 	flags.StringVar(&f.event.IdempotencyKey, "idempotency-key", "", "makes publishing twice store once")
 	flags.StringVar(&f.event.CorrelationID, "correlation-id", "", "lineage to join (default a new one)")
+	flags.Uint8Var(&f.event.Priority, "priority", 0, "how urgent the event is, 0 to 9: each step doubles its share among the tenant's own")
 	flags.DurationVar(&f.event.Delay, "delay", 0, "how long to keep the event from workers")
 	flags.DurationVar(&f.event.TTL, "ttl", 0, "for how long the event is worth working on (default for ever)")
 	flags.StringVar(&f.event.OnEnd, "on-end", "", "notify --client-id under this name when all has ended that the event led to")

@@ -18,6 +18,7 @@ type workFlags struct {
 
 	options client.WorkOptions
 	name    string
+	park    time.Duration
 	emit    string
 	notify  string
 	count   int64
@@ -33,7 +34,7 @@ func newWork(t *terminal) *cobra.Command {
 command's standard input; its metadata is in the environment as BATON_JOB_*:
 
   EVENT_ID CORRELATION_ID CAUSATION_ID IDEMPOTENCY_KEY CHANNEL GROUP KEY
-  CLIENT_ID TENANT ATTEMPT FENCE LEASE_MS CHECKPOINT HEADER_<NAME>
+  CLIENT_ID TENANT ATTEMPT FENCE LEASE LEASE_MS CHECKPOINT HEADER_<NAME>
 
 Workers of one group share the channel's events; each group gets all of them. The
 group default begins with the channel's first event, another one where --from
@@ -44,11 +45,12 @@ is, other text as a JSON string (without the newlines at its end), anything else
 as bytes. --emit sends it on as an event, --notify to the client whose event the
 job was; without either it is the job's result.
 
-Exit code 0 completes the job, 100 fails it for good, any other has it tried
-again. The lease is renewed while the command runs; when it is lost, or the
+Exit code 0 completes the job, 100 fails it for good, 101 parks it: whoever has its
+LEASE ends it later, with baton lease. Any other has it tried again. The lease is renewed while the command runs; when it is lost, or the
 worker stops for longer than --grace, the command and its children are killed.`,
 		Example: `  baton work --channel questions --emit found -- ./search.sh
   baton work --channel found --notify answer --credit 4 -- python answer.py
+  baton work --channel approvals --park 24h -- sh -c 'ask-ana "$BATON_JOB_LEASE"; exit 101'
   baton work --channel questions --group audit --from earliest -- tee -a questions.log`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return work(cmd.Context(), t, &f, args) },
@@ -63,16 +65,17 @@ worker stops for longer than --grace, the command and its children are killed.`,
 	flags.IntVar(&f.options.Credit, "credit", 1, "how many commands run at a time")
 	flags.DurationVar(&f.options.Lease, "lease", 15*time.Second, "how long a job may be without a sign of life before it goes to another worker")
 	flags.DurationVar(&f.options.Grace, "grace", client.DefaultGrace, "how long commands may go on when the worker stops")
+	flags.DurationVar(&f.park, "park", 0, "how long a job that is parked may take until it goes to another worker (default seven days)")
 	flags.StringVar(&f.name, "name", "", "the worker's name in traces (default baton@host)")
-	flags.Int64Var(&f.count, "count", 0, "stop after so many jobs that are completed or failed for good (0 for never)")
+	flags.Int64Var(&f.count, "count", 0, "stop after so many jobs that are completed, parked or failed for good (0 for never)")
 	cmd.MarkFlagsMutuallyExclusive("emit", "notify")
 	mustRequire(cmd, "channel")
 	return cmd
 }
 
 func work(ctx context.Context, t *terminal, f *workFlags, command []string) error {
-	if f.options.Credit < 1 || f.count < 0 || f.options.Lease < 0 {
-		return misuse("--credit must be positive, --count and --lease not negative")
+	if f.options.Credit < 1 || f.count < 0 || f.options.Lease < 0 || f.park < 0 {
+		return misuse("--credit must be positive, --count, --lease and --park not negative")
 	}
 	f.options.From = client.From(f.from)
 	if err := checkGroup(&f.options); err != nil {
@@ -98,7 +101,7 @@ func work(ctx context.Context, t *terminal, f *workFlags, command []string) erro
 	f.options.Report = func(job *client.Job, err error) {
 		r.report(job, err)
 		state := stateOf(err)
-		if (state == stateCompleted || state == statePermanent) && ended.Add(1) == f.count {
+		if (state == stateCompleted || state == stateParked || state == statePermanent) && ended.Add(1) == f.count {
 			cancel()
 		}
 	}
@@ -144,7 +147,7 @@ func (r *runner) report(job *client.Job, err error) {
 	line := jobLine{
 		EventID: job.EventID, CorrelationID: job.CorrelationID, Channel: job.Channel, Attempt: job.Attempt, State: stateOf(err),
 	}
-	if err != nil {
+	if err != nil && line.State != stateParked {
 		line.Error = err.Error()
 	}
 	r.mu.Lock()
@@ -163,6 +166,7 @@ func (r *runner) report(job *client.Job, err error) {
 // The states of a job that ended, as work prints them.
 const (
 	stateCompleted = "completed"
+	stateParked    = "parked"
 	stateFailed    = "failed"
 	statePermanent = "failed for good"
 	stateLost      = "lost"
@@ -174,6 +178,8 @@ func stateOf(err error) string {
 	switch {
 	case err == nil:
 		return stateCompleted
+	case errors.Is(err, client.ErrParked):
+		return stateParked
 	case errors.Is(err, client.ErrLeaseLost):
 		return stateLost
 	case errors.Is(err, client.ErrStopping), errors.Is(err, client.ErrClosed):

@@ -33,7 +33,7 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 			}
 		}
 	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
-		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindFormCluster, KindAdmitMember, KindSetReplicas,
+		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark, KindFormCluster, KindAdmitMember, KindSetReplicas,
 		KindSetChannel:
 	}
 }

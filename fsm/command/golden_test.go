@@ -39,6 +39,12 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 		case "followed":
 			f := sampleFollowed()
 			return hex.Dump(AppendFollowed(nil, &f))
+		case "job_lost_with_socket":
+			job := sampleJob()
+			job.LostWithSocket = true
+			return hex.Dump(AppendJob(nil, &job))
+		case "release_lost":
+			return hex.Dump((&Release{Route: sampleRoute(), Leases: []LeaseID{sampleLease()}, Lost: true}).Append(nil))
 		case "notification":
 			n := sampleNotification()
 			return hex.Dump(AppendNotification(nil, &n))

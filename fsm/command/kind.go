@@ -25,6 +25,8 @@ const (
 	KindCancelLineage Kind = 18
 	// KindCommitFollower is how far a named follower is.
 	KindCommitFollower Kind = 16
+	// KindPark keeps a job for an end from outside.
+	KindPark Kind = 17
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -69,6 +71,8 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "cancel_lineage"
 	case KindCommitFollower:
 		return "commit_follower"
+	case KindPark:
+		return "park"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel:
 		return k.metaString()
 	default:

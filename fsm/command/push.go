@@ -12,6 +12,9 @@ type Job struct {
 	// Checkpoint is the JSON value a former attempt kept, or nil.
 	Checkpoint []byte
 	Event      Event
+	// LostWithSocket means that the gateway gives the job back as lost when the
+	// worker's socket is lost. It stands last, and only where it is true.
+	LostWithSocket bool
 }
 
 // AppendJob appends the job's fields in their order.
@@ -22,7 +25,11 @@ func AppendJob(dst []byte, j *Job) []byte {
 	dst = AppendString(dst, j.CorrelationID)
 	dst = AppendString(dst, j.CausationID)
 	dst = AppendString(dst, j.Checkpoint)
-	return AppendEvent(dst, &j.Event)
+	dst = AppendEvent(dst, &j.Event)
+	if j.LostWithSocket {
+		dst = AppendBool(dst, j.LostWithSocket)
+	}
+	return dst
 }
 
 // Job reads what AppendJob wrote; byte slices alias the record.
@@ -35,6 +42,8 @@ func (r *Reader) Job() Job {
 		CausationID:   r.String(),
 		Checkpoint:    r.Bytes(),
 		Event:         r.Event(),
+
+		LostWithSocket: r.Bool(),
 	}
 }
 

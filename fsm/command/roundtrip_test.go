@@ -86,6 +86,7 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("create_group", commandComesBack[CreateGroup])
 	t.Run("cancel_lineage", commandComesBack[CancelLineage])
 	t.Run("configure_channel", commandComesBack[ConfigureChannel])
+	t.Run("park", commandComesBack[Park])
 	t.Run("set_channel", commandComesBack[SetChannel])
 	t.Run("commit_follower", commandComesBack[CommitFollower])
 }

@@ -16,6 +16,7 @@ func bodies() map[Kind]body {
 		KindCreateGroup: &CreateGroup{}, KindConfigureChannel: &ConfigureChannel{}, KindSetChannel: &SetChannel{},
 		KindCancelLineage:  &CancelLineage{},
 		KindCommitFollower: &CommitFollower{},
+		KindPark:           &Park{},
 	}
 }
 
@@ -74,6 +75,8 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *CancelLineage:
 		c.Route = route
 	case *CommitFollower:
+		c.Route = route
+	case *Park:
 		c.Route = route
 	}
 	return b
@@ -159,6 +162,7 @@ func sampleCommands() map[Kind]body {
 		KindAdmitMember:      &AdmitMember{Route: route, Member: sampleMember()},
 		KindCreateGroup:      &CreateGroup{Route: route, Channel: "orders", Group: "audit", From: FromEarliest},
 		KindConfigureChannel: &ConfigureChannel{Route: route, Channel: "orders", Settings: sampleSettings()},
+		KindPark:             &Park{Route: route, Lease: sampleLease(), TimeoutMS: 60_001},
 		KindSetChannel:       &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
 		KindSetReplicas:      &SetReplicas{Route: route, Group: 4, Members: []string{"n1-7", "n2-8"}},
 		KindCommitFollower: &CommitFollower{

@@ -106,15 +106,25 @@ type Release struct {
 	Route
 
 	Leases []LeaseID
+	// Lost means that nobody handed them back: their worker's socket was lost, in a
+	// channel where they are lost with it. They count as expired leases do.
+	Lost bool
 }
 
 // Append appends the encoded command.
 func (c *Release) Append(dst []byte) []byte {
-	return appendLeases(appendPrefix(dst, KindRelease, c.Route), c.Leases)
+	dst = appendLeases(appendPrefix(dst, KindRelease, c.Route), c.Leases)
+	if c.Lost {
+		dst = AppendBool(dst, c.Lost)
+	}
+	return dst
 }
 
 // Decode reads the body behind a prefix.
-func (c *Release) Decode(r *Reader) { c.Leases = r.leases(c.Leases[:0]) }
+func (c *Release) Decode(r *Reader) {
+	c.Leases = r.leases(c.Leases[:0])
+	c.Lost = r.Bool()
+}
 
 // Checkpoint keeps a worker's progress with its lease, for the next attempt.
 type Checkpoint struct {

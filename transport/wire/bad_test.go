@@ -92,7 +92,7 @@ func TestBadInput(t *testing.T) {
 		{`{"type":"publish","id":1,"channel":"a","correlation_id":"` + long + `"}`, ErrBadField, "correlation_id must be at most 255 bytes", 1},
 		{`{"type":"publish","id":1,"channel":"a","key":"\ud800"}`, ErrBadField, "key must not escape half a surrogate pair", 1},
 		{`{"type":"publish","id":1,"channel":"a","key":"\udc00\ud800"}`, ErrBadField, "key must not escape half a surrogate pair", 1},
-		{`{"type":"publish","id":1,"channel":"a","priority":256}`, ErrBadField, "priority must be an integer from 0 to 255", 1},
+		{`{"type":"publish","id":1,"channel":"a","priority":10}`, ErrBadField, "priority must be an integer from 0 to 9", 1},
 		{`{"type":"publish","id":1,"channel":"a","client_seq":0}`, ErrBadField, "client_seq must be an integer from 1 to 2^53-1", 1},
 		{`{"type":"publish","id":1,"channel":"a","headers":[]}`, ErrBadField, "headers must be an object of strings", 1},
 		{`{"type":"publish","id":1,"channel":"a","headers":{"a":1}}`, ErrBadField, "headers must be an object of strings", 1},
@@ -145,6 +145,8 @@ func TestBadInput(t *testing.T) {
 			"notify must have at most 256 notifications", 1,
 		},
 		{`{"type":"complete","id":1,"lease":"l","notify":[{"data":1}]}`, ErrBadField, "notify[0].name is missing", 1},
+		{`{"type":"park","id":1}`, ErrBadField, "lease is missing", 1},
+		{`{"type":"park","id":1,"lease":"l","timeout_ms":-1}`, ErrBadField, "timeout_ms must be an integer from 0 to 2^53-1", 1},
 		{`{"type":"fail","id":1,"lease":"l"}`, ErrBadField, "error is missing", 1},
 		{`{"type":"fail","id":1,"lease":"l","error":"boom"}`, ErrBadField, "error must be an object", 1},
 		{`{"type":"fail","id":1,"lease":"l","error":{"message":"m"}}`, ErrBadField, "error.code is missing", 1},
@@ -240,6 +242,37 @@ func TestBody(t *testing.T) {
 		`{"channel":"a"}`: ErrBadField, `{"channel":"a","data":1}` + "\n": nil,
 	} {
 		if err := d.Body([]byte(body), &m); !errors.Is(err, kind) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+// TestLeaseBodies reads what an HTTP complete and fail carry: a lease, and the
+// fields of the message without its id.
+func TestLeaseBodies(t *testing.T) {
+	d := NewDecoder(FromClient)
+	var complete Complete
+	body := `{"lease":"l1","result":{"ok":true},"usage":1,"emit":[{"channel":"a","priority":2,"data":1}],"notify":[{"name":"n","data":2}]}`
+	if err := d.CompleteBody([]byte(body), &complete); err != nil || string(AppendCompleteBody(nil, &complete)) != body {
+		t.Errorf("%v %s", err, AppendCompleteBody(nil, &complete))
+	}
+	var fail Fail
+	body = `{"lease":"l1","error":{"code":"no","message":"m","detail":[1]},"retryable":false,"retry_after_ms":5,"throttled":true}`
+	if err := d.FailBody([]byte(body), &fail); err != nil || string(AppendFailBody(nil, &fail)) != body {
+		t.Errorf("%v %s", err, AppendFailBody(nil, &fail))
+	}
+	for body, kind := range map[string]error{
+		`{"lease":"l"}`: nil, `{"type":"complete","id":{"any":"thing"},"lease":"l"}`: nil, `{}`: ErrBadField, `{"lease":7}`: ErrBadField,
+		`{"lease":"l"}{}`: ErrMalformed, `["l"]`: ErrMalformed, `{"lease":"l","emit":[{"channel":"a"}]}`: ErrBadField,
+	} {
+		if err := d.CompleteBody([]byte(body), &complete); !errors.Is(err, kind) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	for body, kind := range map[string]error{
+		`{"lease":"l","error":{"code":1,"message":"m"}}`: nil, `{"lease":"l"}`: ErrBadField, `{"error":{"code":1,"message":"m"}}`: ErrBadField,
+	} {
+		if err := d.FailBody([]byte(body), &fail); !errors.Is(err, kind) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}

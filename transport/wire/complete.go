@@ -116,7 +116,12 @@ func (m *NotifyItem) append(dst []byte) []byte {
 // AppendComplete appends m as one JSON object.
 func AppendComplete(dst []byte, m *Complete) []byte {
 	dst = appendUint(dst, `{"type":"complete","id":`, m.ID)
-	dst = appendText(dst, `,"lease":`, m.Lease)
+	return m.append(append(dst, ','))
+}
+
+// append appends what stands in a message behind its id, and the closing bracket.
+func (m *Complete) append(dst []byte) []byte {
+	dst = appendText(dst, `"lease":`, m.Lease)
 	dst = appendOptRaw(dst, `,"result":`, m.Result)
 	dst = appendOptRaw(dst, `,"usage":`, m.Usage)
 	if len(m.Emit) > 0 {

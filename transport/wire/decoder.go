@@ -84,7 +84,11 @@ func (d *Decoder) Next(m *Message) error {
 
 // Body reads the body of an HTTP publish: the fields of a publish without type
 // and id, with client_id and tenant. The body is one object and nothing else.
-func (d *Decoder) Body(body []byte, m *Emit) error {
+func (d *Decoder) Body(body []byte, m *Emit) error { return d.whole(body, m, TypePublish) }
+
+// whole reads one object and nothing else; refusals are those of a message of
+// type t.
+func (d *Decoder) whole(body []byte, m body, t Type) error {
 	d.Reset(body)
 	d.scratch = d.scratch[:0]
 	d.fault = fault{}
@@ -95,7 +99,7 @@ func (d *Decoder) Body(body []byte, m *Emit) error {
 	start := d.pos
 	d.object(m)
 	if d.problem != "" || d.fault.text != "" {
-		return d.refused(start, TypePublish)
+		return d.refused(start, t)
 	}
 	if d.peek() != 0 || d.pos < len(d.buf) {
 		d.malformed("something follows the body")

@@ -57,7 +57,7 @@
 //	C> fail         id lease error{code, message, detail?} retryable? retry_after_ms? throttled?
 //	                                                                answered by ok
 //	C> release      lease
-//	C> park         id lease                                        answered by ok
+//	C> park         id lease timeout_ms?                            answered by ok
 //	S> cancel       lease reason grace_ms
 //	C> unsubscribe  id subscription                                 answered by ok
 //
@@ -78,7 +78,7 @@
 // are kept as the bytes received; there null is a value, everywhere else it
 // means that the field is not given. data_base64 (standard alphabet, padded) may
 // stand wherever data does, not beside it. data is written last. id, seq, fence,
-// offset, attempt, credit, window, client_seq (from 1), priority (0 to 255) and
+// offset, attempt, credit, window, client_seq (from 1), priority (0 to 9) and
 // code are integers, times and durations (names ending in _ms, time, deliver_at,
 // server_time) are milliseconds; all of them from 0 to 2^53-1, written without
 // sign, fraction or exponent. Of an optional number, zero is the same as none.

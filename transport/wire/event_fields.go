@@ -58,7 +58,7 @@ func (m *EventFields) setNumber(d *Decoder, field uint8) {
 	case fieldPriority:
 		var n uint64
 		if d.uint(&n); n > MaxPriority {
-			d.refuse("must be an integer from 0 to 255")
+			d.refuse("must be an integer from 0 to 9")
 		}
 		m.Priority = uint8(n)
 	case fieldDelayMs:

@@ -87,7 +87,12 @@ func (d *Decoder) code(dst *[]byte) {
 // AppendFail appends m as one JSON object.
 func AppendFail(dst []byte, m *Fail) []byte {
 	dst = appendUint(dst, `{"type":"fail","id":`, m.ID)
-	dst = appendText(dst, `,"lease":`, m.Lease)
+	return m.append(append(dst, ','))
+}
+
+// append appends what stands in a message behind its id, and the closing bracket.
+func (m *Fail) append(dst []byte) []byte {
+	dst = appendText(dst, `"lease":`, m.Lease)
 	dst = appendText(dst, `,"error":{"code":`, m.Error.Code)
 	dst = appendText(dst, `,"message":`, m.Error.Message)
 	dst = appendOptRaw(dst, `,"detail":`, m.Error.Detail)

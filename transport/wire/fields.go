@@ -86,6 +86,7 @@ const (
 	fieldCursor
 	fieldStream
 	fieldFinal
+	fieldTimeoutMs
 	fieldCount
 )
 
@@ -175,6 +176,7 @@ var fieldNames = [fieldCount]string{
 	fieldCursor:          "cursor",
 	fieldStream:          "stream",
 	fieldFinal:           "final",
+	fieldTimeoutMs:       "timeout_ms",
 }
 
 // lookup is the number of a field name, fieldUnknown if the protocol has none.
@@ -342,6 +344,8 @@ func lookup(name []byte) uint8 {
 		return fieldStream
 	case "final":
 		return fieldFinal
+	case "timeout_ms":
+		return fieldTimeoutMs
 	default:
 		return fieldUnknown
 	}

@@ -111,6 +111,39 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
+// FuzzLeaseBody reads any bytes as the body of an HTTP complete, and of a fail.
+func FuzzLeaseBody(f *testing.F) {
+	for _, seed := range []string{
+		`{"lease":"l","result":1}`, `{"lease":"l","emit":[{"channel":"a","data":1}],"notify":[{"name":"n","data_base64":""}]}`,
+		`{"lease":"l","error":{"code":7,"message":"m"},"retryable":false}`, `{"id":1,"type":"fail","lease":""}`, `{}`, `[`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		original, d := bytes.Clone(body), NewDecoder(FromClient)
+		complete, fail := new(Complete), new(Fail)
+		if err := d.CompleteBody(body, complete); err != nil {
+			checkRefusedBody(t, body, err)
+		} else {
+			once, again := AppendCompleteBody(nil, complete), new(Complete)
+			if err := NewDecoder(FromClient).CompleteBody(once, again); err != nil || !bytes.Equal(AppendCompleteBody(nil, again), once) {
+				t.Fatalf("%q was read as %q, %v", once, AppendCompleteBody(nil, again), err)
+			}
+		}
+		if err := d.FailBody(body, fail); err != nil {
+			checkRefusedBody(t, body, err)
+		} else {
+			once, again := AppendFailBody(nil, fail), new(Fail)
+			if err := NewDecoder(FromClient).FailBody(once, again); err != nil || !bytes.Equal(AppendFailBody(nil, again), once) {
+				t.Fatalf("%q was read as %q, %v", once, AppendFailBody(nil, again), err)
+			}
+		}
+		if !bytes.Equal(body, original) {
+			t.Fatal("the body was written to")
+		}
+	})
+}
+
 // checkRefusedBody: the refusal is one of ours, and what is called malformed is
 // no JSON object, or one of the documented stricter points.
 func checkRefusedBody(t *testing.T, body []byte, err error) {

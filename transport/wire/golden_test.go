@@ -22,7 +22,7 @@ func binData(text string) Payload { return Payload{Bytes: b(text), Kind: Payload
 func fullEvent(data Payload) EventFields {
 	return EventFields{
 		Channel: b("orders.new"), IdempotencyKey: b("i-1"), CorrelationID: b("c-1"), CausationID: b("e-0"),
-		Key: b("user \"7\"\n"), ClientSeq: 9, Priority: 200, DelayMs: 1500, DeliverAt: 1790000000000, TTLMs: 60000,
+		Key: b("user \"7\"\n"), ClientSeq: 9, Priority: 7, DelayMs: 1500, DeliverAt: 1790000000000, TTLMs: 60000,
 		Headers:     []Header{{Name: b("traceparent"), Value: b("00-ab-cd-01")}, {Name: b(""), Value: b("naïve \\ \u2028")}},
 		ContentType: b("application/json"), Payload: data,
 	}
@@ -78,6 +78,7 @@ func fromClients() []golden {
 	}})
 	add(Message{Type: TypeRelease, Release: Release{Lease: b("l1")}})
 	add(Message{Type: TypePark, Park: Park{ID: 7, Lease: b("l1")}})
+	add(Message{Type: TypePark, Park: Park{ID: 8, Lease: b("l1"), TimeoutMs: 60000}})
 	add(Message{Type: TypeUnsubscribe, Unsubscribe: Unsubscribe{ID: 8, Subscription: b("s1")}})
 	add(Message{Type: TypeFollow, Follow: Follow{ID: 9, Channel: b("a")}})
 	add(Message{Type: TypeFollow, Follow: Follow{ID: 9, Channel: b("a"), From: From{Kind: FromEarliest}, Name: b("f"), Window: 100}})

@@ -45,7 +45,7 @@ const (
 	// MaxNodes is how many node URLs, and features, a welcome or bye may list.
 	MaxNodes = 256
 	// MaxPriority is the highest priority of an event; 0 is the default and lowest.
-	MaxPriority = 255
+	MaxPriority = 9
 )
 
 // ValidName says whether name may name a channel or a group: 1 to MaxNameBytes

@@ -2,8 +2,9 @@ package wire
 
 // Park keeps a job for a completion from outside. Answered by OK or Error.
 type Park struct {
-	ID    uint64
-	Lease []byte
+	ID        uint64
+	Lease     []byte
+	TimeoutMs int64 // Then it is lost; 0 leaves it to the cluster.
 }
 
 func (m *Park) reset() { *m = Park{} }
@@ -14,6 +15,8 @@ func (m *Park) set(d *Decoder, field uint8) {
 		d.uint(&m.ID)
 	case fieldLease:
 		d.opaque(&m.Lease)
+	case fieldTimeoutMs:
+		d.millis(&m.TimeoutMs)
 	default:
 		d.ignore(field)
 	}
@@ -25,5 +28,6 @@ func (m *Park) check(d *Decoder) { d.need(fieldID, fieldLease) }
 func AppendPark(dst []byte, m *Park) []byte {
 	dst = appendUint(dst, `{"type":"park","id":`, m.ID)
 	dst = appendText(dst, `,"lease":`, m.Lease)
+	dst = appendOptMillis(dst, `,"timeout_ms":`, m.TimeoutMs)
 	return append(dst, '}')
 }
