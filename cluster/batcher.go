@@ -72,6 +72,7 @@ func newBatcher(g *Group) *batcher {
 	b := &batcher{
 		group: g, wake: make(chan struct{}, 1), stop: make(chan struct{}),
 		inFlight: make(chan *proposed, maxEntriesInFlight), slots: make(chan struct{}, maxEntriesInFlight),
+		clock: entryClock{wall: g.config.wallClock},
 	}
 	b.running.Add(2)
 	go b.pack()
@@ -281,13 +282,14 @@ const maxClockStep = time.Second
 // entryClock stamps entries: the wall clock, never going back, and never
 // jumping ahead by more than what passed and maxClockStep.
 type entryClock struct {
+	wall   func() time.Time
 	last   int64
 	lastAt time.Time
 }
 
 func (c *entryClock) now() int64 {
 	at := time.Now()
-	now := at.UnixMilli()
+	now := c.wall().UnixMilli()
 	if c.last != 0 {
 		ceiling := c.last + at.Sub(c.lastAt).Milliseconds() + maxClockStep.Milliseconds()
 		now = max(min(now, ceiling), c.last)

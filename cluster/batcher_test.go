@@ -137,7 +137,7 @@ func TestFlushAnswersAll(t *testing.T) {
 // passed and maxClockStep, whatever the wall clock does.
 func TestEntryClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var c entryClock
+		c := entryClock{wall: time.Now}
 		first := c.now()
 		if first != time.Now().UnixMilli() {
 			t.Errorf("the first time is %d, the wall clock's %d", first, time.Now().UnixMilli())

@@ -36,6 +36,9 @@ type Config struct {
 	Stable *raftlog.Stable
 	Tuning Tuning
 	Logger *slog.Logger
+	// WallClock is what entries are stamped by; nil means time.Now. Terms and
+	// timeouts go by the monotonic clock, whatever this one says.
+	WallClock func() time.Time
 }
 
 // Cluster is one node's part in the cluster. It is safe for concurrent use.
@@ -79,6 +82,9 @@ type Cluster struct {
 // New returns a Cluster that is not started. Give its methods LinkUp, LinkDown
 // and Receive to the transport, then call Start.
 func New(config Config) *Cluster {
+	if config.WallClock == nil {
+		config.WallClock = time.Now
+	}
 	c := &Cluster{config: config, stop: make(chan struct{})}
 	c.nextID.Store(firstID())
 	c.mu.groups = make(map[uint32]*Group)

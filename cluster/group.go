@@ -30,6 +30,7 @@ type groupConfig struct {
 	stable     *raftlog.Stable
 	transport  raft.Transport
 	tuning     Tuning
+	wallClock  func() time.Time
 	open       func(*storage.View) (machine, error)
 	// duty is nil for meta.
 	duty func(*Group, *storage.State) *duty.Duty
@@ -206,7 +207,7 @@ func (g *Group) startLeadership() {
 	if g.config.id > 0 {
 		start.Partition = g.config.id - 1
 	}
-	clock := entryClock{}
+	clock := entryClock{wall: g.config.wallClock}
 	header := command.Header{TimeMS: clock.now(), SlotMap: command.SlotMapVersion}
 	g.raft.Apply(command.AppendEntry(nil, &header, [][]byte{start.Append(nil)}), 0)
 }
