@@ -185,6 +185,10 @@ func (d *Duty) Tick(now time.Time) {
 			d.settle(l.topic)
 		}
 	}
+	for t := range d.mu.credit.recalled {
+		d.settle(t)
+	}
+	clear(d.mu.credit.recalled)
 	d.tickRelays(now)
 }
 
