@@ -34,7 +34,7 @@ func (c *client) listen() {
 		if e.calm.Load() {
 			stay = time.Hour
 		}
-		s.follow(l, handle, stay, random.IntN(3) == 0)
+		s.follow(l, handle, stay)
 		s.close()
 		handle.Close()
 		if state := s.state(); state.Epoch != "" {
@@ -59,8 +59,8 @@ type stream struct {
 }
 
 // follow acknowledges what comes until the connection ends: by itself after stay,
-// with the node, or with the episode. Some clients do not acknowledge all.
-func (s *stream) follow(l *life, handle cluster.Stream, stay time.Duration, forgetful bool) {
+// with the node, or with the episode. It does not acknowledge at once each time.
+func (s *stream) follow(l *life, handle cluster.Stream, stay time.Duration) {
 	e := s.client.episode
 	leave := time.NewTimer(stay)
 	defer leave.Stop()
@@ -81,16 +81,25 @@ func (s *stream) follow(l *life, handle cluster.Stream, stay time.Duration, forg
 			}
 			handle.Ready()
 		case <-s.news:
-			if last := s.last(); last > acked && (!forgetful || last%3 != 0) {
-				handle.Ack(last, nil)
-				acked = last
+			if s.last()%3 != 0 {
+				acked = s.acknowledge(handle, acked)
 			}
 		case <-look.C:
+			acked = s.acknowledge(handle, acked)
 			if e.calm.Load() && stay != time.Hour {
 				return // To stay from now on.
 			}
 		}
 	}
+}
+
+// acknowledge acknowledges what came, and returns how far that is.
+func (s *stream) acknowledge(handle cluster.Stream, acked uint64) uint64 {
+	last := s.last()
+	if last > acked {
+		handle.Ack(last, nil)
+	}
+	return last
 }
 
 // Attached implements cluster.StreamSink.
