@@ -9,7 +9,8 @@ import (
 // answers gathers the results of requests that were sent together: it implements
 // cluster.Replier.
 type answers struct {
-	all chan struct{} // closed when each is answered
+	life *life         // who is asked
+	all  chan struct{} // closed when each is answered
 
 	mu      sync.Mutex
 	results []*command.Result
@@ -17,22 +18,24 @@ type answers struct {
 	closed  bool
 }
 
-func newAnswers(count int) *answers {
-	return &answers{all: make(chan struct{}), results: make([]*command.Result, count), left: count}
+func newAnswers(l *life, count int) *answers {
+	return &answers{life: l, all: make(chan struct{}), results: make([]*command.Result, count), left: count}
 }
 
 // Reply implements cluster.Replier.
 func (a *answers) Reply(slot uint64, result *command.Result) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed || a.results[slot] != nil {
-		return // Whoever asked has gone elsewhere.
-	}
 	kept := *result
-	a.results[slot] = &kept
-	if a.left--; a.left == 0 {
-		close(a.all)
-	}
+	a.life.hear(func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.closed || a.results[slot] != nil {
+			return // Whoever asked has gone elsewhere.
+		}
+		a.results[slot] = &kept
+		if a.left--; a.left == 0 {
+			close(a.all)
+		}
+	})
 }
 
 // close ends the wait: nil stands for no answer.

@@ -97,7 +97,7 @@ func (c *client) publish(events []command.Event) bool {
 //nolint:revive // Whether it is the first time is a fact: what was sent before may be there in any order.
 func (c *client) send(l *life, events []command.Event, first bool) (unanswered []command.Event) {
 	e := c.episode
-	answers := newAnswers(len(events))
+	answers := newAnswers(l, len(events))
 	for i := range events {
 		submit(l, &events[i], answers, uint64(i))
 	}

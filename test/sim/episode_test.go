@@ -101,6 +101,7 @@ func newEpisode(seed uint64) *episode {
 		ids[i] = fmt.Sprintf("%c.1", 'a'+i)
 		e.nodes = append(e.nodes, &node{
 			episode: e, id: ids[i], disk: storage.NewCrashFS(), votes: raftlog.NewMemoryStable(),
+			pace: e.random(actorDisks + uint64(i)),
 		})
 	}
 	e.reach = newReach(e.network, ids)

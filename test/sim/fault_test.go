@@ -39,6 +39,8 @@ var disturbances = []disturbance{
 	{"power lost by all", 5, func(t *trouble) { t.crash(len(t.e.nodes)) }},
 	{"stopped and started", 4, (*trouble).restart},
 	{"clock jumps", 4, (*trouble).jump},
+	{"disks slow", 6, (*trouble).slowDisks},
+	{"disks fast", 3, func(t *trouble) { t.paceDisks(0) }},
 }
 
 // trouble makes an episode's faults.
@@ -67,6 +69,7 @@ func (e *episode) disturb() {
 	t.fast()
 	e.network.SetFaults(transport.Faults{})
 	e.reach.heal()
+	t.paceDisks(0)
 	for _, n := range e.nodes {
 		n.skew.Store(0)
 	}
@@ -172,6 +175,18 @@ func (t *trouble) away(n *node, d time.Duration, end func()) {
 		t.e.pause(d)
 		n.start()
 	})
+}
+
+func (t *trouble) slowDisks() { t.paceDisks(time.Duration(1+t.random.IntN(60)) * time.Millisecond) }
+
+// paceDisks is at once for nodes that run, and for the others when they start.
+func (t *trouble) paceDisks(longest time.Duration) {
+	for _, n := range t.e.nodes {
+		n.longestSync.Store(int64(longest))
+		if n.current() != nil {
+			n.slowDown()
+		}
+	}
 }
 
 func (t *trouble) jump() {

@@ -3,9 +3,12 @@ package sim
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hashicorp/raft"
 
 	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/cluster/members"
@@ -24,6 +27,12 @@ type node struct {
 	votes   *raftlog.Stable
 	// skew is how far its wall clock is ahead.
 	skew atomic.Int64
+	// longestSync is how long a sync of its disk takes at most, in nanoseconds; pace
+	// draws how long.
+	longestSync atomic.Int64
+	pace        *rand.Rand // used with the disk's lock held
+	// fast means that the process has been sent a snapshot: see judgeSnapshot.
+	fast atomic.Bool
 
 	mu struct {
 		sync.Mutex
@@ -36,8 +45,10 @@ type node struct {
 type life struct {
 	node *node
 	// over is closed when the process ends, one way or the other: whoever was
-	// connected to it notices.
+	// connected to it notices, and hears nothing of it any more. hearing is held
+	// while somebody does.
 	over    chan struct{}
+	hearing sync.RWMutex
 	cluster *cluster.Cluster
 	link    *transport.Memory
 	store   *storage.Store
@@ -60,7 +71,8 @@ func (n *node) start() {
 	logger := slog.New(&complaints{episode: e, life: l})
 	var err error
 	l.store, err = storage.Open("data", storage.Options{
-		FS: n.disk.FS(), CacheBytes: 1 << 20, MemTableBytes: 256 << 10, Logger: logger,
+		// Larger memtables than an episode fills: see storage.CrashFS.Slow.
+		FS: n.disk.FS(), CacheBytes: 1 << 20, MemTableBytes: 4 << 20, Logger: logger,
 		OnFatal: func(err error) { e.faultf("%s: its storage failed: %v", n.id, err) },
 	})
 	if err != nil {
@@ -72,7 +84,7 @@ func (n *node) start() {
 	})
 	l.link = e.network.Join(transport.Config{
 		Self: transport.NodeID(n.id), ClusterID: l.cluster.ClusterID, Handler: l.cluster,
-		SnapshotGuard: l.cluster.SnapshotGuard, Durable: l.cluster, Logger: logger,
+		SnapshotGuard: l.judgeSnapshot, Durable: l.cluster, Logger: logger,
 	})
 	table, err := members.New(members.Config{
 		Self: e.member(n.id), GossipListen: "127.0.0.1:0", Local: l.store, Call: l.link.Call, Logger: logger,
@@ -90,9 +102,31 @@ func (n *node) start() {
 	if err := l.cluster.Formed(e.formation(), true); err != nil {
 		e.faultf("%s: cannot open its groups: %v", n.id, err)
 	}
+	n.fast.Store(false)
+	n.slowDown()
 	n.mu.Lock()
 	n.mu.life = l
 	n.mu.Unlock()
+}
+
+// slowDown gives the disk the pace that the episode has for it.
+func (n *node) slowDown() {
+	if longest := n.longestSync.Load(); longest > 0 && !n.fast.Load() {
+		n.disk.Slow(func() time.Duration { return time.Duration(n.pace.Int64N(longest)) })
+	} else {
+		n.disk.Slow(nil)
+	}
+}
+
+// judgeSnapshot has the disk be fast from the first snapshot on that a process is
+// sent: see storage.CrashFS.Slow.
+func (l *life) judgeSnapshot(group uint32, request *raft.InstallSnapshotRequest) transport.SnapshotVerdict {
+	e := l.node.episode
+	l.node.fast.Store(true)
+	l.node.disk.Slow(nil)
+	verdict := l.cluster.SnapshotGuard(group, request)
+	e.tally.count([]string{"snapshots installed", "snapshots stale", "snapshots in conflict"}[verdict], 1)
+	return verdict
 }
 
 // stop ends the process as a SIGTERM does.
@@ -101,22 +135,22 @@ func (n *node) stop() {
 	if l == nil {
 		return
 	}
-	close(l.over)
+	l.end()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	l.close(ctx)
 }
 
-// crash takes the power away. Of what was not synced, the disk keeps a part. The
-// order matters: nothing that is said after the disk is copied may be heard.
+// crash takes the power away. Of what was not synced, the disk keeps a part; what
+// was sent may still arrive. The order matters: nothing that is said after the
+// disk is copied may be heard.
 func (n *node) crash(keepPercent int, seed uint64) {
 	l := n.take()
 	if l == nil {
 		return
 	}
-	close(l.over)
-	e := n.episode
-	e.reach.setDead(n.id, true)
+	l.end()
+	l.link.Unplug(seed%2 == 0)
 	disk := n.disk.Clone(keepPercent, seed)
 	votes := n.votes.CrashClone()
 	// The process goes on in a world of its own until it has ended.
@@ -124,7 +158,6 @@ func (n *node) crash(keepPercent int, seed uint64) {
 	cancel()
 	l.close(ctx)
 	n.disk, n.votes = disk, votes
-	e.reach.setDead(n.id, false)
 }
 
 func (n *node) take() *life {
@@ -140,8 +173,25 @@ func (l *life) close(ctx context.Context) {
 		_ = l.link.Close() // First: nobody waits for a peer that cannot answer.
 	}
 	_ = l.cluster.Stop(ctx) // A crash has no errors.
+	l.node.disk.Slow(nil)
 	_ = l.link.Close()
 	_ = l.store.Close()
+}
+
+// end ends what others hear of the process.
+func (l *life) end() {
+	l.hearing.Lock()
+	defer l.hearing.Unlock()
+	close(l.over)
+}
+
+// hear is how a word of the process reaches somebody: not when it is over.
+func (l *life) hear(word func()) {
+	l.hearing.RLock()
+	defer l.hearing.RUnlock()
+	if !l.ended() {
+		word()
+	}
 }
 
 // ended tells whether the process is over.

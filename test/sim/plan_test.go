@@ -10,13 +10,13 @@ import (
 // The actors' numbers, for their random sources; clients and workers count on
 // from theirs.
 const (
-	actorPlan     = 1
-	actorFaults   = 2
-	actorJudge    = 3
-	actorClients  = 1000
-	actorStreams  = 2000
-	actorWorkers  = 3000
-	actorNetworks = 4000
+	actorPlan    = 1
+	actorFaults  = 2
+	actorJudge   = 3
+	actorClients = 1000
+	actorStreams = 2000
+	actorWorkers = 3000
+	actorDisks   = 4000
 )
 
 // plan is what an episode is like.

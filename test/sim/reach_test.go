@@ -6,21 +6,19 @@ import (
 	"github.com/batonmq/baton/transport"
 )
 
-// reach is who can send to whom: what the faults want, and nobody to or from a
-// node without power.
+// reach is who can send to whom.
 type reach struct {
 	network *transport.Network
 	ids     []string
 
-	mu   sync.Mutex
-	cut  map[way]bool
-	dead map[string]bool
+	mu  sync.Mutex
+	cut map[way]bool
 }
 
 type way struct{ from, to string }
 
 func newReach(network *transport.Network, ids []string) *reach {
-	return &reach{network: network, ids: ids, cut: make(map[way]bool), dead: make(map[string]bool)}
+	return &reach{network: network, ids: ids, cut: make(map[way]bool)}
 }
 
 // setCut cuts or heals one direction.
@@ -51,20 +49,6 @@ func (r *reach) heal() {
 	r.applyLocked()
 }
 
-// setDead takes a node off the network: what is on its way to or from it is lost.
-func (r *reach) setDead(id string, dead bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.dead[id] = dead
-	r.applyLocked()
-	if !dead {
-		return
-	}
-	for _, other := range r.ids {
-		r.network.Break(transport.NodeID(id), transport.NodeID(other))
-	}
-}
-
 func (r *reach) applyLocked() {
 	for _, a := range r.ids {
 		for _, b := range r.ids {
@@ -72,7 +56,7 @@ func (r *reach) applyLocked() {
 				continue
 			}
 			from, to := transport.NodeID(a), transport.NodeID(b)
-			if r.cut[way{a, b}] || r.dead[a] || r.dead[b] {
+			if r.cut[way{a, b}] {
 				r.network.Cut(from, to)
 			} else {
 				r.network.Heal(from, to)

@@ -26,7 +26,7 @@ func (c *client) listen() {
 		if epoch != "" && random.IntN(2) == 0 {
 			spec.Resume, spec.Epoch, spec.Seq = cluster.ResumeSeq, epoch, reached
 		}
-		s := &stream{client: c, news: make(chan struct{}, 1), attached: make(chan cluster.StreamState, 1)}
+		s := &stream{client: c, life: l, news: make(chan struct{}, 1), attached: make(chan cluster.StreamState, 1)}
 		e.history.Add(history.Attached{Client: c.name})
 		e.tally.count("attachments", 1)
 		handle := l.cluster.Attach(spec, s)
@@ -34,7 +34,7 @@ func (c *client) listen() {
 		if e.calm.Load() {
 			stay = time.Hour
 		}
-		s.follow(l, handle, stay)
+		s.follow(handle, stay)
 		s.close()
 		handle.Close()
 		if state := s.state(); state.Epoch != "" {
@@ -48,6 +48,7 @@ func (c *client) listen() {
 // cluster.StreamSink.
 type stream struct {
 	client   *client
+	life     *life
 	news     chan struct{}
 	attached chan cluster.StreamState
 
@@ -60,7 +61,7 @@ type stream struct {
 
 // follow acknowledges what comes until the connection ends: by itself after stay,
 // with the node, or with the episode. It does not acknowledge at once each time.
-func (s *stream) follow(l *life, handle cluster.Stream, stay time.Duration) {
+func (s *stream) follow(handle cluster.Stream, stay time.Duration) {
 	e := s.client.episode
 	leave := time.NewTimer(stay)
 	defer leave.Stop()
@@ -71,7 +72,7 @@ func (s *stream) follow(l *life, handle cluster.Stream, stay time.Duration) {
 		select {
 		case <-leave.C:
 			return
-		case <-l.over:
+		case <-s.life.over:
 			return
 		case <-e.ending:
 			return
@@ -104,14 +105,21 @@ func (s *stream) acknowledge(handle cluster.Stream, acked uint64) uint64 {
 
 // Attached implements cluster.StreamSink.
 func (s *stream) Attached(state cluster.StreamState) {
-	s.mu.Lock()
-	s.begun = state
-	s.mu.Unlock()
-	s.attached <- state
+	s.life.hear(func() {
+		s.mu.Lock()
+		s.begun = state
+		s.mu.Unlock()
+		s.attached <- state
+	})
 }
 
 // Notification implements cluster.StreamSink.
 func (s *stream) Notification(n *command.Notification, redelivered bool) {
+	s.life.hear(func() { s.notified(n, redelivered) })
+}
+
+//nolint:revive // It is told.
+func (s *stream) notified(n *command.Notification, redelivered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -134,6 +142,10 @@ func (s *stream) Notification(n *command.Notification, redelivered bool) {
 
 // Gap implements cluster.StreamSink.
 func (s *stream) Gap(from, to uint64, reason string) {
+	s.life.hear(func() { s.gap(from, to, reason) })
+}
+
+func (s *stream) gap(from, to uint64, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

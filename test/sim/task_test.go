@@ -55,11 +55,13 @@ func (t *task) route() command.Route { return command.Route{SlotMap: command.Slo
 
 // Renewed implements cluster.Renewer.
 func (t *task) Renewed(_ uint64, leases []command.LeaseID, termsMS []uint32) {
-	for i, term := range termsMS {
-		if term == 0 {
-			t.shift.handle.Lost(leases[i])
+	t.shift.life.hear(func() {
+		for i, term := range termsMS {
+			if term == 0 {
+				t.shift.handle.Lost(leases[i])
+			}
 		}
-	}
+	})
 }
 
 // complete ends the job with the client's answer, or with the next step.
@@ -120,7 +122,8 @@ func (t *task) vanished() bool {
 // ask sends the end on the job's connection, or on any node's when that is gone.
 func (t *task) ask(encoded []byte) (result *command.Result, heard bool) {
 	e := t.shift.worker.episode
-	l, answers := t.shift.life, newAnswers(1)
+	l := t.shift.life
+	var to *answers
 	select {
 	case <-t.shift.gone:
 		for _, n := range e.nodes {
@@ -131,15 +134,17 @@ func (t *task) ask(encoded []byte) (result *command.Result, heard bool) {
 		if l == nil {
 			return nil, false
 		}
-		l.cluster.Submit(uint32(t.lease.Event.Partition), encoded, answers, 0)
+		to = newAnswers(l, 1)
+		l.cluster.Submit(uint32(t.lease.Event.Partition), encoded, to, 0)
 	default:
-		t.shift.handle.End(t.lease, encoded, answers, 0)
+		to = newAnswers(l, 1)
+		t.shift.handle.End(t.lease, encoded, to, 0)
 	}
 	select {
-	case <-answers.all:
+	case <-to.all:
 	case <-l.over:
 	case <-e.ending:
 	}
-	result = answers.close()[0]
+	result = to.close()[0]
 	return result, result != nil
 }

@@ -163,7 +163,7 @@ func (e *episode) askAgain(c *client, random *rand.Rand) {
 	if l == nil || len(published) == 0 {
 		return
 	}
-	answers := newAnswers(len(published))
+	answers := newAnswers(l, len(published))
 	for i := range published {
 		submit(l, &published[i].event, answers, uint64(i))
 	}

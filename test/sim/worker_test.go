@@ -131,7 +131,9 @@ func (s *shift) leave(vanish bool) {
 }
 
 // Job implements cluster.JobSink.
-func (s *shift) Job(job *command.Job) {
+func (s *shift) Job(job *command.Job) { s.life.hear(func() { s.job(job) }) }
+
+func (s *shift) job(job *command.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
