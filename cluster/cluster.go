@@ -94,10 +94,13 @@ func New(config Config) *Cluster {
 	return c
 }
 
-// firstID is where the ids of subscriptions and streams begin: elsewhere in each
-// life of the process. The state names the holder of a lease by node and
-// subscription, and keeps that through restarts; counted from 1 again, another
-// worker's subscription would be taken for it, and be given its jobs.
+// firstID is where the ids of subscriptions and streams begin, and the numbers of
+// a lane's requests: elsewhere in each life of the process. The state names the
+// holder of a lease by node and subscription, and keeps that through restarts;
+// counted from 1 again, another worker's subscription would be taken for it, and
+// be given its jobs. And a leader that still leads when a node is back answers
+// what the node asked in its former life: with the same numbers, those would be
+// taken for answers to other requests.
 func firstID() uint64 {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // It never fails.
@@ -166,10 +169,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 //
 //nolint:revive // The flag is a fact that members knows.
 func (c *Cluster) Formed(f members.Formation, founding bool) error {
-	lanes := make([]*lane, f.Partitions+1)
-	for i := range lanes {
-		lanes[i] = newLane(uint32(i), c.send)
-	}
+	lanes := c.newLanes(f.Partitions + 1)
 	c.formation.Store(&f)
 	c.lanes.Store(&lanes) // Last: a lane's leader is registered with by partition.
 	c.setAdmitted(f.Members)
@@ -181,6 +181,14 @@ func (c *Cluster) Formed(f members.Formation, founding bool) error {
 		errs = append(errs, g.bootstrap(founders(&f, g.config.id)))
 	}
 	return errors.Join(errs...)
+}
+
+func (c *Cluster) newLanes(groups uint32) []*lane {
+	lanes := make([]*lane, groups)
+	for i := range lanes {
+		lanes[i] = newLane(uint32(i), firstID(), c.send)
+	}
+	return lanes
 }
 
 // founders are the members that a group's replicas begin on: as many as the
