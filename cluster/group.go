@@ -303,15 +303,9 @@ func (g *Group) after(read func(status)) {
 
 // close stops the group; a leader hands over first, as far as it can.
 func (g *Group) close(ctx context.Context) error {
-	if g.leading.Load() && len(g.raft.GetConfiguration().Configuration().Servers) > 1 {
-		transfer := g.raft.LeadershipTransfer()
-		done := make(chan struct{})
-		go func() {
-			_ = transfer.Error() // Whoever is left elects a leader anyway.
-			close(done)
-		}()
+	if ctx.Err() == nil && g.leading.Load() && len(g.raft.GetConfiguration().Configuration().Servers) > 1 {
 		select {
-		case <-done:
+		case <-answerOf(g.raft.LeadershipTransfer()): // Whoever is left elects a leader anyway.
 		case <-ctx.Done():
 		case <-time.After(time.Second):
 		}
@@ -321,4 +315,13 @@ func (g *Group) close(ctx context.Context) error {
 	g.batcher.close()
 	g.running.Wait()
 	return err
+}
+
+// answerOf gives a future's answer on a channel. It is for futures that Raft may
+// never answer, as a transfer of the leadership that a shutdown overtakes: the
+// goroutine that waits is lost then.
+func answerOf(future raft.Future) <-chan error {
+	answer := make(chan error, 1)
+	go func() { answer <- future.Error() }()
+	return answer
 }
