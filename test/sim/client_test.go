@@ -56,7 +56,7 @@ func (c *client) publishAll() {
 			return
 		}
 		if !c.episode.calm.Load() {
-			c.episode.pause(time.Duration(c.random.Int64N(int64(2 * c.episode.plan.lull))))
+			c.episode.hurry.wait(time.Duration(c.random.Int64N(int64(2*c.episode.plan.lull))), c.episode.ending)
 		}
 	}
 }

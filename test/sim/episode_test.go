@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,13 +50,15 @@ func TestEpisodes(t *testing.T) {
 
 func run(t *testing.T, seed uint64, sum *tally) {
 	t.Helper()
+	var running atomic.Pointer[episode]
 	watch := time.AfterFunc(hangs, func() {
 		debug.SetTraceback("all")
-		panic(fmt.Sprintf("the episode of seed %d has stopped; run it again: %s", seed, again(seed)))
+		panic(fmt.Sprintf("the episode of seed %d has stopped; run it again: %s\n%s", seed, again(seed), running.Load().soFar()))
 	})
 	defer watch.Stop()
 	synctest.Test(t, func(t *testing.T) {
 		e := newEpisode(seed)
+		running.Store(e)
 		e.run()
 		sum.add(&e.tally)
 		e.report(t)
@@ -78,6 +82,8 @@ type episode struct {
 
 	// calm means that the faults are over: everybody does their best.
 	calm atomic.Bool
+	// hurry has everybody who waits for the next event publish it now.
+	hurry rousing
 	// ending is closed when clients and workers are to leave.
 	ending     chan struct{}
 	publishers sync.WaitGroup
@@ -189,6 +195,16 @@ func (e *episode) tellf(format string, args ...any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.mu.story = append(e.mu.story, fmt.Sprintf("%8.3fs ", time.Since(e.began).Seconds())+fmt.Sprintf(format, args...))
+}
+
+// soFar is what was done to the cluster until now.
+func (e *episode) soFar() string {
+	if e == nil {
+		return "it has not begun"
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return strings.Join(append(slices.Clone(e.mu.story), e.mu.faults...), "\n")
 }
 
 func (e *episode) report(t *testing.T) {

@@ -41,6 +41,9 @@ var disturbances = []disturbance{
 	{"clock jumps", 4, (*trouble).jump},
 	{"disks slow", 6, (*trouble).slowDisks},
 	{"disks fast", 3, func(t *trouble) { t.paceDisks(0) }},
+	{"power lost in a hurry", 8, (*trouble).loseHurry},
+	{"majority changes", 8, (*trouble).changeMajority},
+	{"power lost again and again", 4, (*trouble).loseOften},
 }
 
 // trouble makes an episode's faults.
@@ -162,12 +165,11 @@ func (t *trouble) restart() {
 	t.away(n, away, n.stop)
 }
 
-// away has a node end and begin again. What two faults want of it comes one after
-// the other.
+// away has a node end and begin again. A second fault finds it away.
 func (t *trouble) away(n *node, d time.Duration, end func()) {
 	busy := t.busy[n]
 	if !busy.TryLock() {
-		return // It is away already.
+		return
 	}
 	t.coming.Go(func() {
 		defer busy.Unlock()

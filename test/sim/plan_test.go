@@ -35,7 +35,7 @@ func planOf(seed uint64) plan {
 	random := rand.New(rand.NewPCG(seed, actorPlan))
 	p := plan{
 		nodes: 3, partitions: 1 + random.Uint32N(3), clients: 3 + random.IntN(4), workers: 3 + random.IntN(3),
-		events: 8 + random.IntN(16), faults: 4 + random.IntN(12), lull: time.Duration(1+random.IntN(5)) * time.Second,
+		events: 12 + random.IntN(28), faults: 4 + random.IntN(12), lull: time.Duration(1+random.IntN(5)) * time.Second,
 	}
 	p.tuning = cluster.Tuning{
 		SnapshotEntries: 8 + random.Uint64N(64), TrailingEntries: 4 + random.Uint64N(32),
