@@ -311,6 +311,9 @@ func (g *Group) close(ctx context.Context) error {
 		}
 	}
 	close(g.stop)
+	if !g.batcher.end(ctx) {
+		g.config.logger.Warn("a group ends with entries under way whose fate is unknown", "group", g.config.id)
+	}
 	err := g.raft.Shutdown().Error()
 	g.batcher.close()
 	g.running.Wait()
