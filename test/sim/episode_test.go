@@ -88,6 +88,7 @@ type episode struct {
 	ending     chan struct{}
 	publishers sync.WaitGroup
 	others     sync.WaitGroup
+	ghosts     sync.WaitGroup // processes without power that have not ended yet
 	clients    []*client
 
 	mu struct {
@@ -105,10 +106,9 @@ func newEpisode(seed uint64) *episode {
 	ids := make([]string, e.plan.nodes)
 	for i := range ids {
 		ids[i] = fmt.Sprintf("%c.1", 'a'+i)
-		e.nodes = append(e.nodes, &node{
-			episode: e, id: ids[i], disk: storage.NewCrashFS(), votes: raftlog.NewMemoryStable(),
-			pace: e.random(actorDisks + uint64(i)),
-		})
+		n := &node{episode: e, id: ids[i], pace: e.random(actorDisks + uint64(i))}
+		n.keep(storage.NewCrashFS(), raftlog.NewMemoryStable())
+		e.nodes = append(e.nodes, n)
 	}
 	e.reach = newReach(e.network, ids)
 	return e
@@ -133,6 +133,7 @@ func (e *episode) run() {
 		stopping.Go(n.stop)
 	}
 	stopping.Wait()
+	e.ghosts.Wait()
 	e.tally.clusterTime = time.Since(e.began)
 }
 

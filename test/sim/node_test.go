@@ -23,8 +23,6 @@ import (
 type node struct {
 	episode *episode
 	id      string
-	disk    *storage.CrashFS
-	votes   *raftlog.Stable
 	// skew is how far its wall clock is ahead.
 	skew atomic.Int64
 	// longestSync is how long a sync of its disk takes at most, in nanoseconds; pace
@@ -37,7 +35,9 @@ type node struct {
 	mu struct {
 		sync.Mutex
 
-		life *life // nil while there is none
+		life  *life // nil while there is none
+		disk  *storage.CrashFS
+		votes *raftlog.Stable
 	}
 }
 
@@ -49,6 +49,8 @@ type life struct {
 	// while somebody does.
 	over    chan struct{}
 	hearing sync.RWMutex
+	disk    *storage.CrashFS
+	votes   *raftlog.Stable
 	cluster *cluster.Cluster
 	link    *transport.Memory
 	store   *storage.Store
@@ -64,15 +66,35 @@ func (n *node) current() *life {
 	return n.mu.life
 }
 
+// hard is the node's disk as it is now, soft its votes.
+func (n *node) hard() *storage.CrashFS {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mu.disk
+}
+
+func (n *node) soft() *raftlog.Stable {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mu.votes
+}
+
+// keep is what remains of the node for its next process.
+func (n *node) keep(disk *storage.CrashFS, votes *raftlog.Stable) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mu.disk, n.mu.votes = disk, votes
+}
+
 // start begins a process on what the disk has.
 func (n *node) start() {
-	l := &life{node: n, over: make(chan struct{})}
+	l := &life{node: n, over: make(chan struct{}), disk: n.hard(), votes: n.soft()}
 	e := n.episode
 	logger := slog.New(&complaints{episode: e, life: l})
 	var err error
 	l.store, err = storage.Open("data", storage.Options{
 		// Larger memtables than an episode fills: see storage.CrashFS.Slow.
-		FS: n.disk.FS(), CacheBytes: 1 << 20, MemTableBytes: 4 << 20, Logger: logger,
+		FS: l.disk.FS(), CacheBytes: 1 << 20, MemTableBytes: 4 << 20, Logger: logger,
 		OnFatal: func(err error) { e.faultf("%s: its storage failed: %v", n.id, err) },
 	})
 	if err != nil {
@@ -80,7 +102,7 @@ func (n *node) start() {
 		return
 	}
 	l.cluster = cluster.New(cluster.Config{
-		Self: e.member(n.id), Store: l.store, Stable: n.votes, Tuning: e.plan.tuning, Logger: logger, WallClock: n.now,
+		Self: e.member(n.id), Store: l.store, Stable: l.votes, Tuning: e.plan.tuning, Logger: logger, WallClock: n.now,
 	})
 	l.link = e.network.Join(transport.Config{
 		Self: transport.NodeID(n.id), ClusterID: l.cluster.ClusterID, Handler: l.cluster,
@@ -111,10 +133,11 @@ func (n *node) start() {
 
 // slowDown gives the disk the pace that the episode has for it.
 func (n *node) slowDown() {
+	disk := n.hard()
 	if longest := n.longestSync.Load(); longest > 0 && !n.fast.Load() {
-		n.disk.Slow(func() time.Duration { return time.Duration(n.pace.Int64N(longest)) })
+		disk.Slow(func() time.Duration { return time.Duration(n.pace.Int64N(longest)) })
 	} else {
-		n.disk.Slow(nil)
+		disk.Slow(nil)
 	}
 }
 
@@ -122,8 +145,10 @@ func (n *node) slowDown() {
 // sent: see storage.CrashFS.Slow.
 func (l *life) judgeSnapshot(group uint32, request *raft.InstallSnapshotRequest) transport.SnapshotVerdict {
 	e := l.node.episode
-	l.node.fast.Store(true)
-	l.node.disk.Slow(nil)
+	if !l.ended() {
+		l.node.fast.Store(true)
+		l.disk.Slow(nil)
+	}
 	verdict := l.cluster.SnapshotGuard(group, request)
 	e.tally.count([]string{"snapshots installed", "snapshots stale", "snapshots in conflict"}[verdict], 1)
 	return verdict
@@ -151,13 +176,14 @@ func (n *node) crash(keepPercent int, seed uint64) {
 	}
 	l.end()
 	l.link.Unplug(seed%2 == 0)
-	disk := n.disk.Clone(keepPercent, seed)
-	votes := n.votes.CrashClone()
+	disk := l.disk.Clone(keepPercent, seed)
+	n.keep(disk, l.votes.CrashClone())
 	// The process goes on in a world of its own until it has ended.
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	l.close(ctx)
-	n.disk, n.votes = disk, votes
+	n.episode.ghosts.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		l.close(ctx)
+	})
 }
 
 func (n *node) take() *life {
@@ -169,11 +195,8 @@ func (n *node) take() *life {
 }
 
 func (l *life) close(ctx context.Context) {
-	if ctx.Err() != nil {
-		_ = l.link.Close() // First: nobody waits for a peer that cannot answer.
-	}
 	_ = l.cluster.Stop(ctx) // A crash has no errors.
-	l.node.disk.Slow(nil)
+	l.disk.Slow(nil)
 	_ = l.link.Close()
 	_ = l.store.Close()
 }
