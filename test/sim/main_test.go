@@ -18,7 +18,7 @@ var (
 
 // The usual numbers of episodes.
 const (
-	usualEpisodes = 240
+	usualEpisodes = 200
 	shortEpisodes = 20
 )
 
