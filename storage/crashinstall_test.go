@@ -52,9 +52,13 @@ func (w *crashWriter) snapshot(index uint64) (stream []byte, sent *groupModel) {
 	sent = &groupModel{log: make(map[uint64]string), rows: make(map[string]string)}
 	tx := st.Begin()
 	tx.BeginEntry(index, w.term)
+	longest := 400
+	if w.random.IntN(8) == 0 {
+		longest = 40_000 // More than one batch.
+	}
 	for i := range 1 + w.random.IntN(20) {
 		key := fmt.Sprintf("key%02d", i)
-		sent.rows[key] = strings.Repeat("s", w.random.IntN(40_000))
+		sent.rows[key] = strings.Repeat("s", w.random.IntN(longest))
 		check(w.points.t, tx.Set([]byte(key), []byte(sent.rows[key])))
 	}
 	tx.SetConfiguration(index, []byte("members of a snapshot"))
