@@ -26,7 +26,6 @@ func (w *crashWriter) install(g uint32) {
 	*m = *sent
 	batch := w.ledger.begins()
 	check(w.points.t, staged.Commit())
-	w.appended[g] = batch
 	w.ledger.promise(batch)
 }
 
@@ -82,6 +81,5 @@ func (w *crashWriter) dropGroup(g uint32) {
 	batch := w.ledger.begins()
 	check(w.points.t, w.store.DropGroup(g))
 	w.states[g] = must(w.store.OpenState(g))
-	w.appended[g] = batch
 	w.ledger.promise(batch)
 }

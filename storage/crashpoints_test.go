@@ -17,8 +17,8 @@ var (
 )
 
 const (
-	usualCrashSeeds = 40
-	shortCrashSeeds = 4
+	usualCrashSeeds = 60
+	shortCrashSeeds = 6
 	crashBatches    = 60
 )
 

@@ -17,16 +17,21 @@ type crashWriter struct {
 	ledger *ledger
 	store  *Store
 	states map[uint32]*State
-	// appended is the number of the batch that wrote a log's end.
-	appended map[uint32]int
+	// appended is which batch wrote an entry of a log.
+	appended map[entryOf]int
 	term     uint64
 	staging  *StageWriter
 	random   *rand.Rand
 }
 
+type entryOf struct {
+	group uint32
+	index uint64
+}
+
 func newCrashWriter(p *crashPoints, s *Store) *crashWriter {
 	w := &crashWriter{
-		points: p, ledger: p.ledger, store: s, states: make(map[uint32]*State), appended: make(map[uint32]int), term: 1,
+		points: p, ledger: p.ledger, store: s, states: make(map[uint32]*State), appended: make(map[entryOf]int), term: 1,
 		random: rand.New(rand.NewPCG(p.seed, 0)),
 	}
 	for g := range p.ledger.groups {
@@ -85,15 +90,19 @@ func (w *crashWriter) append(g uint32) {
 		}
 		m.last, m.log[next] = next, value
 	}
-	w.appended[g] = w.ledger.begins()
+	batch := w.ledger.begins()
+	for i := range rows {
+		w.appended[entryOf{g, rows[i].Index}] = batch
+	}
 	check(w.points.t, w.log(g).Append(rows))
 }
 
 // wait waits for a log's end: with it, everything before it is promised.
 func (w *crashWriter) wait(g uint32) {
-	check(w.points.t, w.log(g).WaitDurable(w.ledger.groups[g].last))
-	if w.ledger.groups[g].last != 0 {
-		w.ledger.promise(w.appended[g])
+	last := w.ledger.groups[g].last
+	check(w.points.t, w.log(g).WaitDurable(last))
+	if last != 0 {
+		w.ledger.promise(w.appended[entryOf{g, last}])
 	}
 }
 
@@ -171,9 +180,8 @@ func (w *crashWriter) deleteRange(g uint32, from, to uint64) {
 	default:
 		m.last = from - 1
 	}
-	batch := w.ledger.begins()
+	w.ledger.begins()
 	check(w.points.t, w.log(g).DeleteRange(from, to))
-	w.appended[g] = min(w.appended[g], batch)
 }
 
 // setLocal writes a row of the node's own, which is durable at once.
