@@ -5,9 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/hashicorp/raft"
+	"pgregory.net/rapid"
 
 	"github.com/batonmq/baton/fsm/command"
 )

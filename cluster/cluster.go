@@ -183,14 +183,6 @@ func (c *Cluster) Formed(f members.Formation, founding bool) error {
 	return errors.Join(errs...)
 }
 
-func (c *Cluster) newLanes(groups uint32) []*lane {
-	lanes := make([]*lane, groups)
-	for i := range lanes {
-		lanes[i] = newLane(uint32(i), firstID(), c.send)
-	}
-	return lanes
-}
-
 // founders are the members that a group's replicas begin on: as many as the
 // cluster wants, taken in turn, so that groups spread evenly.
 func founders(f *members.Formation, group uint32) []string {
@@ -244,6 +236,14 @@ func replaced(table []members.Peer, dead *members.Peer) bool {
 	return dead.State == members.Dead && slices.ContainsFunc(table, func(p members.Peer) bool {
 		return p.State == members.Alive && p.PeerAddress == dead.PeerAddress
 	})
+}
+
+func (c *Cluster) newLanes(groups uint32) []*lane {
+	lanes := make([]*lane, groups)
+	for i := range lanes {
+		lanes[i] = newLane(uint32(i), firstID(), c.send)
+	}
+	return lanes
 }
 
 // openGroups opens the groups of which this node holds a replica.

@@ -323,8 +323,11 @@ func (g *Group) close(ctx context.Context) error {
 // answerOf gives a future's answer on a channel. It is for futures that Raft may
 // never answer, as a transfer of the leadership that a shutdown overtakes: the
 // goroutine that waits is lost then.
-func answerOf(future raft.Future) <-chan error {
-	answer := make(chan error, 1)
-	go func() { answer <- future.Error() }()
-	return answer
+func answerOf(future raft.Future) <-chan answer {
+	came := make(chan answer, 1)
+	go func() { came <- answer{future.Error()} }()
+	return came
 }
+
+// answer is a future's.
+type answer struct{ err error }

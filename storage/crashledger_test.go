@@ -127,9 +127,9 @@ func writeGroup(b *bytes.Buffer, s *Store, g uint32) error {
 	first, last := log.Bounds()
 	writeBounds(b, g, first, last)
 	for i := first; i != 0 && i <= last; i++ {
-		row, err := log.Get(i)
-		if err != nil {
-			return err
+		row, wrong := log.Get(i)
+		if wrong != nil {
+			return wrong
 		}
 		writeRow(b, fmt.Sprint(i), string(row))
 	}

@@ -36,7 +36,7 @@ func TestCrashPoints(t *testing.T) {
 	}
 	sum := &pointCounts{}
 	t.Cleanup(func() { t.Log(sum) })
-	for i := range uint64(seeds) { //nolint:gosec // Not negative.
+	for i := range uint64(seeds) {
 		seed := *crashFirst + i
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
@@ -140,7 +140,7 @@ func (p *crashPoints) goOn(s *Store, point *pointOfCrash) error {
 		return err
 	}
 	_, last := log.Bounds()
-	if err := log.AppendSynced(logRows(last+1, last+1, "after")); err != nil {
+	if err = log.AppendSynced(logRows(last+1, last+1, "after")); err != nil {
 		return err
 	}
 	again, err := Open("data", Options{FS: point.disk.Clone(0, 1).FS(), OnFatal: func(err error) { p.t.Error(err) }})
@@ -164,17 +164,6 @@ type pointCounts struct {
 	whats map[string]int
 }
 
-func (c *pointCounts) add(point *pointOfCrash) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.keeps == nil {
-		c.keeps, c.whats = make(map[int]int), make(map[string]int)
-	}
-	c.all++
-	c.keeps[point.keep]++
-	c.whats[point.what]++
-}
-
 // String is the counts in lines.
 func (c *pointCounts) String() string {
 	c.mu.Lock()
@@ -188,4 +177,15 @@ func (c *pointCounts) String() string {
 		fmt.Fprintf(&b, "\n%7d %s", c.whats[what], what)
 	}
 	return b.String()
+}
+
+func (c *pointCounts) add(point *pointOfCrash) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keeps == nil {
+		c.keeps, c.whats = make(map[int]int), make(map[string]int)
+	}
+	c.all++
+	c.keeps[point.keep]++
+	c.whats[point.what]++
 }

@@ -20,7 +20,6 @@ type crashWriter struct {
 	// appended is which batch wrote an entry of a log.
 	appended map[entryOf]int
 	term     uint64
-	staging  *StageWriter
 	random   *rand.Rand
 }
 
@@ -47,9 +46,15 @@ func (w *crashWriter) step() {
 		weight int
 		do     func(uint32)
 	}{
-		{"append", 8, w.append}, {"wait", 4, w.wait}, {"state batch", 8, w.apply}, {"truncate front", 3, w.truncateFront},
-		{"truncate back", 2, w.truncateBack}, {"local row", 2, w.setLocal}, {"install", 1, w.install},
-		{"abandoned snapshot", 1, w.abandon}, {"drop group", 1, w.dropGroup},
+		{"append", 8, w.append},
+		{"wait", 4, w.wait},
+		{"state batch", 8, w.apply},
+		{"truncate front", 3, w.truncateFront},
+		{"truncate back", 2, w.truncateBack},
+		{"local row", 2, w.setLocal},
+		{"install", 1, w.install},
+		{"abandoned snapshot", 1, w.abandon},
+		{"drop group", 1, w.dropGroup},
 	}
 	all := 0
 	for _, s := range steps {

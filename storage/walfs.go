@@ -78,6 +78,9 @@ func (f *watchedFS) ReuseForWrite(oldName, newName string, category vfs.DiskWrit
 	return f.opened(newName, file, err, true)
 }
 
+// Unwrap implements vfs.FS.
+func (f *watchedFS) Unwrap() vfs.FS { return f.FS }
+
 // syncDirectory makes durable which files there are.
 func (f *watchedFS) syncDirectory(name string) error {
 	directory, err := f.OpenDir(name)
@@ -86,9 +89,6 @@ func (f *watchedFS) syncDirectory(name string) error {
 	}
 	return errors.Join(directory.Sync(), directory.Close())
 }
-
-// Unwrap implements vfs.FS.
-func (f *watchedFS) Unwrap() vfs.FS { return f.FS }
 
 func (f *watchedFS) opened(name string, file vfs.File, err error, reused bool) (vfs.File, error) {
 	if !strings.HasSuffix(name, walSuffix) {

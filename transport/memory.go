@@ -157,7 +157,7 @@ func (n *Network) Break(a, b NodeID) {
 // now on it reads and writes nothing, connects nowhere and is not there for
 // others. What it wrote before still arrives, and then the connection ends; with
 // lost, that is lost too. Close it nevertheless.
-func (m *Memory) Unplug(lost bool) { //nolint:revive // What is on its way arrives or does not.
+func (m *Memory) Unplug(lost bool) {
 	listener := m.listener
 	listener.n.change(func() {
 		listener.unplugged = true

@@ -129,6 +129,7 @@ type steppedSnapshots struct {
 	step func(string)
 }
 
+//nolint:revive // The interface wants them.
 func (s *steppedSnapshots) Create(
 	version raft.SnapshotVersion, index, term uint64, c raft.Configuration, ci uint64, tr raft.Transport,
 ) (raft.SnapshotSink, error) {

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/batonmq/baton/internal/invariants"
 	"github.com/batonmq/baton/storage"
 	"github.com/batonmq/baton/storage/raftlog"
 	"github.com/batonmq/baton/test/history"
@@ -53,7 +54,7 @@ func run(t *testing.T, seed uint64, sum *tally) {
 	var running atomic.Pointer[episode]
 	watch := time.AfterFunc(hangs, func() {
 		debug.SetTraceback("all")
-		panic(fmt.Sprintf("the episode of seed %d has stopped; run it again: %s\n%s", seed, again(seed), running.Load().soFar()))
+		invariants.Failf("the episode of seed %d goes on: it has stopped; run it again: %s\n%s", seed, again(seed), running.Load().soFar())
 	})
 	defer watch.Stop()
 	synctest.Test(t, func(t *testing.T) {

@@ -241,7 +241,7 @@ func (c *complaints) Enabled(_ context.Context, level slog.Level) bool {
 }
 
 // Handle implements slog.Handler.
-func (c *complaints) Handle(_ context.Context, r slog.Record) error { //nolint:gocritic // The interface wants a value.
+func (c *complaints) Handle(_ context.Context, r slog.Record) error {
 	if c.life.ended() {
 		return nil
 	}

@@ -59,6 +59,29 @@ type stream struct {
 	local  int64 // the time of the last notification that was made in the stream's partition
 }
 
+// Attached implements cluster.StreamSink.
+func (s *stream) Attached(state cluster.StreamState) {
+	s.life.hear(func() {
+		s.mu.Lock()
+		s.begun = state
+		s.mu.Unlock()
+		s.attached <- state
+	})
+}
+
+// Notification implements cluster.StreamSink.
+func (s *stream) Notification(n *command.Notification, redelivered bool) {
+	s.life.hear(func() { s.notified(n, redelivered) })
+}
+
+// Gap implements cluster.StreamSink.
+func (s *stream) Gap(from, to uint64, reason string) {
+	s.life.hear(func() { s.gap(from, to, reason) })
+}
+
+// Synced implements cluster.StreamSink.
+func (s *stream) Synced(uint64) {}
+
 // follow acknowledges what comes until the connection ends: by itself after stay,
 // with the node, or with the episode. It does not acknowledge at once each time.
 func (s *stream) follow(handle cluster.Stream, stay time.Duration) {
@@ -103,22 +126,6 @@ func (s *stream) acknowledge(handle cluster.Stream, acked uint64) uint64 {
 	return last
 }
 
-// Attached implements cluster.StreamSink.
-func (s *stream) Attached(state cluster.StreamState) {
-	s.life.hear(func() {
-		s.mu.Lock()
-		s.begun = state
-		s.mu.Unlock()
-		s.attached <- state
-	})
-}
-
-// Notification implements cluster.StreamSink.
-func (s *stream) Notification(n *command.Notification, redelivered bool) {
-	s.life.hear(func() { s.notified(n, redelivered) })
-}
-
-//nolint:revive // It is told.
 func (s *stream) notified(n *command.Notification, redelivered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,11 +147,6 @@ func (s *stream) notified(n *command.Notification, redelivered bool) {
 	s.tell()
 }
 
-// Gap implements cluster.StreamSink.
-func (s *stream) Gap(from, to uint64, reason string) {
-	s.life.hear(func() { s.gap(from, to, reason) })
-}
-
 func (s *stream) gap(from, to uint64, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,9 +157,6 @@ func (s *stream) gap(from, to uint64, reason string) {
 	s.seq = max(s.seq, to)
 	s.tell()
 }
-
-// Synced implements cluster.StreamSink.
-func (s *stream) Synced(uint64) {}
 
 func (s *stream) tell() {
 	select {

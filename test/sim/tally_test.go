@@ -22,6 +22,14 @@ type tally struct {
 	serving time.Duration
 }
 
+// String is the tally in lines.
+func (s *tally) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Sprintf("%d episodes, %v of cluster time; %d events acknowledged; all was well %v after the healing at the latest\nfaults: %s\nseen: %s",
+		s.episodes, s.clusterTime.Round(time.Second), s.events, s.serving.Round(time.Millisecond), list(s.faults), list(s.counts))
+}
+
 func (s *tally) fault(kind string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,14 +64,6 @@ func (s *tally) add(one *tally) {
 	s.events += one.events
 	s.clusterTime += one.clusterTime
 	s.serving = max(s.serving, one.serving)
-}
-
-// String is the tally in lines.
-func (s *tally) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return fmt.Sprintf("%d episodes, %v of cluster time; %d events acknowledged; all was well %v after the healing at the latest\nfaults: %s\nseen: %s",
-		s.episodes, s.clusterTime.Round(time.Second), s.events, s.serving.Round(time.Millisecond), list(s.faults), list(s.counts))
 }
 
 func list(counts map[string]int) string {

@@ -15,6 +15,17 @@ type task struct {
 	client, data string
 }
 
+// Renewed implements cluster.Renewer.
+func (t *task) Renewed(_ uint64, leases []command.LeaseID, termsMS []uint32) {
+	t.shift.life.hear(func() {
+		for i, term := range termsMS {
+			if term == 0 {
+				t.shift.handle.Lost(leases[i])
+			}
+		}
+	})
+}
+
 // do is what becomes of the job.
 func (t *task) do() {
 	<-t.shift.opened
@@ -52,17 +63,6 @@ func (t *task) do() {
 func (t *task) wait(d time.Duration) { t.shift.worker.episode.pause(d) }
 
 func (t *task) route() command.Route { return command.Route{SlotMap: command.SlotMapVersion} }
-
-// Renewed implements cluster.Renewer.
-func (t *task) Renewed(_ uint64, leases []command.LeaseID, termsMS []uint32) {
-	t.shift.life.hear(func() {
-		for i, term := range termsMS {
-			if term == 0 {
-				t.shift.handle.Lost(leases[i])
-			}
-		}
-	})
-}
 
 // complete ends the job with the client's answer, or with the next step.
 func (t *task) complete() {

@@ -22,8 +22,8 @@ const (
 )
 
 // await waits until done returns nil; it is a fault when it does not in time.
-func (e *episode) await(what string, done func() error) bool {
-	return e.awaitWithin(what, readyWithin, done)
+func (e *episode) await(what string, done func() error) {
+	e.awaitWithin(what, readyWithin, done)
 }
 
 func (e *episode) awaitWithin(what string, within time.Duration, done func() error) bool {

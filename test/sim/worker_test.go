@@ -88,6 +88,14 @@ func newShift(w *worker, l *life, name string, working *sync.WaitGroup) *shift {
 	return &shift{worker: w, life: l, name: name, working: working, gone: make(chan struct{}), opened: make(chan struct{})}
 }
 
+// Job implements cluster.JobSink.
+func (s *shift) Job(job *command.Job) { s.life.hear(func() { s.job(job) }) }
+
+// CancelJob implements cluster.JobSink.
+func (s *shift) CancelJob(command.LeaseID, string, uint64) {
+	s.worker.episode.tally.count("leases lost", 1)
+}
+
 func (s *shift) open(handle cluster.Subscription) {
 	s.handle = handle
 	close(s.opened)
@@ -122,16 +130,12 @@ func (s *shift) stay() {
 	}
 }
 
-//nolint:revive // Whether anything is heard of it again is what leaving is about.
 func (s *shift) leave(vanish bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed, s.vanished = true, vanish
 	close(s.gone)
 }
-
-// Job implements cluster.JobSink.
-func (s *shift) Job(job *command.Job) { s.life.hear(func() { s.job(job) }) }
 
 func (s *shift) job(job *command.Job) {
 	s.mu.Lock()
@@ -145,9 +149,4 @@ func (s *shift) job(job *command.Job) {
 	})
 	task := &task{shift: s, lease: job.Lease, client: job.Event.ClientID, data: string(job.Event.Payload.Bytes)}
 	s.working.Go(task.do)
-}
-
-// CancelJob implements cluster.JobSink.
-func (s *shift) CancelJob(command.LeaseID, string, uint64) {
-	s.worker.episode.tally.count("leases lost", 1)
 }
