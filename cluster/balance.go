@@ -74,6 +74,9 @@ func (c *Cluster) linkedSince(peer transport.NodeID) (since time.Time, up bool) 
 // handOver moves the group's leadership to another replica. Commands that come
 // meanwhile are sent again by their lanes.
 func (g *Group) handOver(to transport.NodeID) {
-	err := g.raft.LeadershipTransferToServer(raft.ServerID(to), raft.ServerAddress(to)).Error()
-	g.config.logger.Info("a leadership moves to where it began", "group", g.config.id, "to", string(to), "error", err)
+	select {
+	case a := <-answerOf(g.raft.LeadershipTransferToServer(raft.ServerID(to), raft.ServerAddress(to))):
+		g.config.logger.Info("a leadership moves to where it began", "group", g.config.id, "to", string(to), "error", a.err)
+	case <-g.stop:
+	}
 }

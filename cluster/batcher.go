@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -38,10 +39,13 @@ type proposal struct {
 // their way, written, replicated and applied, the commands of the next one gather:
 // the load itself sets the size, and no timer is needed.
 type batcher struct {
-	group   *Group
-	wake    chan struct{}
-	stop    chan struct{}
-	running sync.WaitGroup
+	group *Group
+	wake  chan struct{}
+	stop  chan struct{}
+	// packing is the goroutine that packs; answered is closed when the one that
+	// answers has ended, which follows it.
+	packing  sync.WaitGroup
+	answered chan struct{}
 	// inFlight are the proposed entries in order, slots as many as there are.
 	inFlight chan *proposed
 	slots    chan struct{}
@@ -70,18 +74,39 @@ type proposed struct {
 
 func newBatcher(g *Group) *batcher {
 	b := &batcher{
-		group: g, wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		group: g, wake: make(chan struct{}, 1), stop: make(chan struct{}), answered: make(chan struct{}),
 		inFlight: make(chan *proposed, maxEntriesInFlight), slots: make(chan struct{}, maxEntriesInFlight),
+		clock: entryClock{wall: g.config.wallClock},
 	}
-	b.running.Add(2)
-	go b.pack()
+	b.packing.Go(b.pack)
 	go b.answerAll()
 	return b
 }
 
-func (b *batcher) close() {
+// answerPatience is how long a batcher that ends waits for the entries in flight:
+// longer than a leader without a majority remains one.
+const answerPatience = 2 * time.Second
+
+// end packs no more, and waits until what is in flight is answered. It comes
+// before Raft's shutdown, which forgets the entries that the FSM was given and had
+// no time for: their futures are never answered. It says whether all were.
+func (b *batcher) end(ctx context.Context) bool {
 	close(b.stop)
-	b.running.Wait()
+	timer := time.NewTimer(answerPatience)
+	defer timer.Stop()
+	select {
+	case <-b.answered:
+		return true
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return false
+}
+
+// close refuses what still waits, when Raft has shut down. The goroutine that
+// waits for an entry that Raft forgot is lost.
+func (b *batcher) close() {
+	b.packing.Wait()
 	b.flush(statusNotLeader)
 }
 
@@ -147,7 +172,6 @@ func (p *proposal) finish(how status, result *command.Result) {
 
 // pack is the packing goroutine.
 func (b *batcher) pack() {
-	defer b.running.Done()
 	defer close(b.inFlight)
 	for {
 		select {
@@ -227,7 +251,7 @@ func (b *batcher) sizeOf() int {
 
 // answerAll is the goroutine that answers entries, in order.
 func (b *batcher) answerAll() {
-	defer b.running.Done()
+	defer close(b.answered)
 	for p := range b.inFlight {
 		b.answer(p)
 	}
@@ -281,13 +305,14 @@ const maxClockStep = time.Second
 // entryClock stamps entries: the wall clock, never going back, and never
 // jumping ahead by more than what passed and maxClockStep.
 type entryClock struct {
+	wall   func() time.Time
 	last   int64
 	lastAt time.Time
 }
 
 func (c *entryClock) now() int64 {
 	at := time.Now()
-	now := at.UnixMilli()
+	now := c.wall().UnixMilli()
 	if c.last != 0 {
 		ceiling := c.last + at.Sub(c.lastAt).Milliseconds() + maxClockStep.Milliseconds()
 		now = max(min(now, ceiling), c.last)

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/raft"
 	"pgregory.net/rapid"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -137,7 +138,7 @@ func TestFlushAnswersAll(t *testing.T) {
 // passed and maxClockStep, whatever the wall clock does.
 func TestEntryClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var c entryClock
+		c := entryClock{wall: time.Now}
 		first := c.now()
 		if first != time.Now().UnixMilli() {
 			t.Errorf("the first time is %d, the wall clock's %d", first, time.Now().UnixMilli())
@@ -163,4 +164,39 @@ func TestEntryClock(t *testing.T) {
 			t.Errorf("after a jump of an hour half a second later is %d ms after", got)
 		}
 	})
+}
+
+// slowFuture is an entry that Raft answers when the test says so.
+type slowFuture struct {
+	raft.ApplyFuture
+
+	answer chan error
+}
+
+func (f *slowFuture) Error() error { return <-f.answer }
+
+// TestEndOfABatcher: the entries in flight are waited for, but not for ever: Raft
+// may have forgotten one.
+func TestEndOfABatcher(t *testing.T) {
+	for _, late := range []time.Duration{time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &batcher{
+				group: &Group{}, stop: make(chan struct{}), answered: make(chan struct{}),
+				inFlight: make(chan *proposed, 1), slots: make(chan struct{}, 1),
+			}
+			future := &slowFuture{answer: make(chan error)}
+			var how status
+			b.slots <- struct{}{}
+			b.inFlight <- &proposed{future: future, proposals: []proposal{{done: func(s status, _ *command.Result) { how = s }}}}
+			close(b.inFlight)
+			go b.answerAll()
+			time.AfterFunc(late, func() { future.answer <- raft.ErrLeadershipLost })
+			if answered := b.end(t.Context()); answered != (late < answerPatience) {
+				t.Errorf("an entry is answered after %v: %t", late, answered)
+			} else if answered && how != statusUnknown {
+				t.Errorf("the command got status %d", how)
+			}
+			<-b.answered
+		})
+	}
 }

@@ -36,6 +36,9 @@ type Config struct {
 	Stable *raftlog.Stable
 	Tuning Tuning
 	Logger *slog.Logger
+	// WallClock is what entries are stamped by; nil means time.Now. Terms and
+	// timeouts go by the monotonic clock, whatever this one says.
+	WallClock func() time.Time
 }
 
 // Cluster is one node's part in the cluster. It is safe for concurrent use.
@@ -80,6 +83,9 @@ type Cluster struct {
 // New returns a Cluster that is not started. Give its methods LinkUp, LinkDown
 // and Receive to the transport, then call Start.
 func New(config Config) *Cluster {
+	if config.WallClock == nil {
+		config.WallClock = time.Now
+	}
 	c := &Cluster{config: config, stop: make(chan struct{})}
 	c.nextID.Store(firstID())
 	c.mu.groups = make(map[uint32]*Group)
@@ -90,10 +96,13 @@ func New(config Config) *Cluster {
 	return c
 }
 
-// firstID is where the ids of subscriptions and streams begin: elsewhere in each
-// life of the process. The state names the holder of a lease by node and
-// subscription, and keeps that through restarts; counted from 1 again, another
-// worker's subscription would be taken for it, and be given its jobs.
+// firstID is where the ids of subscriptions and streams begin, and the numbers of
+// a lane's requests: elsewhere in each life of the process. The state names the
+// holder of a lease by node and subscription, and keeps that through restarts;
+// counted from 1 again, another worker's subscription would be taken for it, and
+// be given its jobs. And a leader that still leads when a node is back answers
+// what the node asked in its former life: with the same numbers, those would be
+// taken for answers to other requests.
 func firstID() uint64 {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // It never fails.
@@ -162,10 +171,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 //
 //nolint:revive // The flag is a fact that members knows.
 func (c *Cluster) Formed(f members.Formation, founding bool) error {
-	lanes := make([]*lane, f.Partitions+1)
-	for i := range lanes {
-		lanes[i] = newLane(uint32(i), c.send)
-	}
+	lanes := c.newLanes(f.Partitions + 1)
 	c.formation.Store(&f)
 	c.lanes.Store(&lanes) // Last: a lane's leader is registered with by partition.
 	c.setAdmitted(f.Members)
@@ -232,6 +238,14 @@ func replaced(table []members.Peer, dead *members.Peer) bool {
 	return dead.State == members.Dead && slices.ContainsFunc(table, func(p members.Peer) bool {
 		return p.State == members.Alive && p.PeerAddress == dead.PeerAddress
 	})
+}
+
+func (c *Cluster) newLanes(groups uint32) []*lane {
+	lanes := make([]*lane, groups)
+	for i := range lanes {
+		lanes[i] = newLane(uint32(i), firstID(), c.send)
+	}
+	return lanes
 }
 
 // openGroups opens the groups of which this node holds a replica.

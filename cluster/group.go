@@ -30,6 +30,7 @@ type groupConfig struct {
 	stable     *raftlog.Stable
 	transport  raft.Transport
 	tuning     Tuning
+	wallClock  func() time.Time
 	open       func(*storage.View) (machine, error)
 	// duty is nil for meta.
 	duty func(*Group, *storage.State) *duty.Duty
@@ -212,7 +213,7 @@ func (g *Group) startLeadership() {
 	if g.config.id > 0 {
 		start.Partition = g.config.id - 1
 	}
-	clock := entryClock{}
+	clock := entryClock{wall: g.config.wallClock}
 	header := command.Header{TimeMS: clock.now(), SlotMap: command.SlotMapVersion}
 	g.raft.Apply(command.AppendEntry(nil, &header, [][]byte{start.Append(nil)}), 0)
 }
@@ -308,22 +309,31 @@ func (g *Group) after(read func(status)) {
 
 // close stops the group; a leader hands over first, as far as it can.
 func (g *Group) close(ctx context.Context) error {
-	if g.leading.Load() && len(g.raft.GetConfiguration().Configuration().Servers) > 1 {
-		transfer := g.raft.LeadershipTransfer()
-		done := make(chan struct{})
-		go func() {
-			_ = transfer.Error() // Whoever is left elects a leader anyway.
-			close(done)
-		}()
+	if ctx.Err() == nil && g.leading.Load() && len(g.raft.GetConfiguration().Configuration().Servers) > 1 {
 		select {
-		case <-done:
+		case <-answerOf(g.raft.LeadershipTransfer()): // Whoever is left elects a leader anyway.
 		case <-ctx.Done():
 		case <-time.After(time.Second):
 		}
 	}
 	close(g.stop)
+	if !g.batcher.end(ctx) {
+		g.config.logger.Warn("a group ends with entries under way whose fate is unknown", "group", g.config.id)
+	}
 	err := g.raft.Shutdown().Error()
 	g.batcher.close()
 	g.running.Wait()
 	return err
 }
+
+// answerOf gives a future's answer on a channel. It is for futures that Raft may
+// never answer, as a transfer of the leadership that a shutdown overtakes: the
+// goroutine that waits is lost then.
+func answerOf(future raft.Future) <-chan answer {
+	came := make(chan answer, 1)
+	go func() { came <- answer{future.Error()} }()
+	return came
+}
+
+// answer is a future's.
+type answer struct{ err error }

@@ -59,8 +59,11 @@ type lane struct {
 	}
 }
 
-func newLane(group uint32, send func(transport.NodeID, []byte) error) *lane {
-	return &lane{group: group, send: send}
+// newLane is a lane whose requests are numbered from first on.
+func newLane(group uint32, first uint64, send func(transport.NodeID, []byte) error) *lane {
+	l := &lane{group: group, send: send}
+	l.mu.first = first
+	return l
 }
 
 // ask sends a request, now or when there is a leader. relend, when not 0, is the

@@ -66,6 +66,26 @@ func TestLaneWaitsForALeader(t *testing.T) {
 	e.hears(t, "n2: ask, partition 0 of 3, seq 2 op 1 relend false c")
 }
 
+// TestAnswersToAFormerLifeAreNobodys: a node that was killed and is back at once
+// finds the same leader, of the same generation, which answers what the node asked
+// before. That is not what it asks now.
+func TestAnswersToAFormerLifeAreNobodys(t *testing.T) {
+	former, now := newEdge(1), newEdge(1)
+	for _, e := range []*edge{former, now} {
+		lanes := e.newLanes(2)
+		e.lanes.Store(&lanes)
+		e.lead("n2", 0, 3)
+	}
+	former.ask(t, "a")
+	b := now.ask(t, "b")
+	asked := readFrame(former.links.take()[0].data)
+	now.answer(3, asked.Uint(), statusDone, "A")
+	b.want(t)
+	asked = readFrame(now.links.take()[0].data)
+	now.answer(3, asked.Uint(), statusDone, "B")
+	b.want(t, statusDone)
+}
+
 // TestLaneAsksARefusingLeaderAgain: after a refusal nothing more is sent, until
 // everything is sent again, in order, a moment later.
 func TestLaneAsksARefusingLeaderAgain(t *testing.T) {

@@ -70,7 +70,7 @@ func newEdge(partitions uint32) *edge {
 	e.nextID.Store(0)
 	lanes := make([]*lane, partitions+1)
 	for i := range lanes {
-		lanes[i] = newLane(uint32(i), e.send)
+		lanes[i] = newLane(uint32(i), 0, e.send)
 	}
 	e.lanes.Store(&lanes)
 	e.formation.Store(&members.Formation{ClusterID: "cluster1", Partitions: partitions, Replicas: 3})

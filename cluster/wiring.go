@@ -18,7 +18,7 @@ func (c *Cluster) groupConfig(f *members.Formation, id uint32) groupConfig {
 	config := groupConfig{
 		id: id, partitions: f.Partitions, node: c.config.Self.ID,
 		store: c.config.Store, stable: c.config.Stable, transport: c.transport.Raft(id),
-		tuning: c.config.Tuning, open: openPartition, leads: c.leads, logger: c.config.Logger,
+		tuning: c.config.Tuning, wallClock: c.config.WallClock, open: openPartition, leads: c.leads, logger: c.config.Logger,
 	}
 	if id == MetaGroup {
 		config.open = openMeta

@@ -1,7 +1,7 @@
 package storage
 
 import (
-	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -13,10 +13,12 @@ const maxPendingSyncs = 128
 // pendingSync is an append that is written and visible, and whose sync is under
 // way.
 type pendingSync struct {
-	// waiting is held by the one goroutine that waits for the batch: Pebble keeps
-	// its statistics there without a lock.
-	waiting sync.Mutex
-	batch   *pebble.Batch
+	batch *pebble.Batch
+	// waited is set by the one goroutine that waits for the batch: Pebble keeps its
+	// statistics there without a lock. done is closed when it has, with err.
+	waited atomic.Bool
+	done   chan struct{}
+	err    error
 	// last is the index of its last row that is still in the log.
 	last uint64
 	// waiters is how many goroutines wait for the sync; settled means that it is
@@ -89,10 +91,14 @@ func (l *Log) await(p *pendingSync) error {
 	return nil
 }
 
+// wait may be called by many: one waits for the batch, the others for that one.
 func (p *pendingSync) wait() error {
-	p.waiting.Lock()
-	defer p.waiting.Unlock()
-	return p.batch.SyncWait()
+	if p.waited.CompareAndSwap(false, true) {
+		p.err = p.batch.SyncWait()
+		close(p.done)
+	}
+	<-p.done
+	return p.err
 }
 
 // settle takes a synced append, and those before it, out of the pending ones.

@@ -105,7 +105,7 @@ func (l *Log) Append(rows []LogRow) error {
 	}
 	last = rows[len(rows)-1].Index
 	l.setBounds(first, last)
-	return l.began(&pendingSync{batch: b, last: last})
+	return l.began(&pendingSync{batch: b, last: last, done: make(chan struct{})})
 }
 
 // DeleteRange removes the rows from..to, both included. What remains must be

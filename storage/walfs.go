@@ -1,12 +1,20 @@
 package storage
 
 import (
+	"errors"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
+
+// markerPrefix begins the names of Pebble's markers, which say in their names what
+// other file counts, as the manifest. Pebble creates that file, then the marker,
+// and then syncs the directory: a crash in between may leave a marker of a file
+// that is not there, and a store that cannot be opened any more. File systems
+// that keep the order of such changes spare one that; POSIX does not promise it.
+const markerPrefix = "marker."
 
 // walSuffix ends the name of every write-ahead log file of Pebble.
 const walSuffix = ".log"
@@ -55,6 +63,11 @@ func watchWAL(fs vfs.FS, s *Store) vfs.FS {
 
 // Create implements vfs.FS.
 func (f *watchedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasPrefix(f.PathBase(name), markerPrefix) {
+		if err := f.syncDirectory(f.PathDir(name)); err != nil {
+			return nil, err
+		}
+	}
 	file, err := f.FS.Create(name, category)
 	return f.opened(name, file, err, false)
 }
@@ -67,6 +80,15 @@ func (f *watchedFS) ReuseForWrite(oldName, newName string, category vfs.DiskWrit
 
 // Unwrap implements vfs.FS.
 func (f *watchedFS) Unwrap() vfs.FS { return f.FS }
+
+// syncDirectory makes durable which files there are.
+func (f *watchedFS) syncDirectory(name string) error {
+	directory, err := f.OpenDir(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
+}
 
 func (f *watchedFS) opened(name string, file vfs.File, err error, reused bool) (vfs.File, error) {
 	if !strings.HasSuffix(name, walSuffix) {

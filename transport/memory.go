@@ -48,6 +48,8 @@ type delayRange struct{ shortest, longest time.Duration }
 // Memory is a node of a Network.
 type Memory struct {
 	*TCP
+
+	listener *memoryListener
 }
 
 var (
@@ -94,7 +96,7 @@ func (n *Network) Join(config Config) *Memory {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.mu.listeners[string(config.Self)] = listener
-	return &Memory{TCP: t}
+	return &Memory{TCP: t, listener: listener}
 }
 
 // SetFaults replaces the faults of Raft frames, for all nodes.
@@ -146,6 +148,31 @@ func (n *Network) Break(a, b NodeID) {
 		for s := range n.mu.streams {
 			if s.way == (direction{a, b}) || s.way == (direction{b, a}) {
 				s.resetLocked(errReset)
+			}
+		}
+	})
+}
+
+// Unplug takes the node off the network at once, as a loss of power does: from
+// now on it reads and writes nothing, connects nowhere and is not there for
+// others. What it wrote before still arrives, and then the connection ends; with
+// lost, that is lost too. Close it nevertheless.
+func (m *Memory) Unplug(lost bool) {
+	listener := m.listener
+	listener.n.change(func() {
+		listener.unplugged = true
+		if listener.n.mu.listeners[string(listener.id)] == listener {
+			delete(listener.n.mu.listeners, string(listener.id))
+		}
+		for s := range listener.n.mu.streams {
+			switch {
+			case s.way.from != listener.id && s.way.to != listener.id:
+			case lost:
+				s.resetLocked(errReset)
+			case s.way.from == listener.id:
+				s.written = true
+			default:
+				s.unread, s.chunks, s.size = true, nil, 0
 			}
 		}
 	})
@@ -219,7 +246,7 @@ func (n *Network) dial(ctx context.Context, from *memoryListener, address string
 	for {
 		n.mu.Lock()
 		to := n.mu.listeners[address]
-		if to == nil {
+		if to == nil || from.unplugged {
 			n.mu.Unlock()
 			return nil, errNobodyThere
 		}
@@ -259,6 +286,8 @@ type memoryListener struct {
 	backlog chan net.Conn
 	done    chan struct{}
 	once    sync.Once
+
+	unplugged bool // guarded by the network's lock
 }
 
 // Accept implements net.Listener.

@@ -121,3 +121,29 @@ func TestMemoryDelaysAndHoldsBack(t *testing.T) {
 		must(t, p.b.Close())
 	})
 }
+
+// TestUnplug: a node without power says and hears nothing more; what it had sent
+// arrives or is lost. It may join again at once.
+func TestUnplug(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &memoryNetwork{Network: NewNetwork(1)}
+			p := startPair(t, n)
+			n.SetDelay(time.Second, time.Second)
+			must(t, p.a.Send("b.1", frameOf(1)))
+			time.Sleep(time.Millisecond) // The bubble's time: it is written.
+			p.a.(*Memory).Unplug(lost)
+			_ = p.a.Send("b.1", frameOf(2)) // It goes nowhere.
+			time.Sleep(10 * time.Second)    // The bubble's time.
+			want := int64(1)
+			if lost {
+				want = 0
+			}
+			if got := p.rb.received.Load(); int64(got) != want {
+				t.Errorf("with lost %t, %d frames arrived, want %d", lost, got, want)
+			}
+			must(t, p.a.Close())
+			must(t, p.b.Close())
+		})
+	}
+}

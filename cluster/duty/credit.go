@@ -100,6 +100,9 @@ type creditBook struct {
 	channels map[string][]*topicBook
 	// waiting are the topics with a backlog.
 	waiting map[*topicBook]struct{}
+	// recalled are the topics whose credit was taken back while work waited: it is
+	// asked for again with the next tick.
+	recalled map[*topicBook]struct{}
 	// owing are the loans with owed credit.
 	owing []*loan
 	// registered is the last ordinal given out. It outlives a leadership, so
@@ -110,7 +113,7 @@ type creditBook struct {
 func newCreditBook(node string, registered uint32) creditBook {
 	return creditBook{
 		node: node, loans: make(map[loanKey]*loan), topics: make(map[topic]*topicBook), channels: make(map[string][]*topicBook),
-		waiting: make(map[*topicBook]struct{}), registered: registered,
+		waiting: make(map[*topicBook]struct{}), recalled: make(map[*topicBook]struct{}), registered: registered,
 	}
 }
 

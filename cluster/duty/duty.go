@@ -193,6 +193,10 @@ func (d *Duty) Tick(now time.Time) {
 		}
 	}
 	d.tickFollowers()
+	for t := range d.mu.credit.recalled {
+		d.settle(t)
+	}
+	clear(d.mu.credit.recalled)
 	d.tickRelays(now)
 }
 

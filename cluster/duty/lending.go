@@ -180,9 +180,11 @@ func (d *Duty) Recall(node string, subscription uint64, credit uint32) {
 	if d.config.Pusher.PushReturned(node, subscription, taken) != nil {
 		d.mu.credit.lend(loanKey{node, subscription}, taken)
 	}
-	// Work may wait here for what was just taken away: it is asked for again.
+	// Work may wait here for what was just taken away: it is asked for again, with
+	// the next tick. Asked for at once, a credit that two partitions want would go
+	// round between them, as fast as frames go, while neither can make an entry.
 	if l := d.mu.credit.loans[loanKey{node, subscription}]; l != nil && l.topic.waiting > 0 {
-		d.settle(l.topic)
+		d.mu.credit.recalled[l.topic] = struct{}{}
 	}
 }
 

@@ -64,6 +64,8 @@ type member struct {
 	state     *storage.State
 	raft      *raft.Raft
 	transport *raft.InmemTransport
+	// step, if there is one, is called at each step of what is stored.
+	step func(what string)
 }
 
 func newMember(id string) *member {
@@ -75,7 +77,12 @@ func (m *member) start(t *testing.T, bootstrap *raft.Configuration) {
 	m.store = openTest(t, m.fs)
 	m.state = must(m.store.OpenState(1))
 	logs := must(NewLogStore(m.store, 1))
-	snapshots := NewSnapshotStore(m.state, SnapshotOptions{})
+	var snapshots raft.SnapshotStore = NewSnapshotStore(m.state, SnapshotOptions{})
+	var machine raft.FSM = &machine{m.state, logs}
+	var log raft.LogStore = logs
+	if m.step != nil {
+		snapshots, machine, log = &steppedSnapshots{snapshots, m.step}, &steppedMachine{machine, m.step}, &steppedLog{logs, m.step}
+	}
 	_, m.transport = raft.NewInmemTransport(raft.ServerAddress(m.id))
 	config := raft.DefaultConfig()
 	config.LocalID = m.id
@@ -84,9 +91,9 @@ func (m *member) start(t *testing.T, bootstrap *raft.Configuration) {
 	config.TrailingLogs = 3
 	config.SnapshotInterval = time.Hour
 	if bootstrap != nil {
-		check(t, raft.BootstrapCluster(config, logs, m.stable.Group(1), snapshots, m.transport, *bootstrap))
+		check(t, raft.BootstrapCluster(config, log, m.stable.Group(1), snapshots, m.transport, *bootstrap))
 	}
-	r, err := raft.NewRaft(config, &machine{m.state, logs}, logs, m.stable.Group(1), snapshots, m.transport)
+	r, err := raft.NewRaft(config, machine, log, m.stable.Group(1), snapshots, m.transport)
 	check(t, err)
 	m.raft = r
 }
