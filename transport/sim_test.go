@@ -139,7 +139,7 @@ func TestUnplug(t *testing.T) {
 			if lost {
 				want = 0
 			}
-			if got := p.rb.received.Load(); int64(got) != want {
+			if got := p.rb.received.Load(); got != want {
 				t.Errorf("with lost %t, %d frames arrived, want %d", lost, got, want)
 			}
 			must(t, p.a.Close())

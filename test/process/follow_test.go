@@ -14,6 +14,8 @@ import (
 // watcher is a follower of the load's first channel, and how often it got each event.
 type watcher struct {
 	name string
+	// kept means that the cluster keeps its offset under its name.
+	kept bool
 
 	mu  sync.Mutex
 	got map[string]int
@@ -21,9 +23,9 @@ type watcher struct {
 
 // watch follows until ctx ends. A named one takes some events at a time, each time
 // through another node, and comes back behind its commits.
-func (w *watcher) watch(ctx context.Context, f *fleet, c *client.Client, named bool) error {
+func (w *watcher) watch(ctx context.Context, f *fleet, c *client.Client) error {
 	options := client.FollowOptions{Channel: channel(1), From: client.FromEarliest}
-	if named {
+	if w.kept {
 		options.Name = w.name
 	}
 	for turn := 1; ; turn++ {
@@ -32,12 +34,12 @@ func (w *watcher) watch(ctx context.Context, f *fleet, c *client.Client, named b
 			w.mu.Lock()
 			w.got[e.EventID]++
 			w.mu.Unlock()
-			if left--; named && left == 0 {
+			if left--; w.kept && left == 0 {
 				return client.ErrStop
 			}
 			return nil
 		})
-		if err != nil || !named {
+		if err != nil || !w.kept {
 			return err
 		}
 		_ = c.Close()
@@ -73,12 +75,12 @@ func TestFollowersThroughKills(t *testing.T) {
 		running.Wait()
 	})
 	var watchers []*watcher
-	for i, named := range []bool{false, false, true} {
-		w := &watcher{name: fmt.Sprintf("watcher-%d", i+1), got: make(map[string]int)}
+	for i, kept := range []bool{false, false, true} {
+		w := &watcher{name: fmt.Sprintf("watcher-%d", i+1), kept: kept, got: make(map[string]int)}
 		watchers = append(watchers, w)
 		c := dial(t, client.Options{Nodes: f.urls(i), InOrder: true})
 		running.Go(func() {
-			if err := w.watch(ctx, f, c, named); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+			if err := w.watch(ctx, f, c); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 				report(t, w.name, err)
 			}
 		})
