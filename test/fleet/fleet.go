@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -101,6 +104,21 @@ func (f *Fleet) URLs(first int) []string {
 		urls = append(urls, f.Nodes[(first+i)%len(f.Nodes)].URL)
 	}
 	return urls
+}
+
+// Command runs the binary as an operator would, against all nodes, and returns
+// what it printed.
+func (f *Fleet) Command(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	c := exec.CommandContext(ctx, f.Nodes[0].binary, args...)
+	c.Env = append(os.Environ(), "BATON_NODES="+strings.Join(f.URLs(0), ","))
+	output, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("baton %s: %v\n%s", strings.Join(args, " "), err, output)
+	}
+	return string(output)
 }
 
 func (f *Fleet) get(ctx context.Context, url string, into any) error {

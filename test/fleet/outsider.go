@@ -21,7 +21,7 @@ const Short = 700 * time.Millisecond
 const command = `
 echo "$BATON_JOB_EVENT_ID $BATON_JOB_ATTEMPT $BATON_JOB_FENCE" >"$0/starting" && mv "$0/starting" "$0/started"
 while [ -d "$0" ] && [ ! -e "$0/go" ]; do sleep 0.05; done
-echo late
+echo "$1"
 touch "$0/ended"`
 
 // Outsider is a worker that is a process of its own.
@@ -30,8 +30,9 @@ type Outsider struct {
 	directory, output string
 }
 
-// StartOutsider starts a worker process that is connected to a node.
-func StartOutsider(t *testing.T, n *Node, name, channel string) *Outsider {
+// StartOutsider starts a worker process that is connected to a node, and answers
+// its jobs with a word.
+func StartOutsider(t *testing.T, n *Node, name, channel, answer string) *Outsider {
 	t.Helper()
 	directory := t.TempDir()
 	o := &Outsider{directory: filepath.Join(directory, "job"), output: filepath.Join(directory, "output")}
@@ -39,7 +40,7 @@ func StartOutsider(t *testing.T, n *Node, name, channel string) *Outsider {
 		t.Fatal(err)
 	}
 	o.Process = StartProcess(t, o.output, n.binary, "work", "--nodes", n.URL, "--channel", channel, "--name", name, "--notify", "done",
-		"--lease", Short.String(), "--json", "--", "sh", "-c", command, o.directory)
+		"--lease", Short.String(), "--json", "--", "sh", "-c", command, o.directory, answer)
 	t.Cleanup(func() { ShowTail(t, o.output) })
 	return o
 }

@@ -16,15 +16,15 @@ const Lease = 2 * time.Second
 
 // Person is one client of a test, and what became of what it published.
 type Person struct {
-	Name    string
-	Fleet   *Fleet
-	History history.Log
+	Name, Device string
+	Fleet        *Fleet
+	History      history.Log
 }
 
 // Connect connects the person to a node.
 func (p *Person) Connect(t *testing.T, at int) *client.Client {
 	t.Helper()
-	c := Dial(t, client.Options{Nodes: p.Fleet.URLs(at), InOrder: true, ClientID: p.Name})
+	c := Dial(t, client.Options{Nodes: p.Fleet.URLs(at), InOrder: true, ClientID: p.Name, DeviceID: p.Device})
 	p.History.Add(history.Attached{Client: p.Name})
 	return c
 }
@@ -103,25 +103,15 @@ func (p *Person) Check(t *testing.T) {
 }
 
 // Worker starts a worker of a channel, one job at a time, that answers with the
-// data. It ends with the test.
-func (p *Person) Worker(t *testing.T, at int, name, channel string) {
+// data. It ends with the test, or when it is stopped.
+func (p *Person) Worker(t *testing.T, at int, name, channel string) (stop func()) {
 	t.Helper()
-	c := Dial(t, client.Options{Nodes: p.Fleet.URLs(at), InOrder: true, Name: name})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	t.Cleanup(func() {
-		cancel()
-		<-done
+	options := client.WorkOptions{Channel: channel, Credit: 1, Lease: Lease, Report: Reporter(&p.History, name)}
+	return p.Fleet.Work(t, at, name, options, func(_ context.Context, job *client.Job) error {
+		p.History.Add(Granted(name, job))
+		job.Notify("done", job.Data)
+		return nil
 	})
-	go func() {
-		defer close(done)
-		options := client.WorkOptions{Channel: channel, Credit: 1, Lease: Lease, Report: Reporter(&p.History, name)}
-		Report(t, name, c.Work(ctx, options, func(_ context.Context, job *client.Job) error {
-			p.History.Add(Granted(name, job))
-			job.Notify("done", job.Data)
-			return nil
-		}))
-	}()
 }
 
 // AwaitGrant waits until a worker was given an event, and returns how.

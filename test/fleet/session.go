@@ -29,6 +29,7 @@ type Message struct {
 	EventID              string `json:"event_id"`
 	Subscription         string
 	Channel              string
+	Data                 any
 }
 
 // Fields is what is sent.
@@ -56,22 +57,6 @@ func OpenSession(t *testing.T, n *Node, hello Fields) *Session {
 
 // Close ends the connection without a word.
 func (s *Session) Close() { _ = s.conn.Close() }
-
-func (s *Session) read() {
-	defer close(s.messages)
-	for {
-		text, err := wsutil.ReadServerText(s.conn)
-		if err != nil {
-			return
-		}
-		for line := range strings.Lines(string(text)) {
-			var m Message
-			if json.Unmarshal([]byte(line), &m) == nil {
-				s.messages <- m
-			}
-		}
-	}
-}
 
 // Send sends messages in one frame.
 func (s *Session) Send(t *testing.T, messages ...Fields) {
@@ -139,4 +124,20 @@ func (s *Session) Job(t *testing.T, channel string, lease time.Duration) Message
 func (s *Session) Complete(t *testing.T, job Message, data string) Message {
 	t.Helper()
 	return s.Request(t, "complete", Fields{"lease": job.Lease, "notify": []Fields{{"name": "done", "data": data}}})
+}
+
+func (s *Session) read() {
+	defer close(s.messages)
+	for {
+		text, err := wsutil.ReadServerText(s.conn)
+		if err != nil {
+			return
+		}
+		for line := range strings.Lines(string(text)) {
+			var m Message
+			if json.Unmarshal([]byte(line), &m) == nil {
+				s.messages <- m
+			}
+		}
+	}
 }

@@ -12,7 +12,7 @@ import (
 // worker is there, idle: that one must get the job.
 func takeOver(t *testing.T, p *fleet.Person, c *client.Client, channel string, stop func(*fleet.Outsider)) (*fleet.Outsider, history.Granted) {
 	t.Helper()
-	o := fleet.StartOutsider(t, p.Fleet.Nodes[1], "first", channel)
+	o := fleet.StartOutsider(t, p.Fleet.Nodes[1], "first", channel, "late")
 	receipt := p.Publish(t, c, channel, "job")
 	first := o.Started(t, "first")
 	p.History.Add(first)
