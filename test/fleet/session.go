@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"encoding/json"
-	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -87,24 +86,21 @@ func (s *Session) Request(t *testing.T, kind string, m Fields) Message {
 // Await returns the next message that is wanted.
 func (s *Session) Await(t *testing.T, what string, wanted func(*Message) bool) Message {
 	t.Helper()
-	var found Message
-	WaitFor(t, what+" comes", func() error {
-		for {
-			select {
-			case m, open := <-s.messages:
-				if !open {
-					t.Fatalf("the connection ended before %s", what)
-				}
-				if wanted(&m) {
-					found = m
-					return nil
-				}
-			default:
-				return errors.New("it does not")
+	deadline := time.NewTimer(Patience)
+	defer deadline.Stop()
+	for {
+		select {
+		case m, open := <-s.messages:
+			if !open {
+				t.Fatalf("the connection ended before %s", what)
 			}
+			if wanted(&m) {
+				return m
+			}
+		case <-deadline.C:
+			t.Fatalf("%s does not come", what)
 		}
-	})
-	return found
+	}
 }
 
 // Job subscribes to a channel, and returns the first job. It wants no other: a

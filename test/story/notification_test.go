@@ -14,8 +14,8 @@ import (
 // to the train's network or opened the laptop, and our server has pushed the answer
 // into a socket that nobody reads any more."
 //
-// A client asks from two devices and goes away before the answers. The node it was
-// connected to is killed. The phone comes back, is cut off again before it
+// A client asks from two devices, which have both been answered before, and goes
+// away before the answers. The node it was connected to is killed. The phone comes back, is cut off again before it
 // acknowledged anything, and comes back once more; the laptop comes back at the
 // end. Each sees every answer, in order and without a hole, and none under two
 // numbers.
@@ -26,6 +26,12 @@ func finalNotificationArrives(t *testing.T, f *fleet.Fleet) {
 	laptop := &fleet.Person{Name: "eve", Device: "laptop", Fleet: f}
 
 	asking := []*client.Client{phone.Connect(t, 0), laptop.Connect(t, 0)}
+	stop := phone.Worker(t, 2, "first model", channel)
+	ask(t, phone, laptop, asking[0], channel, "before")
+	phone.Listen(t, asking[0], 1)
+	laptop.Listen(t, asking[1], 1)
+	stop()
+
 	var questions []string
 	for i := range count {
 		question := fmt.Sprintf("question-%d", i+1)
@@ -34,8 +40,7 @@ func finalNotificationArrives(t *testing.T, f *fleet.Fleet) {
 		if i%2 == 1 {
 			device, other = laptop, phone
 		}
-		receipt := device.Publish(t, asking[i%2], channel, question)
-		other.History.Add(history.Published{Client: "eve", Key: question, EventID: receipt.EventID, Duplicate: true})
+		ask(t, device, other, asking[i%2], channel, question)
 	}
 	for _, c := range asking {
 		_ = c.Close()
@@ -54,8 +59,7 @@ func finalNotificationArrives(t *testing.T, f *fleet.Fleet) {
 
 	// Whatever came twice would be in the stream by now.
 	last, other := phone.Connect(t, 0), laptop.Connect(t, 2)
-	receipt := phone.Publish(t, last, channel, "last")
-	laptop.History.Add(history.Published{Client: "eve", Key: "last", EventID: receipt.EventID, Duplicate: true})
+	ask(t, phone, laptop, last, channel, "last")
 	for _, device := range []struct {
 		person *fleet.Person
 		client *client.Client
@@ -65,6 +69,13 @@ func finalNotificationArrives(t *testing.T, f *fleet.Fleet) {
 		}
 		device.person.Check(t)
 	}
+}
+
+// ask publishes from one device what both are owed the answer to.
+func ask(t *testing.T, from, other *fleet.Person, c *client.Client, channel, question string) {
+	t.Helper()
+	receipt := from.Publish(t, c, channel, question)
+	other.History.Add(history.Published{Client: other.Name, Key: question, EventID: receipt.EventID, Duplicate: true})
 }
 
 // cutOff connects a device that sees all answers, and is gone before it could
