@@ -83,23 +83,34 @@ func newShift(t *testing.T, f *fleet.Fleet, how string) *shift {
 	return s
 }
 
-// takenOver has others ask and be answered, and waits until the job is done by
-// the second worker.
+// takenOver has others ask and be answered, before and after the job came to the
+// second worker. It comes once, and nobody else's job is given to the first.
 func (s *shift) takenOver(t *testing.T) {
 	t.Helper()
-	for i := range 5 {
-		key := fmt.Sprintf("question-%d", i+1)
-		s.others.Publish(t, s.asking, s.channel, key)
-		if keys := s.others.Listen(t, s.asking, 1); keys[0] != key {
-			t.Errorf("the answer to %s is %s", key, keys[0])
-		}
-	}
+	s.othersAsk(t, "at once")
 	second := s.owner.AwaitGrant(t, "second", s.event)
-	if second.Attempt < 2 {
-		t.Errorf("the second worker got %+v, want a later attempt", second)
+	if second.Attempt != 2 {
+		t.Errorf("the second worker got %+v, want the second attempt", second)
 	}
 	if keys := s.owner.Listen(t, s.client, 1); keys[0] != "job" {
 		t.Errorf("the answer is %s, want the second worker's", keys[0])
+	}
+	s.othersAsk(t, "afterwards")
+}
+
+// othersAsk asks one question after the other, as many as there are partitions
+// and more.
+func (s *shift) othersAsk(t *testing.T, when string) {
+	t.Helper()
+	for i := range 20 {
+		key := fmt.Sprintf("question %d %s", i+1, when)
+		receipt := s.others.Publish(t, s.asking, s.channel, key)
+		if keys := s.others.Listen(t, s.asking, 1); keys[0] != key {
+			t.Errorf("the answer to %s is %s", key, keys[0])
+		}
+		if n := fleet.Marks(t, s.asking, receipt.EventID, "leased"); n != 1 {
+			t.Errorf("%s was leased %d times", key, n)
+		}
 	}
 }
 
