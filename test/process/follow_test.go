@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/batonmq/baton/client"
+	"github.com/batonmq/baton/test/fleet"
 )
 
 // watcher is a follower of the load's first channel, and how often it got each event.
@@ -21,7 +22,7 @@ type watcher struct {
 
 // watch follows until ctx ends. A named one takes some events at a time, each time
 // through another node, and comes back behind its commits.
-func (w *watcher) watch(ctx context.Context, f *fleet, c *client.Client, named bool) error {
+func (w *watcher) watch(ctx context.Context, f *fleet.Fleet, c *client.Client, named bool) error {
 	options := client.FollowOptions{Channel: channel(1), From: client.FromEarliest}
 	if named {
 		options.Name = w.name
@@ -41,7 +42,7 @@ func (w *watcher) watch(ctx context.Context, f *fleet, c *client.Client, named b
 			return err
 		}
 		_ = c.Close()
-		if c, err = client.Dial(ctx, client.Options{Nodes: f.urls(turn % nodeCount), InOrder: true}); err != nil {
+		if c, err = client.Dial(ctx, client.Options{Nodes: f.URLs(turn % fleet.NodeCount), InOrder: true}); err != nil {
 			return err
 		}
 		defer func() { _ = c.Close() }()
@@ -65,7 +66,7 @@ func (w *watcher) missing(l *load) error {
 // to one socket once, and to a named follower that comes and goes at least once.
 func TestFollowersThroughKills(t *testing.T) {
 	needProcesses(t)
-	f := startFleet(t)
+	f := fleet.Start(t, binary)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	t.Cleanup(func() {
@@ -76,28 +77,28 @@ func TestFollowersThroughKills(t *testing.T) {
 	for i, named := range []bool{false, false, true} {
 		w := &watcher{name: fmt.Sprintf("watcher-%d", i+1), got: make(map[string]int)}
 		watchers = append(watchers, w)
-		c := dial(t, client.Options{Nodes: f.urls(i), InOrder: true})
+		c := fleet.Dial(t, client.Options{Nodes: f.URLs(i), InOrder: true})
 		running.Go(func() {
 			if err := w.watch(ctx, f, c, named); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
-				report(t, w.name, err)
+				fleet.Report(t, w.name, err)
 			}
 		})
 	}
 	l := startLoad(t, f)
 	l.awaitNotified(t, underWay)
-	nodes, _ := f.byLeadership(t)
-	nodes[0].process.kill()
+	nodes, _ := f.ByLeadership(t)
+	nodes[0].Process.Kill()
 	l.awaitResumed(t, time.Now())
-	f.start(t, nodes[0])
-	f.awaitReady(t)
+	f.Start(t, nodes[0])
+	f.AwaitReady(t)
 	l.awaitResumed(t, time.Now())
-	f.killAll()
-	f.start(t, f.nodes...)
-	f.awaitReady(t)
+	f.KillAll()
+	f.Start(t, f.Nodes...)
+	f.AwaitReady(t)
 	l.awaitResumed(t, time.Now())
 	l.finish(t)
 	for _, w := range watchers {
-		waitFor(t, "everything is followed", func() error { return w.missing(l) })
+		fleet.WaitFor(t, "everything is followed", func() error { return w.missing(l) })
 	}
 	for _, w := range watchers[:2] {
 		w.mu.Lock()
@@ -108,5 +109,5 @@ func TestFollowersThroughKills(t *testing.T) {
 		}
 		w.mu.Unlock()
 	}
-	f.awaitAgreement(t)
+	f.AwaitAgreement(t)
 }

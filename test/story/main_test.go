@@ -54,6 +54,8 @@ func TestStories(t *testing.T) {
 		{"who sends too much is told, and nobody else notices", tooMuchIsRefused},
 		{"an event can be followed from the client to its answer", eventIsTraced},
 		{"a model is paid once", modelIsPaidOnce},
+		{"everybody who should hears everything", everybodyHearsEverything},
+		{"stop means stop, and the end is told", stopMeansStop},
 	} {
 		t.Run(story.promise, func(t *testing.T) { story.tell(t, f) })
 	}
