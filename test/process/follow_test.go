@@ -14,7 +14,8 @@ import (
 
 // watcher is a follower of the load's first channel, and how often it got each event.
 type watcher struct {
-	name string
+	name  string
+	named bool
 
 	mu  sync.Mutex
 	got map[string]int
@@ -22,9 +23,9 @@ type watcher struct {
 
 // watch follows until ctx ends. A named one takes some events at a time, each time
 // through another node, and comes back behind its commits.
-func (w *watcher) watch(ctx context.Context, f *fleet.Fleet, c *client.Client, named bool) error {
+func (w *watcher) watch(ctx context.Context, f *fleet.Fleet, c *client.Client) error {
 	options := client.FollowOptions{Channel: channel(1), From: client.FromEarliest}
-	if named {
+	if w.named {
 		options.Name = w.name
 	}
 	for turn := 1; ; turn++ {
@@ -33,12 +34,12 @@ func (w *watcher) watch(ctx context.Context, f *fleet.Fleet, c *client.Client, n
 			w.mu.Lock()
 			w.got[e.EventID]++
 			w.mu.Unlock()
-			if left--; named && left == 0 {
+			if left--; w.named && left == 0 {
 				return client.ErrStop
 			}
 			return nil
 		})
-		if err != nil || !named {
+		if err != nil || !w.named {
 			return err
 		}
 		_ = c.Close()
@@ -75,11 +76,11 @@ func TestFollowersThroughKills(t *testing.T) {
 	})
 	var watchers []*watcher
 	for i, named := range []bool{false, false, true} {
-		w := &watcher{name: fmt.Sprintf("watcher-%d", i+1), got: make(map[string]int)}
+		w := &watcher{name: fmt.Sprintf("watcher-%d", i+1), named: named, got: make(map[string]int)}
 		watchers = append(watchers, w)
 		c := fleet.Dial(t, client.Options{Nodes: f.URLs(i), InOrder: true})
 		running.Go(func() {
-			if err := w.watch(ctx, f, c, named); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+			if err := w.watch(ctx, f, c); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 				fleet.Report(t, w.name, err)
 			}
 		})

@@ -33,21 +33,7 @@ func stopMeansStop(t *testing.T, f *fleet.Fleet) {
 		}
 		return nil
 	})
-	begun, told := make(chan string, 2*cancelParts), make(chan error, 2*cancelParts)
-	f.Work(t, 2, "reader", client.WorkOptions{Channel: cancelRead, Credit: 1}, func(ctx context.Context, job *client.Job) error {
-		var question string
-		if err := job.Data.Decode(&question); err != nil {
-			return client.Permanent(err)
-		}
-		begun <- question
-		if question == "to be stopped" {
-			<-ctx.Done() // The model thinks until it is told to stop.
-			told <- context.Cause(ctx)
-			return context.Cause(ctx)
-		}
-		job.Notify("answer", question)
-		return nil
-	})
+	begun, told := startReader(t, f)
 
 	first := publishWithEnd(t, c, "to be stopped")
 	if question := receive(t, "the worker begins", begun); question != "to be stopped" {
@@ -88,6 +74,28 @@ func stopMeansStop(t *testing.T, f *fleet.Fleet) {
 			t.Errorf("%s of what was canceled is %s", e.Key, e.State)
 		}
 	}
+}
+
+// startReader starts the worker of the parts, one at a time. It tells which question
+// it begins with, and how it is stopped.
+func startReader(t *testing.T, f *fleet.Fleet) (begins <-chan string, stops <-chan error) {
+	t.Helper()
+	begun, told := make(chan string, 2*cancelParts), make(chan error, 2*cancelParts)
+	f.Work(t, 2, "reader", client.WorkOptions{Channel: cancelRead, Credit: 1}, func(ctx context.Context, job *client.Job) error {
+		var question string
+		if err := job.Data.Decode(&question); err != nil {
+			return client.Permanent(err)
+		}
+		begun <- question
+		if question == "to be stopped" {
+			<-ctx.Done() // The model thinks until it is told to stop.
+			told <- context.Cause(ctx)
+			return context.Cause(ctx)
+		}
+		job.Notify("answer", question)
+		return nil
+	})
+	return begun, told
 }
 
 func publishWithEnd(t *testing.T, c *client.Client, question string) client.Receipt {

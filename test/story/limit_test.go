@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/batonmq/baton/client"
 	"github.com/batonmq/baton/test/fleet"
 )
+
+const limitEvents, limitQuestions = "limit.events", "limit.questions"
 
 // "A customer's script has a bug and sends everything at once. Either it takes
 // the service down for all, or it is cut off and nobody can say what it had sent."
@@ -16,15 +19,15 @@ import (
 // asks in between and is answered each time.
 func tooMuchIsRefused(t *testing.T, f *fleet.Fleet) {
 	t.Helper()
-	const channel, floods, each = "limit.events", 3, 200
+	const floods, each = 3, 200
 	flooding := fleet.OpenSession(t, f.Nodes[0], fleet.Fields{"name": "script"})
 	lou := &fleet.Person{Name: "lou", Fleet: f}
 	byHand := fleet.OpenSession(t, f.Nodes[0], fleet.Fields{"client_id": "lou-by-hand"})
 	other := lou.Connect(t, 0)
-	lou.Worker(t, 0, "limit-worker", "limit.questions")
+	lou.Worker(t, 0, "limit-worker", limitQuestions)
 
 	event := func(n int) fleet.Fields {
-		return fleet.Fields{"type": "publish", "id": n, "channel": channel, "idempotency_key": fmt.Sprintf("flood-%d", n), "data": n}
+		return fleet.Fields{"type": "publish", "id": n, "channel": limitEvents, "idempotency_key": fmt.Sprintf("flood-%d", n), "data": n}
 	}
 	accepted := make(map[uint64]string)
 	refused := make(map[uint64]bool)
@@ -34,16 +37,7 @@ func tooMuchIsRefused(t *testing.T, f *fleet.Fleet) {
 			all = append(all, event(flood*each+i+1))
 		}
 		flooding.Send(t, all...)
-		for i := range 3 {
-			key := fmt.Sprintf("question-%d-%d", flood, i)
-			if answer := byHand.Request(t, "publish", fleet.Fields{"channel": channel, "data": key}); answer.Type != "ok" {
-				t.Errorf("somebody else's publish was answered with %+v", answer)
-			}
-			lou.Publish(t, other, "limit.questions", key)
-			if keys := lou.Listen(t, other, 1); keys[0] != key {
-				t.Errorf("somebody else's answer is %s, want %s", keys[0], key)
-			}
-		}
+		nobodyNotices(t, flood, byHand, lou, other)
 		for range each {
 			answer := flooding.Await(t, "an answer to a flood", func(m *fleet.Message) bool { return m.ID != 0 })
 			switch {
@@ -62,6 +56,22 @@ func tooMuchIsRefused(t *testing.T, f *fleet.Fleet) {
 	}
 	tryAgain(t, flooding, event, refused)
 	lou.Check(t)
+}
+
+// nobodyNotices has somebody else publish, by hand and with the client, and be
+// answered.
+func nobodyNotices(t *testing.T, flood int, byHand *fleet.Session, lou *fleet.Person, c *client.Client) {
+	t.Helper()
+	for i := range 3 {
+		key := fmt.Sprintf("question-%d-%d", flood, i)
+		if answer := byHand.Request(t, "publish", fleet.Fields{"channel": limitEvents, "data": key}); answer.Type != "ok" {
+			t.Errorf("somebody else's publish was answered with %+v", answer)
+		}
+		lou.Publish(t, c, limitQuestions, key)
+		if keys := lou.Listen(t, c, 1); keys[0] != key {
+			t.Errorf("somebody else's answer is %s, want %s", keys[0], key)
+		}
+	}
 }
 
 // tryAgain sends what was refused, one after the other on the connection that it

@@ -10,6 +10,8 @@ import (
 	"github.com/batonmq/baton/test/history"
 )
 
+const finalQuestions = "notification.questions"
+
 // "The answer takes half a minute. By then the user has locked the phone, changed
 // to the train's network or opened the laptop, and our server has pushed the answer
 // into a socket that nobody reads any more."
@@ -21,13 +23,13 @@ import (
 // numbers.
 func finalNotificationArrives(t *testing.T, f *fleet.Fleet) {
 	t.Helper()
-	const channel, count = "notification.questions", 6
+	const count = 6
 	phone := &fleet.Person{Name: "eve", Device: "phone", Fleet: f}
 	laptop := &fleet.Person{Name: "eve", Device: "laptop", Fleet: f}
 
 	asking := []*client.Client{phone.Connect(t, 0), laptop.Connect(t, 0)}
-	stop := phone.Worker(t, 2, "first model", channel)
-	ask(t, phone, laptop, asking[0], channel, "before")
+	stop := phone.Worker(t, 2, "first model", finalQuestions)
+	ask(t, phone, laptop, asking[0], "before")
 	phone.Listen(t, asking[0], 1)
 	laptop.Listen(t, asking[1], 1)
 	stop()
@@ -40,13 +42,13 @@ func finalNotificationArrives(t *testing.T, f *fleet.Fleet) {
 		if i%2 == 1 {
 			device, other = laptop, phone
 		}
-		ask(t, device, other, asking[i%2], channel, question)
+		ask(t, device, other, asking[i%2], question)
 	}
 	for _, c := range asking {
 		_ = c.Close()
 	}
 	f.Nodes[0].Process.Kill()
-	phone.Worker(t, 1, "model", channel)
+	phone.Worker(t, 1, "model", finalQuestions)
 
 	seen := cutOff(t, phone, 1, count)
 	if len(seen) != count {
@@ -59,7 +61,7 @@ func finalNotificationArrives(t *testing.T, f *fleet.Fleet) {
 
 	// Whatever came twice would be in the stream by now.
 	last, other := phone.Connect(t, 0), laptop.Connect(t, 2)
-	ask(t, phone, laptop, last, channel, "last")
+	ask(t, phone, laptop, last, "last")
 	for _, device := range []struct {
 		person *fleet.Person
 		client *client.Client
@@ -72,9 +74,9 @@ func finalNotificationArrives(t *testing.T, f *fleet.Fleet) {
 }
 
 // ask publishes from one device what both are owed the answer to.
-func ask(t *testing.T, from, other *fleet.Person, c *client.Client, channel, question string) {
+func ask(t *testing.T, from, other *fleet.Person, c *client.Client, question string) {
 	t.Helper()
-	receipt := from.Publish(t, c, channel, question)
+	receipt := from.Publish(t, c, finalQuestions, question)
 	other.History.Add(history.Published{Client: other.Name, Key: question, EventID: receipt.EventID, Duplicate: true})
 }
 

@@ -2,7 +2,6 @@ package story
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,15 +74,14 @@ func startPaying(t *testing.T, f *fleet.Fleet, at int, bill string) *fleet.Proce
 
 // payingWorker is the worker process. The first one stays in its job, once it has
 // the answer, until it is killed.
-func payingWorker(bill, node string) (code int) {
+func payingWorker(bill, node string) error {
 	ctx := context.Background()
 	c, err := client.Dial(ctx, client.Options{Nodes: []string{node}, Name: "paying"})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return err
 	}
 	options := client.WorkOptions{Channel: paidChannel, Credit: 1, Lease: fleet.Short}
-	err = c.Work(ctx, options, func(ctx context.Context, job *client.Job) error {
+	return c.Work(ctx, options, func(ctx context.Context, job *client.Job) error {
 		var question string
 		if bad := job.Data.Decode(&question); bad != nil {
 			return client.Permanent(bad)
@@ -95,7 +93,7 @@ func payingWorker(bill, node string) (code int) {
 			return err
 		}
 		if job.Attempt == 1 && question == "question" {
-			if err := os.WriteFile(bill+".kept", nil, 0o600); err != nil {
+			if err = os.WriteFile(bill+".kept", nil, 0o600); err != nil {
 				return err
 			}
 			<-ctx.Done() // It is killed here.
@@ -104,8 +102,6 @@ func payingWorker(bill, node string) (code int) {
 		job.Notify("answer", answer)
 		return nil
 	})
-	fmt.Fprintln(os.Stderr, err)
-	return 1
 }
 
 // callModel is what costs a cent: a line on the bill for each call.
