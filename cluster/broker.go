@@ -56,7 +56,7 @@ func (c *Cluster) Renew(partition uint32, leases []command.LeaseID, to Renewer, 
 // Subscribe starts lending a worker's credit to every partition.
 func (c *Cluster) Subscribe(spec SubscriptionSpec, sink JobSink) Subscription {
 	s := &subscription{id: c.nextID.Add(1), spec: spec, sink: sink, cluster: c}
-	s.mu.credit = spec.Credit
+	s.mu.given, s.mu.credit = spec.Credit, spec.Credit
 	s.mu.jobs = make(map[heldKey]heldJob)
 	c.mu.Lock()
 	c.mu.subscriptions[s.id] = s

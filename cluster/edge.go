@@ -39,7 +39,7 @@ type JobSink interface {
 	// ends.
 	Job(job *command.Job)
 	// CancelJob asks the worker to stop. graceMS 0 means that the lease is
-	// gone already, and its place in the credit free again.
+	// gone already, and that no job comes until Subscription.Heard.
 	CancelJob(lease command.LeaseID, reason string, graceMS uint64)
 }
 
@@ -50,6 +50,9 @@ type Subscription interface {
 	// End submits a command that ends a lease of this subscription (Complete,
 	// Fail, Release); the lease's place in the credit opens with it.
 	End(lease command.LeaseID, encoded []byte, to Replier, slot uint64)
+	// Heard says that the worker has given a sign of life since a lease of its
+	// was gone: its credit is lent again.
+	Heard()
 	// Lost opens the place of a lease that a renewal found lost.
 	Lost(lease command.LeaseID)
 	// Close withdraws the credit. Jobs stay leased until they are ended,

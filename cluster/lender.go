@@ -25,10 +25,14 @@ type subscription struct {
 	mu struct {
 		sync.Mutex
 
-		credit uint32
-		lent   uint32
-		held   uint32
-		loans  []loanState
+		// given is the credit that the worker gave, credit what is used of it: none
+		// while it is silent, from the end of a lease that it let go until it is heard.
+		given, credit uint32
+		silent        bool
+
+		lent  uint32
+		held  uint32
+		loans []loanState
 		// jobs are the leases that this subscription has, by partition and fence;
 		// true while an end is on its way.
 		jobs   map[heldKey]heldJob
@@ -68,9 +72,18 @@ type heldJob struct {
 func (s *subscription) SetCredit(credit uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.credit = credit
-	s.spreadLocked()
-	s.recallExcessLocked()
+	s.mu.given = credit
+	if !s.mu.silent {
+		s.useLocked(credit)
+	}
+}
+
+// Heard implements Subscription.
+func (s *subscription) Heard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.silent = false
+	s.useLocked(s.mu.given)
 }
 
 // End implements Subscription.

@@ -308,7 +308,8 @@ func TestSubscribeBeforeTheCluster(t *testing.T) {
 	s.books(t, 0, 0, 4)
 }
 
-// TestCancel: a lost lease opens its place, a request to stop does not.
+// TestCancel: a lost lease opens its place once the worker is heard, a request to
+// stop does not.
 func TestCancel(t *testing.T) {
 	e, s, w := lends(t, 1, 2)
 	e.push(frameJob, 0, 1, s.id, job(0, 5))
@@ -319,11 +320,36 @@ func TestCancel(t *testing.T) {
 	cancel(5, 100)
 	s.books(t, 2, 0)
 	cancel(5, 0)
+	s.books(t, 1, 0)
+	s.Heard()
 	s.books(t, 1, 1)
 	s.Lost(leaseOf(0, 6))
 	s.Lost(leaseOf(0, 6))
 	s.books(t, 0, 2)
 	w.hears(t, "job 5 of 0", "job 6 of 0", "cancel 5 of 0, why, grace 100", "cancel 5 of 0, why, grace 0")
+}
+
+// TestNothingIsLentToASilentWorker: one that let a lease go is given no job until
+// it is heard, whatever else happens.
+func TestNothingIsLentToASilentWorker(t *testing.T) {
+	e, s, w := lends(t, 2, 5)
+	s.books(t, 0, 3, 2)
+	e.push(frameJob, 0, 1, s.id, job(0, 5))
+	e.push(frameCancelJob, 0, 1, s.id, func(b []byte) []byte { return command.AppendLeaseID(b, leaseOf(0, 5)) }, text("why"), uints(0))
+	e.hears(t, "n2: recall, partition 0 of 1, 2", "n2: recall, partition 1 of 1, 2")
+	e.push(frameReturned, 0, 1, s.id, uints(1)) // The other one was granted meanwhile.
+	e.push(frameJob, 0, 1, s.id, job(0, 6))
+	e.push(frameReturned, 1, 1, s.id, uints(2))
+	e.push(frameWant, 0, 1, s.id)
+	s.SetCredit(4)
+	e.lead("n3", 1, 2)
+	e.push(frameRegistered, 1, 2, s.id)
+	e.hears(t, "n3: register, partition 1 of 2, credit 0 held 0")
+	s.books(t, 1, 0, 0)
+	s.Heard()
+	e.hears(t, "n2: lend, partition 0 of 1, 1", "n3: lend, partition 1 of 2, 2")
+	s.books(t, 1, 1, 2)
+	w.hears(t, "job 5 of 0", "cancel 5 of 0, why, grace 0", "job 6 of 0")
 }
 
 // TestCloseWithdraws: after Close nothing is lent and nothing reaches the sink; a job

@@ -4,6 +4,16 @@ import (
 	"github.com/batonmq/baton/fsm/command"
 )
 
+// useLocked sets how many jobs may be outstanding.
+func (s *subscription) useLocked(credit uint32) {
+	if s.mu.closed {
+		return
+	}
+	s.mu.credit = credit
+	s.spreadLocked()
+	s.recallExcessLocked()
+}
+
 // spreadLocked lends what is free: to the partitions that asked for it first,
 // then to those that have least.
 func (s *subscription) spreadLocked() {
@@ -186,7 +196,8 @@ func (s *subscription) job(partition uint32, generation uint64, job *command.Job
 }
 
 // cancelJob passes a leader's word on a job to the worker; graceMS 0 means that
-// the lease is over.
+// the lease is over. Then nothing is lent until the worker is heard: one that
+// hangs would let every job that it is given wait for a whole lease.
 func (s *subscription) cancelJob(lease command.LeaseID, reason string, graceMS uint64) {
 	s.delivering.Lock()
 	defer s.delivering.Unlock()
@@ -194,7 +205,8 @@ func (s *subscription) cancelJob(lease command.LeaseID, reason string, graceMS u
 	closed := s.mu.closed
 	if graceMS == 0 {
 		s.dropLocked(heldKey{uint32(lease.Event.Partition), lease.Fence})
-		s.spreadLocked()
+		s.mu.silent = true
+		s.useLocked(0)
 	}
 	s.mu.Unlock()
 	if !closed {

@@ -40,6 +40,7 @@ type connection struct {
 	lastRead     atomic.Int64 // Unix nanoseconds
 	messageSince atomic.Int64 // when the unfinished message began, 0 for none
 	held         atomic.Bool  // the reader waits for room
+	silent       atomic.Bool  // a lease was let go, and nothing was read since
 	closingSince atomic.Int64
 	dismissed    atomic.Bool // sent to another node
 	over         atomic.Bool
@@ -120,6 +121,9 @@ func (c *connection) consume(bench *workbench, data []byte) {
 	c.gateway.meter.bytesIn.Add(float64(len(data)))
 	now := time.Now().UnixNano()
 	c.lastRead.Store(now)
+	if c.silent.Load() {
+		c.heard()
+	}
 	c.bench = bench
 	for len(data) > 0 && !c.garbled {
 		event, rest, err := c.parser.next(data)

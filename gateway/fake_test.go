@@ -137,6 +137,7 @@ type fakeSubscription struct {
 	sink    JobSink
 	credits chan uint32
 	lost    chan command.LeaseID
+	heard   chan struct{}
 	closed  chan struct{}
 	// slow is called before a credit is taken note of, unless it is nil.
 	slow func(credit uint32)
@@ -145,7 +146,7 @@ type fakeSubscription struct {
 func (b *fakeBroker) Subscribe(spec SubscriptionSpec, sink JobSink) Subscription {
 	s := &fakeSubscription{
 		broker: b, spec: spec, sink: sink,
-		credits: make(chan uint32, 100), lost: make(chan command.LeaseID, 100), closed: make(chan struct{}),
+		credits: make(chan uint32, 100), lost: make(chan command.LeaseID, 100), heard: make(chan struct{}, 100), closed: make(chan struct{}),
 	}
 	b.subscribed <- s
 	return s
@@ -181,6 +182,7 @@ func (s *fakeSubscription) End(lease command.LeaseID, encoded []byte, to Replier
 }
 
 func (s *fakeSubscription) Lost(lease command.LeaseID) { s.lost <- lease }
+func (s *fakeSubscription) Heard()                     { s.heard <- struct{}{} }
 func (s *fakeSubscription) Close()                     { close(s.closed) }
 
 // fakeStream records what a stream is told.

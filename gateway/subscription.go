@@ -3,6 +3,8 @@ package gateway
 import (
 	"sync/atomic"
 
+	"github.com/gobwas/ws"
+
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
 )
@@ -73,6 +75,7 @@ func (s *subscription) CancelJob(lease command.LeaseID, reason string, graceMS u
 	c := s.connection
 	if graceMS == 0 {
 		c.jobs.drop(lease)
+		c.silent.Store(true)
 	}
 	s.token = c.gateway.broker.AppendLease(s.token[:0], lease)
 	m := wire.Cancel{Lease: s.token, Reason: aliasBytes(reason), GraceMs: int64(min(graceMS, wire.MaxInteger))}
@@ -80,4 +83,14 @@ func (s *subscription) CancelJob(lease command.LeaseID, reason string, graceMS u
 	if at >= 0 {
 		c.commit(wire.AppendCancel(buf, &m), at, wire.TypeCancel)
 	}
+	if graceMS == 0 {
+		c.out.control(ws.OpPing, nil)
+	}
+}
+
+// heard has jobs pushed again to a worker that let a lease go: it is alive. Any
+// bytes will do, the answer to the ping that came with the cancel too.
+func (c *connection) heard() {
+	c.silent.Store(false)
+	c.subscriptions.each(func(s *subscription) { s.handle.Heard() })
 }

@@ -53,6 +53,17 @@ func (t *subscriptionTable) find(id []byte) *subscription {
 	return nil
 }
 
+// each calls do for every open subscription.
+func (t *subscriptionTable) each(do func(*subscription)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.all {
+		if s.open {
+			do(s)
+		}
+	}
+}
+
 // lend notes what a client gave last; lent is that.
 func (t *subscriptionTable) lend(s *subscription, credit uint32) {
 	t.mu.Lock()

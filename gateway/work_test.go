@@ -101,6 +101,29 @@ func TestJob(t *testing.T) {
 	}
 }
 
+// TestLostLeaseAsksForASignOfLife: with the news that a lease is gone comes a
+// ping, and its answer has jobs pushed again. A request to stop needs none.
+func TestLostLeaseAsksForASignOfLife(t *testing.T) {
+	e := newEdge(t)
+	c := e.open(`{"type":"hello"}`)
+	s := e.subscribe(c, 1)
+	e.push(c, s, leaseOf(3, 44))
+	s.sink.CancelJob(leaseOf(3, 44), "stop", 5000)
+	c.expect("cancel")
+	c.alive()
+	if len(c.pings) > 0 || len(s.heard) > 0 {
+		t.Fatal("a request to stop took the worker for silent")
+	}
+	s.sink.CancelJob(leaseOf(3, 44), "expired", 0)
+	c.expect("cancel")
+	<-c.pings
+	<-s.heard
+	c.alive()
+	if len(s.heard) > 0 {
+		t.Fatal("the worker was heard more than once")
+	}
+}
+
 // TestComplete: one command with everything; the second time the state answers.
 func TestComplete(t *testing.T) {
 	e := newEdge(t)

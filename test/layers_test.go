@@ -34,9 +34,11 @@ var layers = map[string][]string{
 	"storage":             {"internal/invariants"},
 	"storage/raftlog":     {"internal/invariants", "storage"},
 	"test":                {},
+	"test/fleet":          {"client", "test/history"},
 	"test/history":        {},
 	"test/process":        {},
 	"test/sim":            {},
+	"test/story":          {},
 	"transport":           {"internal/invariants"},
 	"transport/wire":      {},
 }

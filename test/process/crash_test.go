@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/batonmq/baton/client"
+	"github.com/batonmq/baton/test/fleet"
 	"github.com/batonmq/baton/test/history"
 )
 
@@ -25,23 +26,23 @@ const (
 // publishing goes on, and nothing is lost or done twice.
 func TestEachNodeIsKilled(t *testing.T) {
 	needProcesses(t)
-	f := startFleet(t)
+	f := fleet.Start(t, binary)
 	l := startLoad(t, f)
 	l.awaitNotified(t, underWay)
-	nodes, _ := f.byLeadership(t)
+	nodes, _ := f.ByLeadership(t)
 	for _, n := range nodes {
-		_, leads := f.byLeadership(t)
+		_, leads := f.ByLeadership(t)
 		killed := time.Now()
-		n.process.kill()
+		n.Process.Kill()
 		l.awaitResumed(t, killed)
 		resumed := time.Now()
-		f.start(t, n)
-		f.awaitReady(t)
+		f.Start(t, n)
+		f.AwaitReady(t)
 		l.awaitResumed(t, time.Now())
 		anybody, worst := l.silence(killed, resumed)
 		_, after := l.silence(resumed, time.Now())
 		t.Logf("%s, leader of %d groups, was killed: no publish was acknowledged for %v, to one client for %v; after its restart for %v",
-			n.name, leads[n], anybody.Round(time.Millisecond), worst.Round(time.Millisecond), after.Round(time.Millisecond))
+			n.Name, leads[n], anybody.Round(time.Millisecond), worst.Round(time.Millisecond), after.Round(time.Millisecond))
 		if anybody > resumeWithin {
 			t.Errorf("no publish was acknowledged for %v, want at most %v", anybody, resumeWithin)
 		}
@@ -50,35 +51,35 @@ func TestEachNodeIsKilled(t *testing.T) {
 		}
 	}
 	l.finish(t)
-	f.awaitAgreement(t)
+	f.AwaitAgreement(t)
 }
 
 // TestAllNodesAreKilled: everything that was acknowledged is on disk, and the
 // cluster that comes back is the one that was killed.
 func TestAllNodesAreKilled(t *testing.T) {
 	needProcesses(t)
-	f := startFleet(t)
-	identity := f.identity(t)
+	f := fleet.Start(t, binary)
+	identity := f.Identity(t)
 	l := startLoad(t, f)
 	for round := range 2 {
 		l.awaitNotified(t, (round+1)*underWay)
 		killed := time.Now()
-		f.killAll()
+		f.KillAll()
 		before := l.receipts()
-		f.start(t, f.nodes...)
-		f.awaitReady(t)
+		f.Start(t, f.Nodes...)
+		f.AwaitReady(t)
 		ready := time.Now()
 		l.awaitResumed(t, ready)
 		_, worst := l.silence(killed, time.Now())
 		t.Logf("killed with %d publishes acknowledged, ready after %v; no publish of one client was acknowledged for %v",
 			len(before), ready.Sub(killed).Round(time.Millisecond), worst.Round(time.Millisecond))
-		if now := f.identity(t); now != identity {
+		if now := f.Identity(t); now != identity {
 			t.Errorf("the cluster was %s, and is %s", identity, now)
 		}
 		l.sendAgain(t, before)
 	}
 	l.finish(t)
-	f.awaitAgreement(t)
+	f.AwaitAgreement(t)
 }
 
 // sendAgain publishes with keys that were acknowledged: they must be known.

@@ -3,8 +3,8 @@
 // faults. Nodes are killed without a warning, one at a time and all at once;
 // workers are killed and paused; connections end before their answer.
 //
-// What clients and workers saw is written down as a history, and package
-// history decides whether the promises of docs/guarantees.md were kept. Nothing
+// Package fleet runs the processes. What clients and workers saw is written down
+// as a history, and package history decides whether the promises of docs/guarantees.md were kept. Nothing
 // here looks at the broker's insides but the chain hashes that each node shows
 // of its replicas: they must be equal once the cluster is healed.
 //

@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"github.com/batonmq/baton/client"
+	"github.com/batonmq/baton/test/fleet"
 )
 
 // watcher is a follower of the load's first channel, and how often it got each event.
 type watcher struct {
-	name string
-	// kept means that the cluster keeps its offset under its name.
-	kept bool
+	name  string
+	named bool
 
 	mu  sync.Mutex
 	got map[string]int
@@ -23,9 +23,9 @@ type watcher struct {
 
 // watch follows until ctx ends. A named one takes some events at a time, each time
 // through another node, and comes back behind its commits.
-func (w *watcher) watch(ctx context.Context, f *fleet, c *client.Client) error {
+func (w *watcher) watch(ctx context.Context, f *fleet.Fleet, c *client.Client) error {
 	options := client.FollowOptions{Channel: channel(1), From: client.FromEarliest}
-	if w.kept {
+	if w.named {
 		options.Name = w.name
 	}
 	for turn := 1; ; turn++ {
@@ -34,16 +34,16 @@ func (w *watcher) watch(ctx context.Context, f *fleet, c *client.Client) error {
 			w.mu.Lock()
 			w.got[e.EventID]++
 			w.mu.Unlock()
-			if left--; w.kept && left == 0 {
+			if left--; w.named && left == 0 {
 				return client.ErrStop
 			}
 			return nil
 		})
-		if err != nil || !w.kept {
+		if err != nil || !w.named {
 			return err
 		}
 		_ = c.Close()
-		if c, err = client.Dial(ctx, client.Options{Nodes: f.urls(turn % nodeCount), InOrder: true}); err != nil {
+		if c, err = client.Dial(ctx, client.Options{Nodes: f.URLs(turn % fleet.NodeCount), InOrder: true}); err != nil {
 			return err
 		}
 		defer func() { _ = c.Close() }()
@@ -67,7 +67,7 @@ func (w *watcher) missing(l *load) error {
 // to one socket once, and to a named follower that comes and goes at least once.
 func TestFollowersThroughKills(t *testing.T) {
 	needProcesses(t)
-	f := startFleet(t)
+	f := fleet.Start(t, binary)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	t.Cleanup(func() {
@@ -75,31 +75,31 @@ func TestFollowersThroughKills(t *testing.T) {
 		running.Wait()
 	})
 	var watchers []*watcher
-	for i, kept := range []bool{false, false, true} {
-		w := &watcher{name: fmt.Sprintf("watcher-%d", i+1), kept: kept, got: make(map[string]int)}
+	for i, named := range []bool{false, false, true} {
+		w := &watcher{name: fmt.Sprintf("watcher-%d", i+1), named: named, got: make(map[string]int)}
 		watchers = append(watchers, w)
-		c := dial(t, client.Options{Nodes: f.urls(i), InOrder: true})
+		c := fleet.Dial(t, client.Options{Nodes: f.URLs(i), InOrder: true})
 		running.Go(func() {
 			if err := w.watch(ctx, f, c); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
-				report(t, w.name, err)
+				fleet.Report(t, w.name, err)
 			}
 		})
 	}
 	l := startLoad(t, f)
 	l.awaitNotified(t, underWay)
-	nodes, _ := f.byLeadership(t)
-	nodes[0].process.kill()
+	nodes, _ := f.ByLeadership(t)
+	nodes[0].Process.Kill()
 	l.awaitResumed(t, time.Now())
-	f.start(t, nodes[0])
-	f.awaitReady(t)
+	f.Start(t, nodes[0])
+	f.AwaitReady(t)
 	l.awaitResumed(t, time.Now())
-	f.killAll()
-	f.start(t, f.nodes...)
-	f.awaitReady(t)
+	f.KillAll()
+	f.Start(t, f.Nodes...)
+	f.AwaitReady(t)
 	l.awaitResumed(t, time.Now())
 	l.finish(t)
 	for _, w := range watchers {
-		waitFor(t, "everything is followed", func() error { return w.missing(l) })
+		fleet.WaitFor(t, "everything is followed", func() error { return w.missing(l) })
 	}
 	for _, w := range watchers[:2] {
 		w.mu.Lock()
@@ -110,5 +110,5 @@ func TestFollowersThroughKills(t *testing.T) {
 		}
 		w.mu.Unlock()
 	}
-	f.awaitAgreement(t)
+	f.AwaitAgreement(t)
 }

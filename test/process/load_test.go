@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/batonmq/baton/client"
+	"github.com/batonmq/baton/test/fleet"
 	"github.com/batonmq/baton/test/history"
 )
 
@@ -20,7 +21,6 @@ const (
 	clientCount  = 16
 	publishEvery = 125 * time.Millisecond
 	lastStep     = 2
-	lease        = 2 * time.Second
 )
 
 // load is clients and workers that go on all through a test, and what they saw.
@@ -50,7 +50,7 @@ type source struct {
 type ack struct{ asked, came time.Time }
 
 // startLoad connects clients and workers, spread over the nodes.
-func startLoad(t *testing.T, f *fleet) *load {
+func startLoad(t *testing.T, f *fleet.Fleet) *load {
 	t.Helper()
 	l := &load{quiet: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -61,51 +61,30 @@ func startLoad(t *testing.T, f *fleet) *load {
 		running.Wait()
 	})
 	for step := range lastStep {
-		for i := range nodeCount {
+		for i := range fleet.NodeCount {
 			name := fmt.Sprintf("worker-%d-%d", step+1, i+1)
-			w := dial(t, client.Options{Nodes: f.urls(i), InOrder: true, Name: name})
-			running.Go(func() { report(t, name, l.work(ctx, w, name, step+1)) })
+			w := fleet.Dial(t, client.Options{Nodes: f.URLs(i), InOrder: true, Name: name})
+			running.Go(func() { fleet.Report(t, name, l.work(ctx, w, name, step+1)) })
 		}
 	}
 	for i := range clientCount {
 		name := fmt.Sprintf("client-%d", i+1)
-		s := &source{name: name, client: dial(t, client.Options{Nodes: f.urls(i), InOrder: true, ClientID: name})}
+		s := &source{name: name, client: fleet.Dial(t, client.Options{Nodes: f.URLs(i), InOrder: true, ClientID: name})}
 		l.sources = append(l.sources, s)
 		l.history.Add(history.Attached{Client: name})
-		running.Go(func() { report(t, name, listen(ctx, &l.history, name, s.client)) })
+		running.Go(func() { fleet.Report(t, name, fleet.Listen(ctx, &l.history, name, s.client)) })
 		l.publish.Go(func() { l.publishAll(ctx, t, s) })
 	}
 	return l
-}
-
-// dial connects; the connection ends with the test.
-func dial(t *testing.T, options client.Options) *client.Client {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	c, err := client.Dial(ctx, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
-
-// report fails the test when a part of the load ended before its time.
-func report(t *testing.T, who string, err error) {
-	t.Helper()
-	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, client.ErrClosed) {
-		t.Errorf("%s: %v", who, err)
-	}
 }
 
 func channel(step int) string { return fmt.Sprintf("step.%d", step) }
 
 // work does the jobs of one step: the last one notifies, the others hand on.
 func (l *load) work(ctx context.Context, c *client.Client, name string, step int) error {
-	options := client.WorkOptions{Channel: channel(step), Credit: 8, Lease: lease, Report: reporter(&l.history, name)}
+	options := client.WorkOptions{Channel: channel(step), Credit: 8, Lease: fleet.Lease, Report: fleet.Reporter(&l.history, name)}
 	return c.Work(ctx, options, func(_ context.Context, job *client.Job) error {
-		l.history.Add(granted(name, job))
+		l.history.Add(fleet.Granted(name, job))
 		if step == lastStep {
 			job.Notify("done", job.Data)
 		} else {
@@ -113,42 +92,6 @@ func (l *load) work(ctx context.Context, c *client.Client, name string, step int
 		}
 		return nil
 	})
-}
-
-func granted(worker string, job *client.Job) history.Granted {
-	return history.Granted{Worker: worker, EventID: job.EventID, Attempt: job.Attempt, Fence: job.Fence}
-}
-
-// reporter writes down how jobs ended.
-func reporter(to *history.Log, worker string) func(*client.Job, error) {
-	return func(job *client.Job, err error) {
-		answer := history.Answered{Worker: worker, EventID: job.EventID, Fence: job.Fence, Completed: err == nil}
-		if err != nil {
-			answer.Reason = err.Error()
-		}
-		to.Add(answer)
-	}
-}
-
-// listen writes down a client's notifications.
-func listen(ctx context.Context, to *history.Log, name string, c *client.Client) error {
-	options := client.ListenOptions{OnGap: func(g client.Gap) {
-		to.Add(history.Gapped{Client: name, From: g.From, To: g.To, Reason: g.Reason})
-	}}
-	return c.Listen(ctx, options, func(_ context.Context, n *client.Notification) error {
-		to.Add(notified(name, n))
-		return nil
-	})
-}
-
-func notified(name string, n *client.Notification) history.Notified {
-	r := history.Notified{
-		Client: name, Seq: n.Seq, Name: n.Name, EventID: n.EventID, CorrelationID: n.CorrelationID, Redelivered: n.Redelivered,
-	}
-	if n.Data.Decode(&r.Key) != nil {
-		r.Key = n.Data.String()
-	}
-	return r
 }
 
 // publishAll publishes at its pace, whatever becomes of the answers.
@@ -163,7 +106,7 @@ func (l *load) publishAll(ctx context.Context, t *testing.T, s *source) {
 		case <-pace.C:
 		}
 		if err := l.publishOne(ctx, s, fmt.Sprintf("%s-%d", s.name, i)); err != nil {
-			report(t, s.name, err)
+			fleet.Report(t, s.name, err)
 			return
 		}
 	}
@@ -194,7 +137,7 @@ func (l *load) stop() {
 func (l *load) awaitResumed(t *testing.T, since time.Time) {
 	t.Helper()
 	for _, s := range l.sources {
-		waitFor(t, s.name+" publishes again", func() error {
+		fleet.WaitFor(t, s.name+" publishes again", func() error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if len(s.mu.acks) == 0 || !slices.ContainsFunc(s.mu.acks, func(a ack) bool { return a.asked.After(since) }) {
@@ -208,8 +151,8 @@ func (l *load) awaitResumed(t *testing.T, since time.Time) {
 // awaitNotified waits until so many notifications have come since the start.
 func (l *load) awaitNotified(t *testing.T, wanted int) {
 	t.Helper()
-	waitFor(t, "the load is under way", func() error {
-		if n := count[history.Notified](l.history.Records()); n < wanted {
+	fleet.WaitFor(t, "the load is under way", func() error {
+		if n := fleet.Count[history.Notified](l.history.Records()); n < wanted {
 			return fmt.Errorf("%d notifications of %d came", n, wanted)
 		}
 		return nil
@@ -249,62 +192,15 @@ func longest(begin time.Time, moments []time.Time) time.Duration {
 func (l *load) finish(t *testing.T) {
 	t.Helper()
 	l.stop()
-	waitFor(t, "every publish is answered", func() error {
-		answered := count[history.Published](l.history.Records())
+	fleet.WaitFor(t, "every publish is answered", func() error {
+		answered := fleet.Count[history.Published](l.history.Records())
 		if sent := int(l.sent.Load()); answered < sent {
 			return fmt.Errorf("%d of %d are", answered, sent)
 		}
 		return nil
 	})
-	awaitNothingLost(t, &l.history)
-	check(t, &l.history)
-}
-
-// awaitNothingLost waits until what was acknowledged has come back: whatever is
-// under way would count as lost. It gives up in the end, and with the first fault
-// of another kind; what is missing is for check to say.
-func awaitNothingLost(t *testing.T, log *history.Log) {
-	t.Helper()
-	deadline := time.Now().Add(patience / 2)
-	waitFor(t, "every event comes back", func() error {
-		faults := history.Check(log.Records())
-		other := slices.ContainsFunc(faults, func(f history.Fault) bool { return f.Rule != history.Lost })
-		if len(faults) == 0 || other || time.Now().After(deadline) {
-			return nil
-		}
-		return fmt.Errorf("%d events did not", len(faults))
-	})
-}
-
-// check holds a complete history to the promises.
-func check(t *testing.T, log *history.Log) {
-	t.Helper()
-	records := log.Records()
-	for i, fault := range history.Check(records) {
-		if i == 20 {
-			t.Error("and more")
-			break
-		}
-		t.Error(fault)
-	}
-	again := 0
-	for _, r := range records {
-		if g, ok := r.(history.Granted); ok && g.Attempt > 1 {
-			again++
-		}
-	}
-	t.Logf("%d publishes answered, %d jobs granted (%d of them again), %d notifications", count[history.Published](records),
-		count[history.Granted](records), again, count[history.Notified](records))
-}
-
-func count[R history.Record](records []history.Record) int {
-	n := 0
-	for _, r := range records {
-		if _, ok := r.(R); ok {
-			n++
-		}
-	}
-	return n
+	fleet.AwaitNothingLost(t, &l.history)
+	fleet.Check(t, &l.history)
 }
 
 // receipts are the acknowledged publishes, by client and key.

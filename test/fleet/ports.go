@@ -1,4 +1,4 @@
-package process
+package fleet
 
 import (
 	"math/rand/v2"
@@ -14,8 +14,8 @@ const (
 	highestPort = 32_000
 )
 
-// freePorts finds ports of 127.0.0.1 that are free for TCP and UDP.
-func freePorts(t *testing.T, count int) []string {
+// FreePorts finds ports of 127.0.0.1 that are free for TCP and UDP.
+func FreePorts(t *testing.T, count int) []string {
 	t.Helper()
 	const attempts = 1000
 	var addresses []string
