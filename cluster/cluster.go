@@ -325,6 +325,9 @@ func (c *Cluster) sweep() {
 				continue
 			}
 			swept = now
+			for _, g := range c.allGroups() {
+				g.boundLog()
+			}
 			c.readRoster(now)
 			c.tickSpread(now)
 			for _, courier := range c.allCouriers() {

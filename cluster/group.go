@@ -140,7 +140,9 @@ type Tuning struct {
 	// TrailingEntries how many stay behind for slow followers, 8,192;
 	// SnapshotInterval how often that is looked at, 20 s.
 	SnapshotEntries, TrailingEntries uint64
-	SnapshotInterval                 time.Duration
+	// LogBytes bounds either number where entries are large: DefaultLogBytes.
+	LogBytes         uint64
+	SnapshotInterval time.Duration
 	// RaftLog makes a group's Raft logger; nil means silence.
 	RaftLog func(group uint32) hclog.Logger
 }
@@ -158,6 +160,9 @@ func (t Tuning) withDefaults() Tuning {
 	}
 	if t.TrailingEntries == 0 {
 		t.TrailingEntries = 8192
+	}
+	if t.LogBytes == 0 {
+		t.LogBytes = DefaultLogBytes
 	}
 	if t.SnapshotInterval == 0 {
 		t.SnapshotInterval = 20 * time.Second

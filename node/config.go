@@ -68,6 +68,8 @@ type Config struct {
 	// defaults.
 	SnapshotEntries uint64
 	TrailingEntries uint64
+	// LogBytes bounds either number where entries are large.
+	LogBytes uint64
 	// SnapshotInterval is how often that is looked at, 0 for 20 s.
 	SnapshotInterval time.Duration
 	// HeartbeatTimeout is how long a follower waits for its leader, 0 for 750 ms.

@@ -26,6 +26,10 @@ func registerMetrics(to prometheus.Registerer, store *storage.Store, c *cluster.
 		}},
 		{"baton_leading_groups", "How many groups this node leads.", func() float64 { return float64(c.Leading()) }},
 		{
+			"baton_raft_log_bytes", "About how large the Raft logs of this node's groups are together.",
+			func() float64 { return float64(c.LogBytes()) },
+		},
+		{
 			"baton_relay_rows", "Events and notifications on their way from partitions that this node leads to others.",
 			func() float64 { return float64(c.RelayBacklog().Rows) },
 		},

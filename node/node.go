@@ -164,7 +164,7 @@ func (n *Node) openData() error {
 		Self: command.Member{ID: n.who.id(), Name: n.who.name, Version: Version()}, Store: store, Stable: stable,
 		Tuning: cluster.Tuning{
 			HeartbeatTimeout: n.config.HeartbeatTimeout, SnapshotEntries: n.config.SnapshotEntries,
-			TrailingEntries: n.config.TrailingEntries, SnapshotInterval: n.config.SnapshotInterval,
+			TrailingEntries: n.config.TrailingEntries, SnapshotInterval: n.config.SnapshotInterval, LogBytes: n.config.LogBytes,
 		},
 		Logger: n.config.Logger,
 	})

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -23,6 +24,9 @@ type Log struct {
 
 	// writing is held through a whole write.
 	writing sync.Mutex
+	// mean is about how large the last thousand or so rows were, in bytes: 0 before
+	// there was one since the log was opened.
+	mean atomic.Uint64
 
 	// bounds are both 0 when the log is empty.
 	bounds struct {
@@ -61,6 +65,25 @@ func (l *Log) Bounds() (first, last uint64) {
 	return l.bounds.first, l.bounds.last
 }
 
+// MeanBytes is about how large an entry is, by those that were written last; 0
+// when none was since the log was opened.
+func (l *Log) MeanBytes() uint64 { return l.mean.Load() }
+
+// weigh moves the mean by a row: by a 256th of the difference, so that a few large
+// entries do not change it for long. Invariant: writing is held.
+func (l *Log) weigh(bytes int) {
+	mean, size := l.mean.Load(), uint64(bytes) //nolint:gosec // Not negative.
+	switch {
+	case mean == 0:
+		mean = size
+	case size > mean:
+		mean += (size - mean + 255) / 256
+	default:
+		mean -= (mean - size) / 256
+	}
+	l.mean.Store(mean)
+}
+
 // Get returns a copy of the row at index, or ErrNotLogged.
 func (l *Log) Get(index uint64) ([]byte, error) {
 	if first, last := l.Bounds(); index == 0 || index < first || index > last {
@@ -96,6 +119,7 @@ func (l *Log) Append(rows []LogRow) error {
 		if err := b.Set(key, row.Value, nil); err != nil {
 			return wrap("append", err)
 		}
+		l.weigh(len(row.Value))
 	}
 	if err := l.store.begin(b); err != nil {
 		return fmt.Errorf("append to the log of group %d: %w", l.group, err)

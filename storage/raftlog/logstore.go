@@ -100,6 +100,18 @@ func (l *LogStore) StoreLogs(entries []*raft.Log) error {
 	return l.log.WaitDurable(rows[len(rows)-1].Index)
 }
 
+// Entries is how many entries there are.
+func (l *LogStore) Entries() uint64 {
+	first, last := l.log.Bounds()
+	if first == 0 {
+		return 0
+	}
+	return last - first + 1
+}
+
+// MeanBytes is about how large an entry is; 0 when that is not known yet.
+func (l *LogStore) MeanBytes() uint64 { return l.log.MeanBytes() }
+
 // Durable is the index up to which the log is synced.
 func (l *LogStore) Durable() uint64 { return l.log.Durable() }
 
