@@ -69,21 +69,6 @@ func (l *Log) Bounds() (first, last uint64) {
 // when none was since the log was opened.
 func (l *Log) MeanBytes() uint64 { return l.mean.Load() }
 
-// weigh moves the mean by a row: by a 256th of the difference, so that a few large
-// entries do not change it for long. Invariant: writing is held.
-func (l *Log) weigh(bytes int) {
-	mean, size := l.mean.Load(), uint64(bytes) //nolint:gosec // Not negative.
-	switch {
-	case mean == 0:
-		mean = size
-	case size > mean:
-		mean += (size - mean + 255) / 256
-	default:
-		mean -= (mean - size) / 256
-	}
-	l.mean.Store(mean)
-}
-
 // Get returns a copy of the row at index, or ErrNotLogged.
 func (l *Log) Get(index uint64) ([]byte, error) {
 	if first, last := l.Bounds(); index == 0 || index < first || index > last {
@@ -167,6 +152,21 @@ func (l *Log) DeleteRange(from, to uint64) error {
 		l.cutPending(from)
 	}
 	return nil
+}
+
+// weigh moves the mean by a row: by a 256th of the difference, so that a few large
+// entries do not change it for long. Invariant: writing is held.
+func (l *Log) weigh(bytes int) {
+	mean, size := l.mean.Load(), uint64(bytes) //nolint:gosec // Not negative.
+	switch {
+	case mean == 0:
+		mean = size
+	case size > mean:
+		mean += (size - mean + 255) / 256
+	default:
+		mean -= (mean - size) / 256
+	}
+	l.mean.Store(mean)
 }
 
 func (l *Log) setBounds(first, last uint64) {
