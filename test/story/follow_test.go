@@ -39,10 +39,9 @@ func everybodyHearsEverything(t *testing.T, f *fleet.Fleet) {
 		running.Wait()
 	})
 	followers := []*follower{{name: "instance-1"}, {name: "instance-2"}}
-	var begun sync.WaitGroup
+	begun := make(chan string, len(followers))
 	for i, w := range followers {
-		begun.Add(1)
-		running.Go(func() { fleet.Report(t, w.name, w.follow(ctx, f, i, begun.Done)) })
+		running.Go(func() { fleet.Report(t, w.name, w.follow(ctx, f, i, begun)) })
 	}
 	services := []*service{{name: "billing"}, {name: "audit"}}
 	for i, s := range services {
@@ -51,7 +50,9 @@ func everybodyHearsEverything(t *testing.T, f *fleet.Fleet) {
 			running.Go(func() { fleet.Report(t, name, s.work(ctx, f, i+worker, name)) })
 		}
 	}
-	begun.Wait()
+	for range followers {
+		receive(t, "the followers begin", begun)
+	}
 
 	changes := changePrices(t, f)
 	for _, w := range followers {
@@ -104,11 +105,11 @@ type follower struct {
 }
 
 // follow takes a stint of events at a time, each time at another node.
-func (w *follower) follow(ctx context.Context, f *fleet.Fleet, at int, begun func()) error {
+func (w *follower) follow(ctx context.Context, f *fleet.Fleet, at int, begun chan<- string) error {
 	w.got = make(map[string]bool)
 	options := client.FollowOptions{Channel: prices, Name: w.name, From: client.FromEarliest}
 	var once sync.Once
-	options.OnBegin = func(string) { once.Do(begun) }
+	options.OnBegin = func(string) { once.Do(func() { begun <- w.name }) }
 	for {
 		w.begins++
 		c, err := client.Dial(ctx, client.Options{Nodes: f.URLs((at + w.begins) % fleet.NodeCount), InOrder: true})
