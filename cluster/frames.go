@@ -13,11 +13,11 @@ import (
 //	lazy         body...                             edge -> leader
 //	answer       seq status(1) body...               leader -> edge
 //	lead         leader(string)                      leader -> all
-//	register     subscription channel group tenant worker lease_ms credit held{LeaseID}
+//	register     subscription channel group tenant worker lease_ms credit held{LeaseID} ordinal
 //	lend         subscription credit                 edge -> leader
 //	recall       subscription credit                 edge -> leader
 //	unregister   subscription                        edge -> leader
-//	registered   subscription                        leader -> edge
+//	registered   subscription ordinal                leader -> edge
 //	want         subscription                        leader -> edge
 //	returned     subscription credit                 leader -> edge
 //	job          subscription job                    leader -> edge
@@ -134,13 +134,13 @@ func appendRegistration(dst []byte, r *duty.Registration) []byte {
 	dst = command.AppendString(dst, r.Worker)
 	dst = command.AppendUint(dst, uint64(r.LeaseMS))
 	dst = command.AppendUint(dst, uint64(r.Credit))
-	return appendLeaseIDs(dst, r.Held)
+	return command.AppendUint(appendLeaseIDs(dst, r.Held), r.Ordinal)
 }
 
 func readRegistration(f *frame, node string) duty.Registration {
 	return duty.Registration{
 		Node: node, Subscription: f.Uint(), Channel: f.String(), Group: f.String(), Tenant: f.String(),
-		Worker: f.String(), LeaseMS: f.Uint32(), Credit: f.Uint32(), Held: readLeaseIDs(&f.Reader),
+		Worker: f.String(), LeaseMS: f.Uint32(), Credit: f.Uint32(), Held: readLeaseIDs(&f.Reader), Ordinal: f.Uint(),
 	}
 }
 

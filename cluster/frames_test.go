@@ -57,9 +57,9 @@ func TestFramesAsBytes(t *testing.T) {
 		want string
 	}{
 		"lead":          {leadFrame(3, 300, "n2"), "0403ac02026e32"},
-		"register":      {appendRegistration(appendFrame(nil, frameRegister, 3, 300), &r), "0503ac020704776f726b0764656661756c7401740177e807ac020100020005000005"},
+		"register":      {appendRegistration(appendFrame(nil, frameRegister, 3, 300), &r), "0503ac020704776f726b0764656661756c7401740177e807ac02010002000500000500"},
 		"attach":        {appendAttachment(appendFrame(nil, frameAttach, 3, 300), &a), "0e03ac0209017403616e6e0164010165c80103400100" + "01"},
-		"registered":    {pushed(p.PushRegistered("n2", 7)), "0903ac0207"},
+		"registered":    {pushed(p.PushRegistered("n2", 7, 3)), "0903ac020703"},
 		"want":          {pushed(p.PushWant("n2", 7)), "0a03ac0207"},
 		"returned":      {pushed(p.PushReturned("n2", 7, 200)), "0b03ac0207c801"},
 		"cancel":        {pushed(p.PushCancel("n2", 7, leaseOf(2, 5), "why", 9)), "0d03ac0207000200050000050377687909"},

@@ -46,7 +46,9 @@ type subscription struct {
 type loanState struct {
 	partition  uint32
 	generation uint64
-	lent       uint32
+	// ordinal counts the registrations.
+	ordinal uint64
+	lent    uint32
 	// settled means that the leader answered the registration. Until then nothing
 	// new is lent, and lent is what a former registration was: the jobs that are
 	// pushed again were granted for that.
@@ -199,10 +201,10 @@ func (s *subscription) registerLocked(loan *loanState, generation uint64) {
 	}
 	partition := loan.partition
 	s.cluster.laneOf(partition).keepCredit(s.id)
-	*loan = loanState{partition: partition, generation: generation, lent: loan.lent}
+	*loan = loanState{partition: partition, generation: generation, ordinal: loan.ordinal + 1, lent: loan.lent}
 	r := duty.Registration{
 		Subscription: s.id, Channel: s.spec.Channel, Group: s.spec.Group, Tenant: s.spec.Tenant,
-		Worker: s.spec.Worker, LeaseMS: s.spec.LeaseMS,
+		Worker: s.spec.Worker, LeaseMS: s.spec.LeaseMS, Ordinal: loan.ordinal,
 	}
 	for key, job := range s.mu.jobs {
 		if key.partition == partition {

@@ -119,7 +119,7 @@ func (l *lender) register(r *duty.Registration) {
 			l.push(frameJob, job(l.partition, fence))
 		}
 	}
-	l.push(frameRegistered)
+	l.push(frameRegistered, uints(r.Ordinal))
 }
 
 func (l *lender) lend(credit uint32) {

@@ -271,6 +271,24 @@ func TestJobsPushedAgain(t *testing.T) {
 	s.books(t, 1, 1, 2)
 }
 
+// TestAnswerToAFormerRegistration: the leader counts from the last registration on,
+// so only its answer says that credit can be lent.
+func TestAnswerToAFormerRegistration(t *testing.T) {
+	e := newEdge(1)
+	s, _ := e.subscribe(2)
+	e.lead("n2", 0, 1)
+	s.sweep()
+	s.sweep() // No answer came: it registers again.
+	const register = "n2: register, partition 0 of 1, credit 0 held 0"
+	e.hears(t, register, register)
+	e.push(frameRegistered, 0, 1, s.id, uints(1))
+	e.hears(t)
+	s.books(t, 0, 0)
+	e.push(frameRegistered, 0, 1, s.id, uints(2))
+	e.hears(t, "n2: lend, partition 0 of 1, 2")
+	s.books(t, 0, 2)
+}
+
 // TestRegistrationOfAnEarlierGeneration: who learns late of a leader that is no
 // more does not register there.
 func TestRegistrationOfAnEarlierGeneration(t *testing.T) {
@@ -366,7 +384,7 @@ func TestCloseWithdraws(t *testing.T) {
 	s.cancelJob(lease, "why", 0)
 	s.want(0, 1)
 	s.returned(0, 1, 1)
-	s.registered(0, 1)
+	s.registered(0, 1, 0)
 	s.sweep()
 	s.SetCredit(9)
 	e.lead("n3", 0, 2)

@@ -98,12 +98,14 @@ func (s *subscription) recallExcessLocked() {
 
 // registered begins to lend to a partition: its leader has registered the
 // subscription, and the jobs that it pushed again have come. What else was lent
-// by a former registration is free.
-func (s *subscription) registered(partition uint32, generation uint64) {
+// by a former registration is free. An answer to a former registration says
+// nothing of what the leader counts since the next one; one without an ordinal is of
+// a build that gave none.
+func (s *subscription) registered(partition uint32, generation, ordinal uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	loan := s.loanLocked(partition)
-	if s.mu.closed || loan.generation != generation || loan.settled {
+	if s.mu.closed || loan.generation != generation || loan.settled || (ordinal != 0 && ordinal != loan.ordinal) {
 		return
 	}
 	loan.settled, loan.overdue = true, false

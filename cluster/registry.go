@@ -90,8 +90,8 @@ func (p *pusher) PushCancel(node string, subscription uint64, lease command.Leas
 }
 
 // PushRegistered implements duty.Pusher.
-func (p *pusher) PushRegistered(node string, subscription uint64) error {
-	return p.send(node, p.begin(frameRegistered, subscription))
+func (p *pusher) PushRegistered(node string, subscription, ordinal uint64) error {
+	return p.send(node, command.AppendUint(p.begin(frameRegistered, subscription), ordinal))
 }
 
 // PushWant implements duty.Pusher.

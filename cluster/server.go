@@ -160,7 +160,7 @@ func (c *Cluster) receivePush(f *frame) {
 	partition := f.group - 1
 	switch f.kind { //nolint:exhaustive // Receive has chosen these.
 	case frameRegistered:
-		s.registered(partition, f.generation)
+		s.registered(partition, f.generation, f.Uint())
 	case frameWant:
 		s.want(partition, f.generation)
 	case frameReturned:

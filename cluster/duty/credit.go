@@ -20,6 +20,9 @@ type Registration struct {
 	// with an end on its way included: what the state leases to the subscription
 	// beyond them never arrived and is pushed again.
 	Held []command.LeaseID
+	// Ordinal counts the gateway's registrations of the subscription here, from 1: the
+	// answer repeats it.
+	Ordinal uint64
 }
 
 // topic is a channel and a group.

@@ -20,7 +20,7 @@ type Pusher interface {
 	PushJob(node string, subscription uint64, job *command.Job) error
 	PushCancel(node string, subscription uint64, lease command.LeaseID, reason string, graceMS uint64) error
 	// PushRegistered answers a registration, behind the jobs that were pushed again.
-	PushRegistered(node string, subscription uint64) error
+	PushRegistered(node string, subscription, ordinal uint64) error
 	PushWant(node string, subscription uint64) error
 	PushReturned(node string, subscription uint64, credit uint32) error
 	PushAttached(node string, stream uint64, state StreamState) error

@@ -63,7 +63,7 @@ func (g *gateways) PushCancel(node string, subscription uint64, lease command.Le
 }
 
 // PushRegistered implements Pusher. It is not written down: each registration has one.
-func (g *gateways) PushRegistered(node string, subscription uint64) error {
+func (g *gateways) PushRegistered(node string, subscription, _ uint64) error {
 	if g.registered != nil {
 		g.registered(loanKey{node, subscription})
 	}

@@ -136,7 +136,7 @@ func (d *Duty) Register(r *Registration) {
 		}
 	}
 	// A gateway that does not get this registers again.
-	_ = d.config.Pusher.PushRegistered(r.Node, r.Subscription)
+	_ = d.config.Pusher.PushRegistered(r.Node, r.Subscription, r.Ordinal)
 	if l.topic.waiting > 0 {
 		d.settle(l.topic)
 	}
