@@ -19,6 +19,10 @@ type scenario struct {
 
 const casesFile = "cases.json"
 
+// together is what names begin with in the cases that languages run one after
+// the other.
+const together = "together"
+
 func cases(t *testing.T) []scenario {
 	t.Helper()
 	text, err := os.ReadFile(casesFile)
@@ -88,7 +92,7 @@ func programs(t *testing.T, k *control) []program {
 	}
 	env := func(run string) []string {
 		return []string{
-			"BATON_NODES=" + strings.Join(k.cluster.urls(), ","), "BATON_CONTROL=" + k.server.URL, "BATON_CASES=" + file, "BATON_RUN=" + run,
+			"BATON_TOGETHER=" + together, "BATON_NODES=" + strings.Join(k.cluster.urls(), ","), "BATON_CONTROL=" + k.server.URL, "BATON_CASES=" + file, "BATON_RUN=" + run,
 		}
 	}
 	var found []program

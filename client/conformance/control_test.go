@@ -67,10 +67,11 @@ func (k *control) do(ctx context.Context, o *order) error {
 	switch o.Action {
 	case "cut":
 		p.cut()
-	case "freeze":
-		p.set(func() { p.frozen = true })
-	case "thaw":
-		p.set(func() { p.frozen = false })
+	case "block":
+		p.set(func() { p.blocked = true })
+		p.cut()
+	case "unblock":
+		p.set(func() { p.blocked = false })
 	case "mute":
 		p.set(func() { p.muted = true })
 	case "unmute":
@@ -79,6 +80,10 @@ func (k *control) do(ctx context.Context, o *order) error {
 		p.set(func() { p.overstate, p.seen[seenRefused] = true, 0 })
 	case "state limits":
 		p.set(func() { p.overstate = false })
+	case "reset":
+		for _, m := range k.cluster.members {
+			m.proxy.set(func() { m.proxy.blocked, m.proxy.muted, m.proxy.overstate = false, false, false })
+		}
 	case "stop":
 		return m.stop()
 	case "start":
@@ -126,6 +131,8 @@ func (k *control) look(ctx context.Context, m *member, o *order) error {
 			}
 			return err
 		})
+	case "acknowledged":
+		return await(ctx, func() error { return k.acknowledged(ctx, o.EventID) })
 	case "renewals":
 		return m.proxy.awaitCount(ctx, seenRenewed, m.proxy.count(seenRenewed)+o.AtLeast)
 	case "refusals":
@@ -133,4 +140,18 @@ func (k *control) look(ctx context.Context, m *member, o *order) error {
 	default:
 		return fmt.Errorf("control knows no action %q", o.Action)
 	}
+}
+
+// acknowledged looks for a device that has acknowledged the notification of an event.
+func (k *control) acknowledged(ctx context.Context, event string) error {
+	trace, err := k.http.Trace(ctx, event)
+	if err != nil {
+		return err
+	}
+	for i := range trace.Marks {
+		if trace.Marks[i].Mark == "acknowledged" {
+			return nil
+		}
+	}
+	return fmt.Errorf("no device has acknowledged the notification of %s", event)
 }

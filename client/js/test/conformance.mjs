@@ -1,7 +1,8 @@
 // The interpreter of client/conformance/cases.json for this client. It is run by
 // go test ./client/conformance, which starts the cluster and says where it is:
-// BATON_NODES, BATON_CONTROL, BATON_CASES, BATON_RUN (what names begin with) and
-// BATON_CASE (one case, by its name). It prints one JSON object for each case.
+// BATON_NODES, BATON_CONTROL, BATON_CASES, BATON_RUN (what names begin with), and
+// BATON_CASE (one case, by its name, whose names begin with BATON_TOGETHER). It
+// prints one JSON object for each case.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import * as baton from "../dist/index.js";
@@ -61,8 +62,12 @@ class Run {
     return until(() => (this.counters.get(counter) ?? 0) !== is && `counter ${counter} is ${this.counters.get(counter) ?? 0}, want ${is}`);
   }
 
-  async end() {
+  async close() {
     for (const { client } of this.clients.values()) await client.close();
+    await steps.control(this, { action: "reset" });
+  }
+
+  end() {
     for (const [name, { inbox }] of this.clients) {
       assert.deepEqual(inbox.filter((i) => i.seq !== undefined).map((n) => n.data), [], `${name} was notified of more than was expected`);
     }
@@ -261,17 +266,19 @@ function outcome(error) {
 
 async function runCase(c, prefix) {
   const run = new Run(prefix);
-  for (const [i, step] of c.steps.entries()) {
-    try {
-      if (!steps[step.do]) throw new Error("there is no such step");
-      await steps[step.do](run, run.fill({ ...step, calls: undefined }), step);
-    } catch (error) {
-      throw new Error(`step ${i + 1} (${step.do}): ${error.message}`);
-    } finally {
-      if (run.problems.length) throw new Error(run.problems.join("; "));
+  try {
+    for (const [i, step] of c.steps.entries()) {
+      try {
+        if (!steps[step.do]) throw new Error("there is no such step");
+        await steps[step.do](run, run.fill({ ...step, calls: undefined }), step);
+      } catch (error) {
+        throw new Error([`step ${i + 1} (${step.do}): ${error.message}`, ...run.problems].join("; "));
+      }
     }
+  } finally {
+    await run.close();
   }
-  await run.end();
+  run.end();
 }
 
 const { cases } = JSON.parse(readFileSync(process.env.BATON_CASES, "utf8"));
@@ -279,7 +286,7 @@ const only = process.env.BATON_CASE;
 for (const [i, c] of cases.entries()) {
   if (only ? c.name !== only : c.by) continue;
   let error;
-  await runCase(c, only ? process.env.BATON_RUN : `${process.env.BATON_RUN}-${i}`).catch((thrown) => (error = thrown.message));
+  await runCase(c, only ? process.env.BATON_TOGETHER : `${process.env.BATON_RUN}-${i}`).catch((thrown) => (error = thrown.message));
   console.log(show({ case: c.name, error }));
 }
 process.exit();
