@@ -47,6 +47,10 @@ export declare class Follower {
     private session;
     private subscription;
     private items;
+    /** Because too many waited. */
+    private left;
+    /** Of the last event that is queued or handled, and of the last one that is handled. */
+    private queued;
     private cursor;
     private failure;
     private wake;

@@ -1,6 +1,12 @@
 import { BatonError, ClosedError, SessionLostError } from "./errors.js";
 import { checkName } from "./event.js";
 import { payloadOf } from "./payload.js";
+/**
+ * How many events may wait for who follows: the socket is read all the while.
+ * Beyond it the follower leaves the channel, and comes back behind the last one
+ * once it has handled them.
+ */
+const mostWaiting = 4096;
 /** How long to wait before a follow that was refused for now is asked for again. */
 const leastRetryMs = 20;
 /** One follow: its subscription on the current session, and where it stands. */
@@ -12,6 +18,10 @@ export class Follower {
     session;
     subscription;
     items = [];
+    /** Because too many waited. */
+    left = false;
+    /** Of the last event that is queued or handled, and of the last one that is handled. */
+    queued;
     cursor;
     failure;
     wake;
@@ -26,12 +36,18 @@ export class Follower {
         this.session = session;
         this.subscription = undefined;
         this.items = []; // Of the old socket; they come again behind the last one handled.
+        this.queued = this.cursor;
         void this.subscribe(session);
     }
     receive(m) {
         if (m.subscription === this.subscription && this.subscription !== undefined) {
             this.items.push(m);
+            this.queued = m.cursor ?? this.queued;
             this.look();
+            if (this.items.length >= mostWaiting) {
+                this.left = true;
+                this.unsubscribe();
+            }
         }
     }
     fail(error) {
@@ -76,6 +92,10 @@ export class Follower {
             if (m) {
                 return m;
             }
+            if (this.left && this.session) {
+                this.left = false;
+                void this.subscribe(this.session);
+            }
             await new Promise((resolve) => (this.wake = resolve));
         }
     }
@@ -87,7 +107,7 @@ export class Follower {
     }
     /** Where the next session is to begin: behind what was handled, else where the first one began. */
     from() {
-        const from = this.cursor === undefined ? this.o.from : { cursor: this.cursor };
+        const from = this.queued === undefined ? this.o.from : { cursor: this.queued };
         return typeof from === "object" && "time" in from ? { time: Math.floor(Number(from.time)) } : from;
     }
     async subscribe(session) {
@@ -97,6 +117,7 @@ export class Follower {
                     this.subscription = ok.subscription;
                     // What is stored after this moment counts, on the next socket too.
                     this.cursor ??= ok.cursor;
+                    this.queued ??= ok.cursor;
                 }
             });
         }

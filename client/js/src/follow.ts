@@ -42,6 +42,12 @@ export interface FollowedEvent<T = any> {
   data: T;
 }
 
+/**
+ * How many events may wait for who follows: the socket is read all the while.
+ * Beyond it the follower leaves the channel, and comes back behind the last one
+ * once it has handled them.
+ */
+const mostWaiting = 4096;
 /** How long to wait before a follow that was refused for now is asked for again. */
 const leastRetryMs = 20;
 
@@ -50,6 +56,10 @@ export class Follower {
   private session: Session | undefined;
   private subscription: string | undefined;
   private items: Message[] = [];
+  /** Because too many waited. */
+  private left = false;
+  /** Of the last event that is queued or handled, and of the last one that is handled. */
+  private queued: string | undefined;
   private cursor: string | undefined;
   private failure: Error | undefined;
   private wake: (() => void) | undefined;
@@ -67,13 +77,19 @@ export class Follower {
     this.session = session;
     this.subscription = undefined;
     this.items = []; // Of the old socket; they come again behind the last one handled.
+    this.queued = this.cursor;
     void this.subscribe(session);
   }
 
   receive(m: Message): void {
     if (m.subscription === this.subscription && this.subscription !== undefined) {
       this.items.push(m);
+      this.queued = m.cursor ?? this.queued;
       this.look();
+      if (this.items.length >= mostWaiting) {
+        this.left = true;
+        this.unsubscribe();
+      }
     }
   }
 
@@ -119,6 +135,10 @@ export class Follower {
       if (m) {
         return m;
       }
+      if (this.left && this.session) {
+        this.left = false;
+        void this.subscribe(this.session);
+      }
       await new Promise<void>((resolve) => (this.wake = resolve));
     }
   }
@@ -132,7 +152,7 @@ export class Follower {
 
   /** Where the next session is to begin: behind what was handled, else where the first one began. */
   private from(): unknown {
-    const from = this.cursor === undefined ? this.o.from : { cursor: this.cursor };
+    const from = this.queued === undefined ? this.o.from : { cursor: this.queued };
     return typeof from === "object" && "time" in from ? { time: Math.floor(Number(from.time)) } : from;
   }
 
@@ -145,6 +165,7 @@ export class Follower {
             this.subscription = ok.subscription;
             // What is stored after this moment counts, on the next socket too.
             this.cursor ??= ok.cursor;
+            this.queued ??= ok.cursor;
           }
         },
       );
