@@ -45,7 +45,9 @@ class Client:
         self._session: Session | None = None
         self._closed: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
+        # Set when wait is to end: the client has, or a worker was refused.
         self._ended = asyncio.Event()
+        self._refused: BaseException | None = None
         self._prefix = secrets.token_hex(10) + "-"
         self._keys = 0
         self._workers: list[Worker] = []
@@ -233,15 +235,9 @@ class Client:
 
     async def wait(self) -> None:
         """Returns when the client is closed. Raises when a worker is refused, or a node refuses the client for good."""
-        ended = asyncio.ensure_future(self._ended.wait())
-        try:
-            ends: list[asyncio.Future[Any]] = [ended, *(worker.done for worker in self._workers)]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ended.cancel()
-        for worker in self._workers:
-            if worker.done.done():
-                worker.done.result()
+        await self._ended.wait()
+        if self._refused is not None:
+            raise self._refused
         if self._closed and not isinstance(self._closed, ClosedError):
             raise self._closed
 
@@ -262,9 +258,13 @@ class Client:
     def _users(self) -> list[Union[Worker, Follower]]:
         return [*self._workers, *self._followers]
 
-    def _dismiss(self, worker: Worker) -> None:
-        if worker in self._workers and not self._closed:
+    def _dismiss(self, worker: Worker, failure: BaseException | None) -> None:
+        """Takes note of a worker's end."""
+        if worker in self._workers:
             self._workers.remove(worker)
+        if failure is not None and not self._closed:
+            self._refused = failure
+            self._ended.set()
 
     # What follows is for the link.
 

@@ -90,7 +90,7 @@ class Running:
 class Worker:
     """Made by Client.work."""
 
-    def __init__(self, flight: Flight, channel: str, handler: Handler, options: WorkOptions, dismiss: Callable[[Worker], None]) -> None:
+    def __init__(self, flight: Flight, channel: str, handler: Handler, options: WorkOptions, dismiss: Callable[[Worker, BaseException | None], None]) -> None:
         check_name("channel", channel)
         options.check()
         self._flight = flight
@@ -141,13 +141,15 @@ class Worker:
                 self._stop_all(StoppingError())
                 await asyncio.wait(unfinished)
         self._renewals.stop()
-        self._dismiss(self)
+        self._dismiss(self, self._failure)
         if self._threads:
             self._threads.shutdown(wait=False)
         if self._failure is None or isinstance(self._failure, ClosedError):
             self.done.set_result(None)
         else:
+            log.error("the worker of channel %s ended: %s", self._channel, self._failure)
             self.done.set_exception(self._failure)
+            self.done.exception()  # It is told; who awaits done hears of it too.
 
     def _stop_all(self, reason: BaseException) -> None:
         for running in list(self._jobs.values()):
