@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/batonmq/baton/client"
 )
@@ -22,7 +23,9 @@ func (r *run) publish(ctx context.Context, p *peer, s *step) error {
 		r.running.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
-			receipt, err := p.client.Publish(ctx, client.Event{Channel: s.Channel, Key: s.Key, IdempotencyKey: s.IdempotencyKey, Data: data})
+			receipt, err := p.client.Publish(ctx, client.Event{
+				Channel: s.Channel, Key: s.Key, IdempotencyKey: s.IdempotencyKey, Delay: time.Duration(s.DelayMS) * time.Millisecond, OnEnd: s.OnEnd, Data: data,
+			})
 			done <- published{receipt, err}
 		})
 		return done

@@ -15,19 +15,20 @@ import (
 
 // run is one run of one case with the Go client.
 type run struct {
-	prefix   string
-	control  *control
-	life     context.Context //nolint:containedctx // of what runs in the background
-	end      context.CancelFunc
-	running  sync.WaitGroup
-	clients  map[string]*peer
-	workers  map[string]*worker
-	stores   map[string]*client.Resume
-	saved    map[string]client.Receipt
-	pending  map[string]chan published
-	mu       sync.Mutex // guards the rest
-	counters map[string]int
-	problems []string
+	prefix    string
+	control   *control
+	life      context.Context //nolint:containedctx // of what runs in the background
+	end       context.CancelFunc
+	running   sync.WaitGroup
+	clients   map[string]*peer
+	workers   map[string]*worker
+	followers map[string]*follower
+	stores    map[string]*client.Resume
+	saved     map[string]client.Receipt
+	pending   map[string]chan published
+	mu        sync.Mutex // guards the rest
+	counters  map[string]int
+	problems  []string
 }
 
 // runGo runs the cases that are for all, or one by its name.
@@ -49,7 +50,7 @@ func runGo(t *testing.T, k *control, only string) {
 func runCase(ctx context.Context, k *control, c *scenario, prefix string) error {
 	r := &run{
 		prefix: prefix, control: k, clients: make(map[string]*peer), workers: make(map[string]*worker),
-		stores: make(map[string]*client.Resume), saved: make(map[string]client.Receipt), pending: make(map[string]chan published),
+		followers: make(map[string]*follower), stores: make(map[string]*client.Resume), saved: make(map[string]client.Receipt), pending: make(map[string]chan published),
 		counters: make(map[string]int),
 	}
 	r.life, r.end = context.WithCancel(ctx)
@@ -196,6 +197,10 @@ type step struct {
 	LeaseMS        int64           `json:"lease_ms"`
 	Worker         string          `json:"worker"`
 	Reports        []string        `json:"reports"`
+	Follower       string          `json:"follower"`
+	Name           string          `json:"name"`
+	DelayMS        int64           `json:"delay_ms"`
+	OnEnd          string          `json:"on_end"`
 	Counter        string          `json:"counter"`
 }
 
@@ -220,6 +225,12 @@ func (r *run) step(ctx context.Context, s *step, raw json.RawMessage) error {
 		return r.awaitCount(ctx, s.Counter, int(s.Is)) //nolint:gosec // small
 	case "await":
 		return r.check(s, <-r.pending[s.Background])
+	case "expect_events", "stop_follow":
+		f := r.followers[s.Follower]
+		if f == nil {
+			return fmt.Errorf("there is no follower %q", s.Follower)
+		}
+		return f.step(ctx, s)
 	case "expect_reports", "expect_report_count", "stop_work":
 		w := r.workers[s.Worker]
 		if w == nil {
@@ -236,8 +247,12 @@ func (r *run) step(ctx context.Context, s *step, raw json.RawMessage) error {
 		return p.close(r)
 	case "publish":
 		return r.publish(ctx, p, s)
+	case "cancel_lineage":
+		return p.client.CancelLineage(ctx, s.CorrelationID, s.Reason)
+	case "follow":
+		return r.follow(p, s)
 	case "cancel":
-		return p.client.Cancel(ctx, s.EventID, s.Reason)
+		return p.client.CancelEvent(ctx, s.EventID, s.Reason)
 	case "work":
 		return r.work(p, s, raw)
 	default:

@@ -6,6 +6,12 @@ import { type Options } from "./options.js";
 import type { Position } from "./store.js";
 import { type Notification } from "./stream.js";
 import { Worker, type WorkOptions } from "./worker.js";
+export interface CancelOptions {
+    /** Is told to who works on it, and kept in the lineage. */
+    reason?: string;
+    /** Ends the wait for the answer. */
+    signal?: AbortSignal;
+}
 /** What the client calls itself in hello. */
 export declare const version = "0.1";
 /**
@@ -55,11 +61,10 @@ export declare class Client {
     work(channel: string, handler: (job: Job) => unknown, options?: WorkOptions): Worker;
     /** Every event of a channel, whatever workers do with it. */
     follow(channel: string, options?: FollowOptions): AsyncGenerator<FollowedEvent, void, void>;
-    /** Stops an event: nobody is given it any more, and who works on it is told. A client's own events only. */
-    cancel(eventId: string, options?: {
-        reason?: string;
-        signal?: AbortSignal;
-    }): Promise<void>;
+    /** Stops an event: nobody is given it any more, and who works on it is told. A client with an id cancels its own only. */
+    cancelEvent(eventId: string, options?: CancelOptions): Promise<void>;
+    /** Stops every event of a correlation id, in all partitions, and what their jobs still emit. */
+    cancelLineage(correlationId: string, options?: CancelOptions): Promise<void>;
     /** Says goodbye and ends everything: what was not answered fails with ClosedError, jobs go back at once. */
     close(): Promise<void>;
     private needStream;

@@ -121,9 +121,13 @@ export class Client {
             }
         });
     }
-    /** Stops an event: nobody is given it any more, and who works on it is told. A client's own events only. */
-    async cancel(eventId, options = {}) {
+    /** Stops an event: nobody is given it any more, and who works on it is told. A client with an id cancels its own only. */
+    async cancelEvent(eventId, options = {}) {
         await this.flight.ask({ type: "cancel", event_id: eventId, reason: options.reason }, options.signal);
+    }
+    /** Stops every event of a correlation id, in all partitions, and what their jobs still emit. */
+    async cancelLineage(correlationId, options = {}) {
+        await this.flight.ask({ type: "cancel", correlation_id: correlationId, reason: options.reason }, options.signal);
     }
     /** Says goodbye and ends everything: what was not answered fails with ClosedError, jobs go back at once. */
     async close() {

@@ -18,6 +18,8 @@ export interface EventOptions {
     deliverAt?: Date | number;
     /** For how long it is worth working on. */
     ttlMs?: number;
+    /** The name under which the client is notified when all has ended that the event led to. */
+    onEnd?: string;
 }
 /** Where an event was stored. */
 export interface Receipt {

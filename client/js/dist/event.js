@@ -20,6 +20,7 @@ export function eventFields(channel, data, o) {
         delay_ms: whole("delayMs", o.delayMs),
         deliver_at: o.deliverAt === undefined ? undefined : Math.floor(Number(o.deliverAt)),
         ttl_ms: whole("ttlMs", o.ttlMs),
+        on_end: o.onEnd,
         headers: o.headers,
         content_type: o.contentType,
         ...payloadFields(data),

@@ -11,6 +11,13 @@ import type { Position } from "./store.js";
 import { type Notification, Stream } from "./stream.js";
 import { Worker, type WorkOptions } from "./worker.js";
 
+export interface CancelOptions {
+  /** Is told to who works on it, and kept in the lineage. */
+  reason?: string;
+  /** Ends the wait for the answer. */
+  signal?: AbortSignal;
+}
+
 /** What the client calls itself in hello. */
 export const version = "0.1";
 
@@ -140,9 +147,14 @@ export class Client {
     });
   }
 
-  /** Stops an event: nobody is given it any more, and who works on it is told. A client's own events only. */
-  async cancel(eventId: string, options: { reason?: string; signal?: AbortSignal } = {}): Promise<void> {
+  /** Stops an event: nobody is given it any more, and who works on it is told. A client with an id cancels its own only. */
+  async cancelEvent(eventId: string, options: CancelOptions = {}): Promise<void> {
     await this.flight.ask({ type: "cancel", event_id: eventId, reason: options.reason }, options.signal);
+  }
+
+  /** Stops every event of a correlation id, in all partitions, and what their jobs still emit. */
+  async cancelLineage(correlationId: string, options: CancelOptions = {}): Promise<void> {
+    await this.flight.ask({ type: "cancel", correlation_id: correlationId, reason: options.reason }, options.signal);
   }
 
   /** Says goodbye and ends everything: what was not answered fails with ClosedError, jobs go back at once. */

@@ -21,6 +21,8 @@ export interface EventOptions {
   deliverAt?: Date | number;
   /** For how long it is worth working on. */
   ttlMs?: number;
+  /** The name under which the client is notified when all has ended that the event led to. */
+  onEnd?: string;
 }
 
 /** Where an event was stored. */
@@ -54,6 +56,7 @@ export function eventFields(channel: string, data: unknown, o: EventOptions): Re
     delay_ms: whole("delayMs", o.delayMs),
     deliver_at: o.deliverAt === undefined ? undefined : Math.floor(Number(o.deliverAt)),
     ttl_ms: whole("ttlMs", o.ttlMs),
+    on_end: o.onEnd,
     headers: o.headers,
     content_type: o.contentType,
     ...payloadFields(data),

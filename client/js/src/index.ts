@@ -1,4 +1,4 @@
-export { Client, connect, version } from "./client.js";
+export { type CancelOptions, Client, connect, version } from "./client.js";
 export {
   BadRequestError, BatonError, CanceledError, ClosedError, ConnectError, ForbiddenError, IdempotencyConflictError,
   InterruptedError, LeaseLostError, LimitError, NotAvailableError, NotFoundError, RejectedError, SequenceError,

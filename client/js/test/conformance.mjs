@@ -28,6 +28,7 @@ const show = (value) => JSON.stringify(value);
 class Run {
   clients = new Map(); // by name: {client, inbox, listener, last}
   workers = new Map(); // by name: {worker, reports, calls}
+  followers = new Map(); // by name: {seen, stop, ended}
   stores = new Map();
   saved = new Map();
   background = new Map();
@@ -94,7 +95,7 @@ const steps = {
   async publish(run, s) {
     const { client } = run.clients.get(s.on);
     const one = (data) =>
-      client.publish(s.channel, data, { key: s.key, idempotencyKey: s.idempotency_key, signal: AbortSignal.timeout(patience) });
+      client.publish(s.channel, data, { key: s.key, idempotencyKey: s.idempotency_key, delayMs: s.delay_ms, onEnd: s.on_end, signal: AbortSignal.timeout(patience) });
     if (s.count) {
       const receipts = await Promise.all(Array.from({ length: s.count }, (_, i) => one(i)));
       assert.equal(new Set(receipts.map((r) => r.eventId)).size, s.count, "event ids");
@@ -112,7 +113,11 @@ const steps = {
   await: (run, s) => check(run, s, run.background.get(s.background)),
 
   async cancel(run, s) {
-    await run.clients.get(s.on).client.cancel(s.event_id, { reason: s.reason, signal: AbortSignal.timeout(patience) });
+    await run.clients.get(s.on).client.cancelEvent(s.event_id, { reason: s.reason, signal: AbortSignal.timeout(patience) });
+  },
+
+  async cancel_lineage(run, s) {
+    await run.clients.get(s.on).client.cancelLineage(s.correlation_id, { reason: s.reason, signal: AbortSignal.timeout(patience) });
   },
 
   listen(run, s) {
@@ -169,6 +174,27 @@ const steps = {
       group: s.group, from: s.from, credit: s.credit, leaseMs: s.lease_ms, report: (_, error) => void w.reports.push(outcome(error)),
     });
     run.workers.set(s.as, w);
+  },
+
+  follow(run, s) {
+    const { client } = run.clients.get(s.on);
+    const f = { seen: [], stop: new AbortController() };
+    f.ended = (async () => {
+      for await (const event of client.follow(s.channel, { from: s.from, name: s.name, signal: f.stop.signal })) f.seen.push(event.data);
+    })().catch((error) => void run.problems.push(String(error)));
+    run.followers.set(s.as, f);
+  },
+
+  async expect_events(run, s) {
+    const f = run.followers.get(s.follower);
+    await until(() => f.seen.length < s.data.length && `${s.follower} has ${show(f.seen)}, want ${show(s.data)}`);
+    assert.deepEqual(f.seen.splice(0), s.data);
+  },
+
+  async stop_follow(run, s) {
+    const f = run.followers.get(s.follower);
+    f.stop.abort();
+    await f.ended;
   },
 
   async stop_work(run, s) {

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import ssl as tls
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, TypeVar, Union
@@ -86,12 +86,15 @@ class Client:
         delay_ms: float | None = None,
         deliver_at: datetime | None = None,
         ttl_ms: float | None = None,
+        on_end: str | None = None,
     ) -> Receipt:
         """Stores an event, and returns once it is replicated to a majority.
 
         It survives lost sockets, elections and refusals that may pass, and goes
         on until it is cancelled (asyncio.wait_for bounds it): then the event may
         or may not be stored. ``data`` is anything that encodes as JSON, or bytes.
+        ``on_end`` is the name under which the client is notified when all has
+        ended that the event led to.
         """
         if idempotency_key is None:
             self._keys += 1
@@ -110,14 +113,22 @@ class Client:
             delay_ms=delay_ms,
             deliver_at=deliver_at,
             ttl_ms=ttl_ms,
+            on_end=on_end,
         )
         async with self._room:
             ok = await self._flight.ask({"type": "publish", **fields})
         return Receipt(ok["event_id"], ok["correlation_id"], ok["offset"], bool(ok.get("duplicate")))
 
-    async def cancel(self, event_id: str, reason: str | None = None) -> None:
-        """Stops an event: nobody is given it any more, and who works on it is told. A client's own events only."""
+    async def cancel_event(self, event_id: str, reason: str | None = None) -> None:
+        """Stops an event: nobody is given it any more, and who works on it is told.
+
+        A client with an id cancels its own only.
+        """
         await self._flight.ask({"type": "cancel", "event_id": event_id, **given(reason=reason)})
+
+    async def cancel_lineage(self, correlation_id: str, reason: str | None = None) -> None:
+        """Stops every event of a correlation id, in all partitions, and what their jobs still emit."""
+        await self._flight.ask({"type": "cancel", "correlation_id": correlation_id, **given(reason=reason)})
 
     def notifications(
         self,
@@ -211,7 +222,7 @@ class Client:
         name: str | None = None,
         window: int | None = None,
         on_gap: Callable[[], Any] | None = None,
-    ) -> AsyncIterator[FollowedEvent]:
+    ) -> AsyncGenerator[FollowedEvent, None]:
         """Every event of a channel, whatever workers do with it.
 
         It begins with what is published from now on (``start="new"``, the

@@ -37,6 +37,7 @@ def event_fields(
     delay_ms: float | None = None,
     deliver_at: datetime | None = None,
     ttl_ms: float | None = None,
+    on_end: str | None = None,
 ) -> Message:
     """The event as the protocol has it."""
     check_name("channel", channel)
@@ -53,6 +54,7 @@ def event_fields(
         delay_ms=_whole("delay_ms", delay_ms),
         deliver_at=None if deliver_at is None else int(deliver_at.timestamp() * 1000),
         ttl_ms=_whole("ttl_ms", ttl_ms),
+        on_end=on_end,
     )
     return {**fields, **payload_fields(data)}
 

@@ -67,6 +67,14 @@ class Hand:
         self.worker: baton.Worker | None = None
 
 
+class Follower:
+    """A follower of a case, and what came to it."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+        self.task: asyncio.Task[None] | None = None
+
+
 class Run:
     """One run of one case."""
 
@@ -74,6 +82,7 @@ class Run:
         self.prefix = prefix
         self.peers: dict[str, Peer] = {}
         self.hands: dict[str, Hand] = {}
+        self.followers: dict[str, Follower] = {}
         self.stores: dict[str, baton.MemoryStore] = {}
         self.saved: dict[str, dict[str, Any]] = {}
         self.background: dict[str, asyncio.Task[baton.Receipt]] = {}
@@ -149,7 +158,11 @@ async def publish(run: Run, s: Step) -> None:
 
     async def one(data: Any) -> baton.Receipt:
         return await asyncio.wait_for(
-            client.publish(s["channel"], data, key=s.get("key"), idempotency_key=s.get("idempotency_key")), PATIENCE
+            client.publish(
+                s["channel"], data, key=s.get("key"), idempotency_key=s.get("idempotency_key"), delay_ms=s.get("delay_ms"),
+                on_end=s.get("on_end"),
+            ),
+            PATIENCE,
         )
 
     if "count" in s:
@@ -187,7 +200,12 @@ async def check(run: Run, s: Step, published: Awaitable[baton.Receipt]) -> None:
 
 
 async def cancel(run: Run, s: Step) -> None:
-    await asyncio.wait_for(run.peers[s["on"]].client.cancel(s["event_id"], s.get("reason")), PATIENCE)
+    await asyncio.wait_for(run.peers[s["on"]].client.cancel_event(s["event_id"], s.get("reason")), PATIENCE)
+
+
+async def cancel_lineage(run: Run, s: Step) -> None:
+    client = run.peers[s["on"]].client
+    await asyncio.wait_for(client.cancel_lineage(s["correlation_id"], s.get("reason")), PATIENCE)
 
 
 async def listen(run: Run, s: Step) -> None:
@@ -261,6 +279,39 @@ async def work(run: Run, s: Step) -> None:
     run.hands[s["as"]] = hand
 
 
+async def follow(run: Run, s: Step) -> None:
+    follower = Follower()
+    client = run.peers[s["on"]].client
+
+    async def collect() -> None:
+        events = client.follow(s["channel"], start=s.get("from"), name=s.get("name"))
+        try:
+            async for event in events:
+                follower.seen.append(event.data)
+        except baton.BatonError as error:
+            run.problems.append(str(error))
+        finally:
+            await events.aclose()
+
+    follower.task = asyncio.create_task(collect())
+    run.followers[s["as"]] = follower
+
+
+async def expect_events(run: Run, s: Step) -> None:
+    follower = run.followers[s["follower"]]
+    want = s["data"]
+    await until(lambda: None if len(follower.seen) >= len(want) else f"events {follower.seen}, want {want}")
+    equal(follower.seen, want, "events")
+    follower.seen = []
+
+
+async def stop_follow(run: Run, s: Step) -> None:
+    task = run.followers[s["follower"]].task
+    assert task
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def stop_work(run: Run, s: Step) -> None:
     worker = run.hands[s["worker"]].worker
     assert worker
@@ -305,12 +356,16 @@ STEPS: dict[str, Callable[[Run, Step], Awaitable[None]]] = {
     "publish": publish,
     "await": await_,
     "cancel": cancel,
+    "cancel_lineage": cancel_lineage,
     "listen": listen,
     "expect_notifications": expect_notifications,
     "expect_gap": expect_gap,
     "expect_synced": expect_synced,
     "expect_node": expect_node,
     "work": work,
+    "follow": follow,
+    "expect_events": expect_events,
+    "stop_follow": stop_follow,
     "stop_work": stop_work,
     "expect_reports": expect_reports,
     "expect_report_count": expect_report_count,
