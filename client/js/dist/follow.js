@@ -46,7 +46,7 @@ export class Follower {
             this.look();
             if (this.items.length >= mostWaiting) {
                 this.left = true;
-                this.unsubscribe();
+                void this.unsubscribe();
             }
         }
     }
@@ -77,7 +77,8 @@ export class Follower {
         finally {
             this.o.signal?.removeEventListener("abort", look);
             this.dismiss(this);
-            this.unsubscribe();
+            // The answer says that the commits are kept.
+            await this.unsubscribe();
         }
     }
     async next() {
@@ -133,10 +134,11 @@ export class Follower {
             }
         }
     }
-    unsubscribe() {
-        if (this.subscription !== undefined) {
-            void this.flight.askOnce({ type: "unsubscribe", subscription: this.subscription }).catch(() => { });
-            this.subscription = undefined;
+    async unsubscribe() {
+        const subscription = this.subscription;
+        this.subscription = undefined;
+        if (subscription !== undefined) {
+            await this.flight.askOnce({ type: "unsubscribe", subscription }).catch(() => { });
         }
     }
     look() {

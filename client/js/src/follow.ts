@@ -88,7 +88,7 @@ export class Follower {
       this.look();
       if (this.items.length >= mostWaiting) {
         this.left = true;
-        this.unsubscribe();
+        void this.unsubscribe();
       }
     }
   }
@@ -119,7 +119,8 @@ export class Follower {
     } finally {
       this.o.signal?.removeEventListener("abort", look);
       this.dismiss(this);
-      this.unsubscribe();
+      // The answer says that the commits are kept.
+      await this.unsubscribe();
     }
   }
 
@@ -180,10 +181,11 @@ export class Follower {
     }
   }
 
-  private unsubscribe(): void {
-    if (this.subscription !== undefined) {
-      void this.flight.askOnce({ type: "unsubscribe", subscription: this.subscription }).catch(() => {});
-      this.subscription = undefined;
+  private async unsubscribe(): Promise<void> {
+    const subscription = this.subscription;
+    this.subscription = undefined;
+    if (subscription !== undefined) {
+      await this.flight.askOnce({ type: "unsubscribe", subscription }).catch(() => {});
     }
   }
 

@@ -242,7 +242,9 @@ class Client:
                 yield event
         finally:
             self._followers.remove(follower)
-            follower.leave()
+            leaving = follower.leave()
+            if leaving:
+                await asyncio.wait([leaving])
 
     async def wait(self) -> None:
         """Returns when the client is closed. Raises when a worker is refused, or a node refuses the client for good."""

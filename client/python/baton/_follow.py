@@ -101,12 +101,13 @@ class Follower:
         self._failure = self._failure or error
         self._wake.set()
 
-    def leave(self) -> None:
-        """Tells the node that nothing more is wanted."""
-        if self._subscription is not None:
-            message = {"type": "unsubscribe", "subscription": self._subscription}
-            self._subscription = None
-            self._spawn(self._quietly(message))
+    def leave(self) -> asyncio.Task[None] | None:
+        """Tells the node that nothing more is wanted. The task ends when the commits are kept."""
+        if self._subscription is None:
+            return None
+        message = {"type": "unsubscribe", "subscription": self._subscription}
+        self._subscription = None
+        return self._spawn(self._quietly(message))
 
     async def events(self) -> AsyncIterator[FollowedEvent]:
         """The events; one is handled when the next one is asked for."""
@@ -163,10 +164,11 @@ class Follower:
         except (BatonError, SessionLostError, ClosedError):
             pass  # The answer is of no interest.
 
-    def _spawn(self, coroutine: Any) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
+    def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
 
 def _event_of(m: Message) -> FollowedEvent:
