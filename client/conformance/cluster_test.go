@@ -87,8 +87,8 @@ func (m *member) start(ctx context.Context) error {
 	return n.Start(ctx)
 }
 
-func (m *member) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (m *member) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return m.node.Stop(ctx)
 }

@@ -85,9 +85,9 @@ func (k *control) do(ctx context.Context, o *order) error {
 			m.proxy.set(func() { m.proxy.blocked, m.proxy.muted, m.proxy.overstate = false, false, false })
 		}
 	case "stop":
-		return m.stop()
+		return m.stop(ctx)
 	case "start":
-		return k.restart(m)
+		return k.restart(context.WithoutCancel(ctx), m)
 	default:
 		return k.look(ctx, m, o)
 	}
@@ -95,9 +95,8 @@ func (k *control) do(ctx context.Context, o *order) error {
 }
 
 // restart starts a node that was stopped, and waits until all are ready again.
-func (k *control) restart(m *member) error {
-	// The node outlives the request that starts it.
-	ctx := context.Background()
+// The node outlives the request that starts it.
+func (k *control) restart(ctx context.Context, m *member) error {
 	if err := m.start(ctx); err != nil {
 		return err
 	}

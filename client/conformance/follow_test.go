@@ -20,8 +20,8 @@ type follower struct {
 	seen []any
 }
 
-func (r *run) follow(p *peer, s *step) error {
-	ctx, stop := context.WithCancel(r.life)
+func (r *run) follow(ctx context.Context, p *peer, s *step) error {
+	ctx, stop := context.WithCancel(ctx)
 	f := &follower{stop: stop, stopped: make(chan struct{})}
 	r.followers[s.As] = f
 	options := client.FollowOptions{Channel: s.Channel, From: s.From, Name: s.Name}

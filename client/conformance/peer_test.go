@@ -63,7 +63,7 @@ func (r *run) connect(ctx context.Context, s *step) error {
 }
 
 // close keeps the position, as the program would.
-func (p *peer) close(*run) error {
+func (p *peer) close() error {
 	if epoch, seq, ok := p.client.Position(); ok && p.store != nil {
 		*p.store = client.ResumeAfter(epoch, seq)
 	}
@@ -73,7 +73,7 @@ func (p *peer) close(*run) error {
 func (p *peer) step(ctx context.Context, r *run, s *step) error {
 	switch s.Do {
 	case "listen":
-		p.listen(r, s)
+		p.listen(ctx, r, s)
 		return nil
 	case "expect_notifications":
 		return p.expect(ctx, s)
@@ -109,7 +109,7 @@ func (p *peer) step(ctx context.Context, r *run, s *step) error {
 	}
 }
 
-func (p *peer) listen(r *run, s *step) {
+func (p *peer) listen(ctx context.Context, r *run, s *step) {
 	locked := func(change func()) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -121,7 +121,7 @@ func (p *peer) listen(r *run, s *step) {
 		OnSynced:  func(uint64) { locked(func() { p.synced = true }) },
 	}
 	r.running.Go(func() {
-		_ = p.client.Listen(r.life, options, func(_ context.Context, n *client.Notification) error {
+		_ = p.client.Listen(ctx, options, func(_ context.Context, n *client.Notification) error {
 			locked(func() { p.inbox = append(p.inbox, n) })
 			return nil
 		})
@@ -208,7 +208,7 @@ func payload(raw json.RawMessage) any {
 	if json.Unmarshal(raw, &bytes) == nil && bytes.Bytes != nil {
 		data := []byte{}
 		for _, b := range bytes.Bytes {
-			data = append(data, byte(b)) //nolint:gosec // cases.json says bytes
+			data = append(data, byte(b))
 		}
 		return data
 	}

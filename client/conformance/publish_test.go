@@ -21,9 +21,9 @@ func (r *run) publish(ctx context.Context, p *peer, s *step) error {
 	one := func(data any) <-chan published {
 		done := make(chan published, 1)
 		r.running.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, patience)
+			bound, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
-			receipt, err := p.client.Publish(ctx, client.Event{
+			receipt, err := p.client.Publish(bound, client.Event{
 				Channel: s.Channel, Key: s.Key, IdempotencyKey: s.IdempotencyKey, Delay: time.Duration(s.DelayMS) * time.Millisecond, OnEnd: s.OnEnd, Data: data,
 			})
 			done <- published{receipt, err}

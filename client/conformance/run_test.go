@@ -17,8 +17,6 @@ import (
 type run struct {
 	prefix    string
 	control   *control
-	life      context.Context //nolint:containedctx // of what runs in the background
-	end       context.CancelFunc
 	running   sync.WaitGroup
 	clients   map[string]*peer
 	workers   map[string]*worker
@@ -53,19 +51,19 @@ func runCase(ctx context.Context, k *control, c *scenario, prefix string) error 
 		followers: make(map[string]*follower), stores: make(map[string]*client.Resume), saved: make(map[string]client.Receipt), pending: make(map[string]chan published),
 		counters: make(map[string]int),
 	}
-	r.life, r.end = context.WithCancel(ctx)
+	life, end := context.WithCancel(ctx)
 	var failed error
 	for i, raw := range c.Steps {
 		s := &step{}
 		if failed = r.read(raw, s, nil); failed == nil {
-			failed = r.step(ctx, s, raw)
+			failed = r.step(life, s, raw)
 		}
 		if failed != nil {
 			failed = fmt.Errorf("step %d (%s): %w", i+1, s.Do, failed)
 			break
 		}
 	}
-	r.end()
+	end()
 	for _, p := range r.clients {
 		_ = p.client.Close()
 	}
@@ -222,7 +220,7 @@ func (r *run) step(ctx context.Context, s *step, raw json.RawMessage) error {
 		r.count(s.Counter)
 		return nil
 	case "wait_for":
-		return r.awaitCount(ctx, s.Counter, int(s.Is)) //nolint:gosec // small
+		return r.awaitCount(ctx, s.Counter, int(s.Is))
 	case "await":
 		return r.check(s, <-r.pending[s.Background])
 	case "expect_events", "stop_follow":
@@ -242,19 +240,24 @@ func (r *run) step(ctx context.Context, s *step, raw json.RawMessage) error {
 	if p == nil {
 		return fmt.Errorf("there is no client %q", s.On)
 	}
+	return r.stepOf(ctx, p, s, raw)
+}
+
+// stepOf does a step of a client.
+func (r *run) stepOf(ctx context.Context, p *peer, s *step, raw json.RawMessage) error {
 	switch s.Do {
 	case "close":
-		return p.close(r)
+		return p.close()
 	case "publish":
 		return r.publish(ctx, p, s)
-	case "cancel_lineage":
-		return p.client.CancelLineage(ctx, s.CorrelationID, s.Reason)
-	case "follow":
-		return r.follow(p, s)
 	case "cancel":
 		return p.client.CancelEvent(ctx, s.EventID, s.Reason)
+	case "cancel_lineage":
+		return p.client.CancelLineage(ctx, s.CorrelationID, s.Reason)
 	case "work":
-		return r.work(p, s, raw)
+		return r.work(ctx, p, s, raw)
+	case "follow":
+		return r.follow(ctx, p, s)
 	default:
 		return p.step(ctx, r, s)
 	}

@@ -24,14 +24,14 @@ type worker struct {
 	reports []string
 }
 
-func (r *run) work(p *peer, s *step, raw json.RawMessage) error {
+func (r *run) work(ctx context.Context, p *peer, s *step, raw json.RawMessage) error {
 	w := &worker{stopped: make(chan struct{})}
 	var own struct{ Calls [][]json.RawMessage }
 	if err := json.Unmarshal(raw, &own); err != nil {
 		return err
 	}
 	w.calls = own.Calls
-	ctx, stop := context.WithCancel(r.life)
+	ctx, stop := context.WithCancel(ctx)
 	w.stop = stop
 	r.workers[s.As] = w
 	options := client.WorkOptions{
@@ -114,28 +114,12 @@ type operation struct {
 
 func (o *operation) do(ctx context.Context, r *run, job *client.Job, own map[string]any) error {
 	switch o.Op {
-	case "notify":
-		job.Notify(o.Name, payload(o.Data))
-	case "emit":
-		job.Emit(o.Channel, payload(o.Data))
-	case "result":
-		job.Result(payload(o.Data))
-	case "checkpoint":
-		job.Checkpoint(payload(o.Data))
 	case "count":
 		r.count(o.Counter)
 	case "wait_for":
 		return r.awaitCount(context.WithoutCancel(ctx), o.Counter, o.Is)
 	case "once":
 		return o.once(ctx, r, job, own)
-	case "expect_attempt":
-		if job.Attempt != o.Is {
-			r.problem("attempt %d, want %d", job.Attempt, o.Is)
-		}
-	case "expect_checkpoint":
-		if !sameJSON(job.LastCheckpoint, o.Data) {
-			r.problem("checkpoint %s, want %s", job.LastCheckpoint, o.Data)
-		}
 	case "wait_abort":
 		<-ctx.Done()
 		if cause := context.Cause(ctx); o.Reason == "lease_lost" && !errors.Is(cause, client.ErrLeaseLost) {
@@ -144,9 +128,33 @@ func (o *operation) do(ctx context.Context, r *run, job *client.Job, own map[str
 	case "fail":
 		return o.fail()
 	default:
-		r.problem("there is no operation %q", o.Op)
+		o.note(r, job)
 	}
 	return nil
+}
+
+// note does what takes no time.
+func (o *operation) note(r *run, job *client.Job) {
+	switch o.Op {
+	case "notify":
+		job.Notify(o.Name, payload(o.Data))
+	case "emit":
+		job.Emit(o.Channel, payload(o.Data))
+	case "result":
+		job.Result(payload(o.Data))
+	case "checkpoint":
+		job.Checkpoint(payload(o.Data))
+	case "expect_attempt":
+		if job.Attempt != o.Is {
+			r.problem("attempt %d, want %d", job.Attempt, o.Is)
+		}
+	case "expect_checkpoint":
+		if !sameJSON(job.LastCheckpoint, o.Data) {
+			r.problem("checkpoint %s, want %s", job.LastCheckpoint, o.Data)
+		}
+	default:
+		r.problem("there is no operation %q", o.Op)
+	}
 }
 
 func (o *operation) once(ctx context.Context, r *run, job *client.Job, own map[string]any) error {
