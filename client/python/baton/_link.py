@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from typing import Protocol
 
@@ -22,6 +23,15 @@ log = logging.getLogger("baton")
 # many, or one while it owes an answer.
 _IDLE_PROBES = 5
 _IDLE_PATIENCE = 3
+
+# What another attempt, or another node, may mend.
+_PASSING = (
+    OSError,
+    asyncio.TimeoutError,
+    json.JSONDecodeError,
+    BatonError,
+    websockets.exceptions.WebSocketException,
+)
 
 
 class Served(Protocol):
@@ -58,8 +68,8 @@ class Link:
             url = self._nodes.current()
             try:
                 session = await Session.open(url, self._client.hello(), self._settings)
-            except (OSError, asyncio.TimeoutError, BatonError, websockets.exceptions.WebSocketException) as error:
-                failure = error
+            except _PASSING as error:
+                failure: Exception = error
             else:
                 self._backoff.succeeded()
                 if not self._settings.given_only:
