@@ -23,7 +23,7 @@ func TestJavaScript(t *testing.T) {
 	if err != nil || len(tests) == 0 {
 		t.Fatalf("no tests were found (%v)", err)
 	}
-	must(t, "", node, append([]string{"--test", "--test-force-exit"}, tests...)...)
+	must(t, "", node, append([]string{"--test", "--test-force-exit", "--test-timeout=60000"}, tests...)...)
 
 	built := t.TempDir()
 	must(t, "../js", node, "node_modules/typescript/bin/tsc", "--project", "tsconfig.json", "--outDir", built)
