@@ -20,6 +20,7 @@ const module = "github.com/batonmq/baton/"
 var layers = map[string][]string{
 	"bench":               {"client", "transport/wire"},
 	"client":              {"transport/wire"},
+	"client/conformance":  {},
 	"cluster":             {"cluster/duty", "cluster/members", "fsm", "fsm/command", "internal/invariants", "storage", "storage/raftlog", "transport"},
 	"cluster/duty":        {"fsm", "fsm/command", "storage"},
 	"cluster/members":     {"fsm/command"},

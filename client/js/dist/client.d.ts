@@ -1,0 +1,80 @@
+import { type EventOptions, type Receipt } from "./event.js";
+import { type FollowedEvent, type FollowOptions } from "./follow.js";
+import type { Job } from "./job.js";
+import { Listener, type ListenOptions } from "./listen.js";
+import { type Options } from "./options.js";
+import type { Position } from "./store.js";
+import { type Notification } from "./stream.js";
+import { Worker, type WorkOptions } from "./worker.js";
+export interface CancelOptions {
+    /** Is told to who works on it, and kept in the lineage. */
+    reason?: string;
+    /** Ends the wait for the answer. */
+    signal?: AbortSignal;
+}
+/** What the client calls itself in hello. */
+export declare const version = "0.1";
+/**
+ * Connects to one of the nodes, and resolves once it has said welcome. From then
+ * on the client reconnects for ever, to any node it was given or has learned of,
+ * until close, or until a node refuses it for good. Rejects with RejectedError
+ * when a node refuses for good, and with ConnectError when none could be reached
+ * before signal or connectAttempts ended.
+ */
+export declare function connect(options: Options): Promise<Client>;
+/** A connection to a cluster that outlives its sockets. */
+export declare class Client {
+    private readonly o;
+    /** Resolves when the client is of no use any more, with why: ClosedError or RejectedError. */
+    readonly done: Promise<Error>;
+    private readonly flight;
+    private readonly stream;
+    private readonly room;
+    private readonly link;
+    private readonly life;
+    private readonly followers;
+    private readonly workers;
+    private readonly prefix;
+    private keys;
+    private sessions;
+    private session;
+    private closed;
+    private served;
+    private resolveDone;
+    /** The name of the node connected to, empty while there is none. */
+    get node(): string;
+    /** Where the stream of notifications stands: what Options.resume takes. */
+    get position(): Position | undefined;
+    /**
+     * Stores an event, and resolves once it is replicated to a majority. It
+     * survives lost sockets, elections and refusals that may pass, and goes on
+     * until signal ends it: then the event may or may not be stored.
+     */
+    publish(channel: string, data: unknown, options?: EventOptions & {
+        signal?: AbortSignal;
+    }): Promise<Receipt>;
+    /** The notifications in order, each acknowledged when the next one is asked for. */
+    notifications(options?: ListenOptions): AsyncGenerator<Notification, void, void>;
+    /** Calls handler for one notification after the other, and acknowledges each when the handler is done. */
+    onNotification(handler: (n: Notification) => unknown, options?: ListenOptions): Listener;
+    /** Does the jobs of a channel, until the worker is stopped. */
+    work(channel: string, handler: (job: Job) => unknown, options?: WorkOptions): Worker;
+    /** Every event of a channel, whatever workers do with it. */
+    follow(channel: string, options?: FollowOptions): AsyncGenerator<FollowedEvent, void, void>;
+    /** Stops an event: nobody is given it any more, and who works on it is told. A client with an id cancels its own only. */
+    cancelEvent(eventId: string, options?: CancelOptions): Promise<void>;
+    /** Stops every event of a correlation id, in all partitions, and what their jobs still emit. */
+    cancelLineage(correlationId: string, options?: CancelOptions): Promise<void>;
+    /** Says goodbye and ends everything: what was not answered fails with ClosedError, jobs go back at once. */
+    close(): Promise<void>;
+    private needStream;
+    private newKey;
+    private hello;
+    private attach;
+    private detach;
+    /** Ends everything that runs. */
+    private fail;
+    /** Every message of a node goes to whom it is for. */
+    private handle;
+    private followed;
+}

@@ -1,0 +1,231 @@
+import { ClosedError, errorOf } from "./errors.js";
+import { eventFields } from "./event.js";
+import { Flight, Room } from "./flight.js";
+import { Follower } from "./follow.js";
+import { Link } from "./link.js";
+import { Listener, notifications } from "./listen.js";
+import { settingsOf } from "./options.js";
+import { Stream } from "./stream.js";
+import { Worker } from "./worker.js";
+/** What the client calls itself in hello. */
+export const version = "0.1";
+/**
+ * Connects to one of the nodes, and resolves once it has said welcome. From then
+ * on the client reconnects for ever, to any node it was given or has learned of,
+ * until close, or until a node refuses it for good. Rejects with RejectedError
+ * when a node refuses for good, and with ConnectError when none could be reached
+ * before signal or connectAttempts ended.
+ */
+export async function connect(options) {
+    const client = new Client(settingsOf(options));
+    await client.open(options.signal);
+    return client;
+}
+/** A connection to a cluster that outlives its sockets. */
+export class Client {
+    o;
+    /** Resolves when the client is of no use any more, with why: ClosedError or RejectedError. */
+    done;
+    flight = new Flight();
+    stream;
+    room;
+    link;
+    life = new AbortController();
+    followers = new Set();
+    workers = new Set();
+    prefix;
+    keys = 0;
+    sessions = 0;
+    session;
+    closed;
+    served = Promise.resolve();
+    resolveDone;
+    /** @internal */
+    constructor(o) {
+        this.o = o;
+        this.done = new Promise((resolve) => (this.resolveDone = resolve));
+        this.stream = o.clientId ? new Stream(o) : undefined;
+        this.room = new Room(o.maxPending);
+        this.prefix = newPrefix();
+        this.link = new Link({
+            hello: () => this.hello(),
+            attach: (s) => this.attach(s),
+            detach: () => this.detach(),
+            handle: (s, m) => this.handle(s, m),
+            idle: () => this.flight.idle(),
+            fail: (error) => this.fail(error),
+        }, o);
+    }
+    /** @internal */
+    async open(signal) {
+        await this.stream?.restore();
+        const first = await this.link.connect(this.o.connectAttempts, signal);
+        this.served = this.link.run(first, this.life.signal);
+    }
+    /** The name of the node connected to, empty while there is none. */
+    get node() {
+        return this.session?.node ?? "";
+    }
+    /** Where the stream of notifications stands: what Options.resume takes. */
+    get position() {
+        return this.stream?.where();
+    }
+    /**
+     * Stores an event, and resolves once it is replicated to a majority. It
+     * survives lost sockets, elections and refusals that may pass, and goes on
+     * until signal ends it: then the event may or may not be stored.
+     */
+    async publish(channel, data, options = {}) {
+        const { signal, ...event } = options;
+        const fields = eventFields(channel, data, { ...event, idempotencyKey: event.idempotencyKey ?? this.newKey() });
+        await this.room.enter();
+        try {
+            const ok = await this.flight.ask({ type: "publish", ...fields }, signal);
+            return { eventId: ok.event_id, correlationId: ok.correlation_id, offset: ok.offset, duplicate: ok.duplicate === true };
+        }
+        finally {
+            this.room.leave();
+        }
+    }
+    /** The notifications in order, each acknowledged when the next one is asked for. */
+    notifications(options = {}) {
+        return notifications(this.needStream(), options);
+    }
+    /** Calls handler for one notification after the other, and acknowledges each when the handler is done. */
+    onNotification(handler, options = {}) {
+        return new Listener(this.needStream(), handler, options);
+    }
+    /** Does the jobs of a channel, until the worker is stopped. */
+    work(channel, handler, options = {}) {
+        const worker = new Worker({ flight: this.flight, logger: this.o.logger, maxMessageBytes: () => this.session?.maxMessageBytes ?? Infinity, dismiss: (w) => this.workers.delete(w) }, channel, handler, options);
+        if (this.closed) {
+            worker.fail(this.closed);
+            return worker;
+        }
+        this.workers.add(worker);
+        if (this.session) {
+            worker.attach(this.session);
+        }
+        return worker;
+    }
+    /** Every event of a channel, whatever workers do with it. */
+    follow(channel, options = {}) {
+        const follower = new Follower(this.flight, channel, options, (f) => this.followers.delete(f));
+        return follower.events(() => {
+            this.followers.add(follower);
+            if (this.closed) {
+                follower.fail(this.closed);
+            }
+            else if (this.session) {
+                follower.attach(this.session);
+            }
+        });
+    }
+    /** Stops an event: nobody is given it any more, and who works on it is told. A client with an id cancels its own only. */
+    async cancelEvent(eventId, options = {}) {
+        await this.flight.ask({ type: "cancel", event_id: eventId, reason: options.reason }, options.signal);
+    }
+    /** Stops every event of a correlation id, in all partitions, and what their jobs still emit. */
+    async cancelLineage(correlationId, options = {}) {
+        await this.flight.ask({ type: "cancel", correlation_id: correlationId, reason: options.reason }, options.signal);
+    }
+    /** Says goodbye and ends everything: what was not answered fails with ClosedError, jobs go back at once. */
+    async close() {
+        this.stream?.settle();
+        this.fail(new ClosedError());
+        this.life.abort();
+        await this.served;
+    }
+    needStream() {
+        if (!this.stream) {
+            throw new TypeError("connect was given no clientId, so there is no stream to listen to");
+        }
+        return this.stream;
+    }
+    newKey() {
+        return this.prefix + (++this.keys).toString(36);
+    }
+    hello() {
+        const o = this.o;
+        return {
+            type: "hello", token: o.token, tenant: o.tenant, client_id: o.clientId, device_id: o.deviceId,
+            window: o.window, name: o.name ?? o.clientId, version,
+            resume: this.stream?.resume(), ready: this.stream ? false : undefined,
+        };
+    }
+    attach(session) {
+        session.number = ++this.sessions;
+        this.session = session;
+        this.stream?.attach(session);
+        this.flight.attach(session);
+        for (const user of [...this.workers, ...this.followers]) {
+            user.attach(session);
+        }
+    }
+    detach() {
+        this.session = undefined;
+        this.stream?.detach();
+        this.flight.detach();
+    }
+    /** Ends everything that runs. */
+    fail(error) {
+        if (this.closed) {
+            return;
+        }
+        this.closed = error;
+        this.flight.close(error);
+        this.stream?.close(error);
+        for (const user of [...this.workers, ...this.followers]) {
+            user.fail(error);
+        }
+        this.resolveDone(error);
+    }
+    /** Every message of a node goes to whom it is for. */
+    handle(session, m) {
+        switch (m.type) {
+            case "ok":
+                this.flight.answered(m.id, m);
+                break;
+            case "error":
+                if (m.id === undefined)
+                    this.o.logger.warn("baton: the node refused a message", errorOf(m).message);
+                else
+                    this.flight.answered(m.id, undefined, errorOf(m));
+                break;
+            case "gap":
+                if (m.subscription === undefined)
+                    this.stream?.receive(m);
+                else
+                    this.followed(m);
+                break;
+            case "notify":
+            case "synced":
+                this.stream?.receive(m);
+                break;
+            case "job":
+                if (![...this.workers].some((w) => w.accept(session, m))) {
+                    session.send({ type: "release", lease: m.lease }); // It has no worker any more.
+                }
+                break;
+            case "renewed":
+                for (const w of this.workers)
+                    w.renewed(m);
+                break;
+            case "cancel":
+                for (const w of this.workers)
+                    w.cancel(m);
+                break;
+            case "event":
+                this.followed(m);
+                break;
+        }
+    }
+    followed(m) {
+        for (const f of this.followers)
+            f.receive(m);
+    }
+}
+function newPrefix() {
+    const random = crypto.getRandomValues(new Uint8Array(10));
+    return [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("") + "-";
+}

@@ -1,0 +1,34 @@
+/** What an event may say besides its channel and its data. */
+export interface EventOptions {
+    /** Chooses the partition, and keeps the order of the events that share it. Default: the client id. */
+    key?: string;
+    /** Makes publishing safe to repeat, beyond the life of this program too. Default: one made up for this call. */
+    idempotencyKey?: string;
+    /** Puts the event into a lineage that exists. */
+    correlationId?: string;
+    /** Names the event that caused it. */
+    causationId?: string;
+    /** From 1, proves that nothing was lost on the way. */
+    clientSeq?: number;
+    priority?: number;
+    headers?: Record<string, string>;
+    contentType?: string;
+    /** When the event may be worked on: after a while, or at a time. */
+    delayMs?: number;
+    deliverAt?: Date | number;
+    /** For how long it is worth working on. */
+    ttlMs?: number;
+    /** The name under which the client is notified when all has ended that the event led to. */
+    onEnd?: string;
+}
+/** Where an event was stored. */
+export interface Receipt {
+    eventId: string;
+    correlationId: string;
+    offset: number;
+    /** The idempotency key was used before: the rest is the first event's. */
+    duplicate: boolean;
+}
+export declare function checkName(what: string, name: string): void;
+/** The event as the protocol has it. JSON leaves out what is undefined. */
+export declare function eventFields(channel: string, data: unknown, o: EventOptions): Record<string, unknown>;

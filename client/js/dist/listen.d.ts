@@ -1,0 +1,25 @@
+import type { Gap, Notification, Stream } from "./stream.js";
+export interface ListenOptions {
+    /** Leaves acknowledging to Notification.ack. The node sends no more than a window of unacknowledged ones. */
+    manualAck?: boolean;
+    /** Called between notifications, for those that are not there any more. */
+    onGap?: (gap: Gap) => void;
+    /** Called when everything missed was delivered, and the stream is live. */
+    onSynced?: (seq: number) => void;
+    /** Ends listening. */
+    signal?: AbortSignal;
+}
+/**
+ * The notifications, one at a time and in order. One is done, and acknowledged,
+ * when the next one is asked for: one that was being handled when the loop was
+ * left comes again, unless its ack was called.
+ */
+export declare function notifications(stream: Stream, o: ListenOptions): AsyncGenerator<Notification, void, void>;
+/** A handler at work. */
+export declare class Listener {
+    /** Resolves when listening ends; rejects when the handler threw, or a node refused the client for good. */
+    readonly done: Promise<void>;
+    private readonly quit;
+    /** Ends listening after the notification that is being handled. */
+    stop(): Promise<void>;
+}

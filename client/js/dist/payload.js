@@ -1,0 +1,36 @@
+import { badRequest } from "./errors.js";
+/** The fields that carry data: bytes travel as base64, everything else as JSON. */
+export function payloadFields(data) {
+    if (data instanceof Uint8Array) {
+        return { data_base64: toBase64(data) };
+    }
+    if (data instanceof ArrayBuffer) {
+        return { data_base64: toBase64(new Uint8Array(data)) };
+    }
+    return { data: checked(data) };
+}
+/** A value that encodes as JSON; undefined is null. */
+export function checked(value) {
+    if (value === undefined) {
+        return null;
+    }
+    if (typeof value === "function" || typeof value === "symbol") {
+        throw badRequest(`a ${typeof value} does not encode as JSON`);
+    }
+    return value;
+}
+/** The data of a message, Uint8Array for bytes. */
+export function payloadOf(m) {
+    return m.data_base64 === undefined ? m.data : fromBase64(m.data_base64);
+}
+function toBase64(bytes) {
+    let text = "";
+    // In pieces: a call takes only so many arguments.
+    for (let at = 0; at < bytes.length; at += 8192) {
+        text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+    }
+    return btoa(text);
+}
+function fromBase64(text) {
+    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}

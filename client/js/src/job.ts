@@ -1,0 +1,135 @@
+import { badRequest } from "./errors.js";
+import { eventFields, type EventOptions } from "./event.js";
+import { Once } from "./once.js";
+import { checked, payloadFields, payloadOf } from "./payload.js";
+import type { Message } from "./session.js";
+
+export interface EmitOptions extends EventOptions {
+  /** Whose event it is; the client of the job's event by default. */
+  clientId?: string;
+}
+
+/** What a job's messages go through. */
+export interface JobLink {
+  /** Saves a checkpoint within seconds. */
+  checkpoint(lease: string, value: unknown): void;
+  /** Saves a checkpoint, and resolves when it is kept. */
+  keep(lease: string, value: unknown, signal: AbortSignal): Promise<void>;
+}
+
+/** How many events a job may emit, and how many notifications it may send. */
+const mostEmits = 256;
+
+/**
+ * An event that is leased to this worker. What the handler emits and notifies
+ * takes effect when it is done, all together or not at all.
+ */
+export class Job<T = any> {
+  readonly eventId: string;
+  readonly channel: string;
+  readonly group: string;
+  readonly key: string;
+  readonly idempotencyKey: string;
+  readonly correlationId: string;
+  readonly causationId: string;
+  /** Whose event it is; empty where it is no client's. */
+  readonly clientId: string;
+  readonly tenant: string;
+  /** Counts from 1. */
+  readonly attempt: number;
+  /** Grows with every grant of this event: give it to a store that must refuse the writes of a worker that lost its lease. */
+  readonly fence: number;
+  readonly leaseMs: number;
+  readonly headers: Record<string, string>;
+  /** What an earlier attempt saved with checkpoint; undefined for nothing. */
+  readonly lastCheckpoint: any;
+  /** JSON, or a Uint8Array where bytes were published. */
+  readonly data: T;
+  /** Ends when the lease is lost, the event is canceled or the worker stops; the reason says which. */
+  readonly signal: AbortSignal;
+
+  private readonly lease: string;
+  private readonly results: Once;
+  private readonly emits: Record<string, unknown>[] = [];
+  private readonly notifies: Record<string, unknown>[] = [];
+  private kept: { result?: unknown; usage?: unknown } = {};
+
+  /** @internal */
+  constructor(m: Message, signal: AbortSignal, private readonly link: JobLink) {
+    this.eventId = m.event_id;
+    this.channel = m.channel;
+    this.group = m.group;
+    this.key = m.key;
+    this.idempotencyKey = m.idempotency_key ?? "";
+    this.correlationId = m.correlation_id;
+    this.causationId = m.causation_id;
+    this.clientId = m.client_id ?? "";
+    this.tenant = m.tenant;
+    this.attempt = m.attempt;
+    this.fence = m.fence;
+    this.leaseMs = m.lease_ms;
+    this.headers = m.headers ?? {};
+    this.data = payloadOf(m);
+    this.signal = signal;
+    this.lease = m.lease;
+    this.results = new Once(m.checkpoint, (value) => link.keep(m.lease, value, signal));
+    this.lastCheckpoint = this.results.progress;
+  }
+
+  /** Sends an event on when the job completes. Client, key and correlation id are the job's unless options say otherwise. */
+  emit(channel: string, data?: unknown, options: EmitOptions = {}): void {
+    const { clientId, ...event } = options;
+    if (this.emits.length === mostEmits) {
+      throw badRequest(`a job emits at most ${mostEmits} events`);
+    }
+    this.emits.push({ client_id: clientId, ...eventFields(channel, data, event) });
+  }
+
+  /** Sends a notification when the job completes, to the client whose event this is, or to another. */
+  notify(name: string, data?: unknown, options: { clientId?: string } = {}): void {
+    if (typeof name !== "string" || name === "") {
+      throw badRequest("a notification needs a name");
+    }
+    if (this.notifies.length === mostEmits) {
+      throw badRequest(`a job sends at most ${mostEmits} notifications`);
+    }
+    this.notifies.push({ client_id: options.clientId, name, ...payloadFields(data) });
+  }
+
+  /** Is kept with the completed job. */
+  result(value: unknown): void {
+    this.kept.result = checked(value);
+  }
+
+  /** Is kept in the lineage: tokens, say, or money. */
+  usage(value: unknown): void {
+    this.kept.usage = checked(value);
+  }
+
+  /** Saves progress for the next attempt, should there be one. It is sent at once, and replicated within seconds. */
+  checkpoint(value: unknown): void {
+    this.link.checkpoint(this.lease, this.results.move(checked(value)));
+  }
+
+  /**
+   * Runs fn if no attempt at the job has before, and resolves with its result;
+   * in later attempts with the result of that time, and fn is not called. The
+   * result is kept with the event, as JSON, before once resolves. An error of fn
+   * is thrown as it is, and keeps nothing.
+   *
+   * Between the end of fn and the answer of the cluster the worker may still die:
+   * for that moment fn should carry an idempotency key of its own.
+   */
+  once<R>(key: string, fn: () => R | Promise<R>): Promise<R> {
+    return this.results.run(key, fn);
+  }
+
+  /** What the handler asked for. @internal */
+  outcome(): Message {
+    return {
+      type: "complete", lease: this.lease, ...this.kept,
+      emit: this.emits.length ? this.emits : undefined,
+      notify: this.notifies.length ? this.notifies : undefined,
+    };
+  }
+}

@@ -1,0 +1,81 @@
+"""A client of the Baton broker, on asyncio.
+
+    async with baton.connect("http://127.0.0.1:7700", client_id="ana") as c:
+        await c.publish("questions", {"text": "why?"})
+        async for n in c.notifications():
+            print(n.name, n.data)
+"""
+
+from ._client import VERSION, Client, connect
+from ._event import Receipt
+from ._follow import FollowedEvent
+from ._job import BlockingJob, Job
+from ._listen import Listener, Notifications
+from ._stream import Gap, Notification
+from ._worker import Worker
+from .errors import (
+    BadRequestError,
+    BatonError,
+    CanceledError,
+    ClosedError,
+    ConnectError,
+    ForbiddenError,
+    IdempotencyConflictError,
+    JobError,
+    LeaseLostError,
+    LimitError,
+    NotAvailableError,
+    NotFoundError,
+    PermanentError,
+    RejectedError,
+    RetryAfter,
+    SequenceError,
+    SessionLostError,
+    StoppingError,
+    Throttled,
+    TooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from .store import FileStore, MemoryStore, Position, Store
+
+__all__ = [
+    "VERSION",
+    "BadRequestError",
+    "BatonError",
+    "BlockingJob",
+    "CanceledError",
+    "Client",
+    "ClosedError",
+    "ConnectError",
+    "FileStore",
+    "FollowedEvent",
+    "ForbiddenError",
+    "Gap",
+    "IdempotencyConflictError",
+    "Job",
+    "JobError",
+    "LeaseLostError",
+    "LimitError",
+    "Listener",
+    "MemoryStore",
+    "NotAvailableError",
+    "NotFoundError",
+    "Notification",
+    "Notifications",
+    "PermanentError",
+    "Position",
+    "Receipt",
+    "RejectedError",
+    "RetryAfter",
+    "SequenceError",
+    "SessionLostError",
+    "StoppingError",
+    "Store",
+    "Throttled",
+    "TooLargeError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "Worker",
+    "connect",
+]
