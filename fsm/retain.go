@@ -69,6 +69,23 @@ func readRetained(view *storage.View, queue uint32) (row retainRow, err error) {
 	return row, err
 }
 
+// readKept is an event's row, for readers; nil where there is none, or retention
+// has gone over it. Such a row may stand for a while, and no reader is to see that.
+func readKept(view *storage.View, id command.EventID) ([]byte, error) {
+	retained, err := readRetained(view, id.Queue)
+	if err != nil {
+		return nil, err
+	}
+	if id.Position < retained.first {
+		_, island, err := view.Get(keyPlace(nil, kindIsland, id.Queue, id.Position))
+		if err != nil || !island {
+			return nil, err
+		}
+	}
+	value, _, err := view.Get(keyEvent(nil, id.Queue, id.Position))
+	return value, err
+}
+
 // keeps is how long, and how much, a channel keeps.
 type keeps struct {
 	ms    int64
