@@ -133,10 +133,3 @@ func readEventOf(view *storage.View, id command.EventID) (*event, error) {
 	e := readEvent(value, id, names.text(nameChannel, q.channel), names.text(nameTenant, q.tenant))
 	return e, names.err
 }
-
-// HasEvent tells whether an event of the tenant is stored here.
-func HasEvent(view *storage.View, tenant string, id command.EventID) (found bool, err error) {
-	defer invariants.Recover(&err)
-	e, err := readEventOf(view, id)
-	return e != nil && e.Tenant == tenant, err
-}

@@ -73,14 +73,12 @@ func readRetained(view *storage.View, queue uint32) (row retainRow, err error) {
 // has gone over it. Such a row may stand for a while, and no reader is to see that.
 func readKept(view *storage.View, id command.EventID) ([]byte, error) {
 	retained, err := readRetained(view, id.Queue)
-	if err != nil {
-		return nil, err
+	kept := id.Position >= retained.first
+	if err == nil && !kept {
+		_, kept, err = view.Get(keyPlace(nil, kindIsland, id.Queue, id.Position))
 	}
-	if id.Position < retained.first {
-		_, island, err := view.Get(keyPlace(nil, kindIsland, id.Queue, id.Position))
-		if err != nil || !island {
-			return nil, err
-		}
+	if err != nil || !kept {
+		return nil, err
 	}
 	value, _, err := view.Get(keyEvent(nil, id.Queue, id.Position))
 	return value, err
