@@ -200,7 +200,7 @@ func (c *fakeConn) notify(seqs ...uint64) {
 func (c *fakeConn) job(lease string, term time.Duration) {
 	c.t.Helper()
 	c.send(&wire.Message{Type: wire.TypeJob, Job: wire.Job{
-		Subscription: []byte("s1"), Lease: []byte(lease), Fence: 7, EventID: []byte("e-" + lease), Channel: []byte("work"),
+		Subscription: []byte("s1"), Lease: []byte(lease), Fence: 7, ContentType: []byte("text/x"), EventID: []byte("e-" + lease), Channel: []byte("work"),
 		Group: []byte("default"), Attempt: 1, LeaseMs: term.Milliseconds(), Key: []byte("k"), IdempotencyKey: []byte("i"),
 		CorrelationID: []byte("c"), CausationID: []byte("e"), ClientID: []byte("ana"), Tenant: []byte("default"),
 		Payload: wire.Payload{Bytes: []byte(`"hi"`), Kind: wire.PayloadJSON},

@@ -28,6 +28,9 @@ type Job struct {
 	// Lease is how long a lease is.
 	Lease   time.Duration
 	Headers map[string]string
+	// ContentType is what was said of Data when it was published, or edited by a
+	// redrive; often nothing.
+	ContentType string
 	// LastCheckpoint is what an earlier attempt saved, nil for nothing.
 	LastCheckpoint json.RawMessage
 	Data           Payload
@@ -170,6 +173,7 @@ func jobOf(m *wire.Job) *Job {
 		IdempotencyKey: string(m.IdempotencyKey), CorrelationID: string(m.CorrelationID), CausationID: string(m.CausationID),
 		ClientID: string(m.ClientID), Tenant: string(m.Tenant), Attempt: int(m.Attempt), Fence: m.Fence, //nolint:gosec // below 2^53
 		Lease: time.Duration(m.LeaseMs) * time.Millisecond, Data: payloadFrom(&m.Payload), token: string(m.Lease),
+		ContentType: string(m.ContentType),
 	}
 	if m.Checkpoint != nil {
 		j.LastCheckpoint = j.once.open(append(json.RawMessage(nil), m.Checkpoint...))

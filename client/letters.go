@@ -100,6 +100,9 @@ type DeadLetters struct {
 type Swept struct {
 	Redriven  int `json:"redriven"`
 	Discarded int `json:"discarded"`
+	// Refused are those that cannot be redriven: their time to live is over, or their
+	// lineage is canceled and has not ended yet.
+	Refused int `json:"refused,omitempty"`
 	// Cursor is where to go on; empty when it is through.
 	Cursor string `json:"cursor"`
 }

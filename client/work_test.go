@@ -28,7 +28,7 @@ func TestJobCompletesWithEverythingAtOnce(t *testing.T) {
 	reports := make(chan error, 1)
 	working(t.Context(), c, WorkOptions{Credit: 3, Lease: 15 * time.Second, Report: func(_ *Job, err error) { reports <- err }},
 		func(_ context.Context, job *Job) error {
-			if job.Data.String() != `"hi"` || job.Attempt != 1 || job.ClientID != "ana" || job.Fence != 7 {
+			if job.Data.String() != `"hi"` || job.Attempt != 1 || job.ClientID != "ana" || job.Fence != 7 || job.ContentType != "text/x" {
 				t.Errorf("job %+v", job)
 			}
 			job.Emit("next", map[string]int{"n": 1}, WithKey("k2"), WithHeader("h", "v"))

@@ -28,7 +28,7 @@ func resultOf(how status, body *command.Reader) command.Result {
 	}
 	return command.Result{
 		Reason:  command.OutcomeUnknown,
-		Message: "the answer was lost; send it again with the same idempotency key to learn it",
+		Message: "the answer was lost; send the same again, an event with the same idempotency key, to learn it",
 	}
 }
 

@@ -78,12 +78,8 @@ func (m *Machine) wrongRow(row *command.RelayRow) string {
 		return fmt.Sprintf("the kind %d is not known", row.Kind)
 	case e.Channel == "" || e.Tenant == "" || row.Key() == "":
 		return "it lacks a channel, tenant, key or client"
-	case len(e.Channel) > MaxNameBytes:
-		return tooLong("channel", e.Channel)
-	case len(e.Tenant) > MaxNameBytes:
-		return tooLong("tenant", e.Tenant)
-	case len(e.ClientID) > MaxNameBytes:
-		return tooLong("client", e.ClientID)
+	case longName(e) != "":
+		return longName(e)
 	case !m.owns(command.SlotOf(e.Tenant, row.Key())):
 		return "its slot is not in this partition"
 	case row.Kind == command.RelayEvent:

@@ -175,8 +175,8 @@ func (l *lineageReader) visit(id command.EventID) ([]command.EventID, error) {
 	if err != nil || q == nil {
 		return nil, err
 	}
-	value, found, err := l.view.Get(keyEvent(nil, id.Queue, id.Position))
-	if err != nil || !found {
+	value, err := readKept(l.view, id)
+	if err != nil || value == nil {
 		return nil, err
 	}
 	e := readEvent(value, id, l.names.text(nameChannel, q.channel), l.names.text(nameTenant, q.tenant))

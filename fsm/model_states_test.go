@@ -9,7 +9,7 @@ import (
 // stream without holes.
 func (m *model) checkStates(view *storage.View) {
 	for _, e := range m.events {
-		found, err := HasEvent(view, e.fields.Tenant, e.id)
+		found, err := hasEvent(view, e.fields.Tenant, e.id)
 		check(m.t, err)
 		m.must(found, "%v is lost", e.id)
 		states, groups := m.statesOf(view, e), m.inGroups(e)

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -52,9 +53,15 @@ func (m *Machine) publish(c *command.Publish) command.Result {
 // wrongNames says what is wrong with the names that an event would put into
 // keys, or with its class; empty when nothing is.
 func wrongNames(e *command.Event) string {
-	switch {
-	case e.Channel == "" || e.Tenant == "" || e.Key == "":
+	if e.Channel == "" || e.Tenant == "" || e.Key == "" {
 		return "the event lacks a channel, tenant or key"
+	}
+	return cmp.Or(longName(e), wrongPriority(e))
+}
+
+// longName says which of an event's names is too long for a key, empty when none is.
+func longName(e *command.Event) string {
+	switch {
 	case len(e.Channel) > MaxNameBytes:
 		return tooLong("channel", e.Channel)
 	case len(e.Tenant) > MaxNameBytes:
@@ -62,7 +69,7 @@ func wrongNames(e *command.Event) string {
 	case len(e.ClientID) > MaxNameBytes:
 		return tooLong("client", e.ClientID)
 	default:
-		return wrongPriority(e)
+		return ""
 	}
 }
 

@@ -107,7 +107,8 @@ func lostWithSocket(view *storage.View, queueID uint32) (bool, error) {
 	return settings.OnDisconnect == command.LostRequeue, nil
 }
 
-// readEventOf reads an event of this partition, or returns nil.
+// readEventOf reads an event of this partition, or returns nil, also for one that
+// retention has gone over.
 func readEventOf(view *storage.View, id command.EventID) (*event, error) {
 	value, found, err := view.Get(keyCounters(nil))
 	if err != nil || !found {
@@ -124,18 +125,11 @@ func readEventOf(view *storage.View, id command.EventID) (*event, error) {
 	}
 	var q queueRow
 	q.read(value)
-	value, found, err = view.Get(keyEvent(nil, id.Queue, id.Position))
-	if err != nil || !found {
+	value, err = readKept(view, id)
+	if err != nil || value == nil {
 		return nil, err
 	}
 	names := newNameReader(view)
 	e := readEvent(value, id, names.text(nameChannel, q.channel), names.text(nameTenant, q.tenant))
 	return e, names.err
-}
-
-// HasEvent tells whether an event of the tenant is stored here.
-func HasEvent(view *storage.View, tenant string, id command.EventID) (found bool, err error) {
-	defer invariants.Recover(&err)
-	e, err := readEventOf(view, id)
-	return e != nil && e.Tenant == tenant, err
 }

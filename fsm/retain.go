@@ -69,6 +69,21 @@ func readRetained(view *storage.View, queue uint32) (row retainRow, err error) {
 	return row, err
 }
 
+// readKept is an event's row, for readers; nil where there is none, or retention
+// has gone over it. Such a row may stand for a while, and no reader is to see that.
+func readKept(view *storage.View, id command.EventID) ([]byte, error) {
+	retained, err := readRetained(view, id.Queue)
+	kept := id.Position >= retained.first
+	if err == nil && !kept {
+		_, kept, err = view.Get(keyPlace(nil, kindIsland, id.Queue, id.Position))
+	}
+	if err != nil || !kept {
+		return nil, err
+	}
+	value, _, err := view.Get(keyEvent(nil, id.Queue, id.Position))
+	return value, err
+}
+
 // keeps is how long, and how much, a channel keeps.
 type keeps struct {
 	ms    int64

@@ -134,7 +134,7 @@ func (k *keeper) endOf(e *kept) interface{ Append([]byte) []byte } {
 func (k *keeper) checkKept() {
 	k.read(func(view *storage.View) {
 		for _, e := range k.events {
-			there, err := HasEvent(view, "t", e.id)
+			there, err := hasEvent(view, "t", e.id)
 			check(k.t, err)
 			if !there && k.must(e) {
 				k.t.Fatalf("event %d of %d is gone at %d: %+v", e.id.Position, e.storedMS, k.nowMS, e)
@@ -160,7 +160,7 @@ func (k *keeper) settle() {
 	want := 0
 	k.read(func(view *storage.View) {
 		for _, e := range k.events {
-			there, err := HasEvent(view, "t", e.id)
+			there, err := hasEvent(view, "t", e.id)
 			check(k.t, err)
 			if there != k.must(e) && !k.behind(e) {
 				k.t.Fatalf("event %d: there is %v, want %v: %+v", e.id.Position, there, k.must(e), e)

@@ -46,7 +46,7 @@ import (
 //	follow CHANNEL [after=n] [tenant=|all] [events=n] [bytes=n]  a channel as a follower gets it, piece by piece
 //	before CHANNEL time=ms [tenant=|all]             where a follower from that time begins
 //	rows [KIND]                                      how many rows of each kind, or the keys of one
-//	job LEASE · has EVENT [tenant=]                  ReadJob and HasEvent
+//	job LEASE · has EVENT [tenant=]                  ReadJob and hasEvent
 //	cluster [partition= partitions=]                 begin anew as another partition
 //	at PARTITION                                     go on in another partition of the same cluster
 //	where KEY [partitions=]                          the slot and partition of a key
@@ -195,7 +195,7 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:r
 		var found bool
 		s.read(func(view *storage.View) {
 			var err error
-			found, err = HasEvent(view, a.get("tenant", "t"), s.event(a.word()))
+			found, err = hasEvent(view, a.get("tenant", "t"), s.event(a.word()))
 			check(t, err)
 		})
 		return fmt.Sprintln(found)

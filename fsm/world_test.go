@@ -143,3 +143,9 @@ func check(tb tester, err error) {
 		tb.Fatalf("%v", err)
 	}
 }
+
+// hasEvent tells whether an event of the tenant is stored here.
+func hasEvent(view *storage.View, tenant string, id command.EventID) (bool, error) {
+	e, err := readEventOf(view, id)
+	return e != nil && e.Tenant == tenant, err
+}

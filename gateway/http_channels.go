@@ -150,7 +150,7 @@ func readSettings(w http.ResponseWriter, r *http.Request, said *wire.ChannelSett
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(said); err != nil {
-		return refusal{wire.ReasonBadRequest, "the settings cannot be read: " + err.Error()}
+		return refusal{wire.ReasonBadRequest, "the settings cannot be read: " + jsonFault(err)}
 	}
 	if decoder.More() {
 		return refusal{wire.ReasonBadRequest, "the settings must be one JSON object"}

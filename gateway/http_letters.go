@@ -1,12 +1,11 @@
 package gateway
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
-	"time"
 
 	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
@@ -16,15 +15,18 @@ import (
 const (
 	// defaultLetters is how many dead letters a page has where none is said.
 	defaultLetters = 100
-	// lettersReserve is how much of a request's time is kept to answer it: what a
-	// redrive by filter has not come to by then is left to the next request.
-	lettersReserve = clusterTimeout / 3
 	notALetter     = "no dead letter of that event"
 )
 
-// lettersOf reads which dead letters a request is about.
+// lettersOf reads which dead letters a request is about. A parameter that is not
+// known is refused: a filter that is misspelt would be none, and mean all.
 func lettersOf(r *http.Request) (want cluster.Letters, limit int, bad refusal) {
 	query := r.URL.Query()
+	for name := range query {
+		if !slices.Contains([]string{"tenant", "channel", "group", "reason", "cursor", "limit"}, name) {
+			return want, 0, refusal{wire.ReasonBadRequest, "the parameters are tenant, channel, group, reason, limit and cursor: not " + name}
+		}
+	}
 	want = cluster.Letters{
 		Tenant: tenantOf(r), Channel: query.Get("channel"), Group: query.Get("group"), Reason: query.Get("reason"),
 		Cursor: query.Get("cursor"),
@@ -128,21 +130,33 @@ func (g *Gateway) discardLetter(w http.ResponseWriter, r *http.Request) {
 		g.refuseHTTP(w, refusal{wire.ReasonNotFound, notALetter})
 		return
 	}
-	g.answerLetter(w, r, id, &command.Discard{Tenant: tenantOf(r), Event: id, Group: r.URL.Query().Get("group"), Once: g.onceOf(r)})
+	once, bad := g.onceOf(r)
+	if bad.any() {
+		g.refuseHTTP(w, bad)
+		return
+	}
+	g.answerLetter(w, r, id, &command.Discard{Tenant: tenantOf(r), Event: id, Group: r.URL.Query().Get("group"), Once: once})
 }
 
 // onceOf names the request, so that sending it again is no second one.
-func (g *Gateway) onceOf(r *http.Request) string {
-	if given := r.Header.Get("Idempotency-Key"); given != "" && len(given) <= wire.MaxIdempotencyKeyBytes {
-		return given
+func (g *Gateway) onceOf(r *http.Request) (once string, bad refusal) {
+	switch given := r.Header.Get("Idempotency-Key"); {
+	case len(given) > wire.MaxIdempotencyKeyBytes:
+		return "", refusal{wire.ReasonBadRequest, "Idempotency-Key must be at most 255 bytes"}
+	case given != "":
+		return given, refusal{}
 	}
-	return "~" + g.newSession()
+	return "~" + g.newSession(), refusal{}
 }
 
 func (g *Gateway) readRedrive(w http.ResponseWriter, r *http.Request) (*command.Redrive, refusal) {
 	id, err := command.ParseEventID(r.PathValue("event_id"))
 	if err != nil {
 		return nil, refusal{wire.ReasonNotFound, notALetter}
+	}
+	once, bad := g.onceOf(r)
+	if bad.any() {
+		return nil, bad
 	}
 	raw, bad := g.readBody(w, r)
 	if bad.any() {
@@ -151,10 +165,10 @@ func (g *Gateway) readRedrive(w http.ResponseWriter, r *http.Request) (*command.
 	var body redriveBody
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &body); err != nil {
-			return nil, refusal{wire.ReasonBadRequest, "the body cannot be read: " + err.Error()}
+			return nil, refusal{wire.ReasonBadRequest, "the body cannot be read: " + jsonFault(err)}
 		}
 	}
-	c := &command.Redrive{Tenant: tenantOf(r), Event: id, Group: body.Group, Once: g.onceOf(r), ContentType: body.ContentType}
+	c := &command.Redrive{Tenant: tenantOf(r), Event: id, Group: body.Group, Once: once, ContentType: body.ContentType}
 	switch {
 	case body.Data != nil && body.DataBase64 != nil:
 		return nil, refusal{wire.ReasonBadRequest, "data and data_base64 may not both stand"}
@@ -216,93 +230,4 @@ func (g *Gateway) submitLetter(id command.EventID, c appender, to *commandWaiter
 		c.Route = route
 	}
 	g.broker.Submit(uint32(id.Partition), c.Append(nil), to, 0)
-}
-
-// letterCommand makes the command about one dead letter.
-type letterCommand func(tenant, group string, id command.EventID) appender
-
-// redriveLetters and discardLetters do it to every dead letter of a filter.
-func (g *Gateway) redriveLetters(w http.ResponseWriter, r *http.Request) {
-	g.sweepLetters(w, r, "redriven", func(tenant, group string, id command.EventID) appender {
-		return &command.Redrive{Tenant: tenant, Event: id, Group: group, Once: "~" + g.newSession()}
-	})
-}
-
-func (g *Gateway) discardLetters(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Query().Get("channel") == "" {
-		g.refuseHTTP(w, refusal{wire.ReasonBadRequest, "discarding by filter needs a channel"})
-		return
-	}
-	g.sweepLetters(w, r, "discarded", func(tenant, group string, id command.EventID) appender {
-		return &command.Discard{Tenant: tenant, Event: id, Group: group, Once: "~" + g.newSession()}
-	})
-}
-
-// sweepLetters goes over the pages of a filter until it is through, has done as
-// many as the request's limit, or the request's time is over; then the answer
-// has a cursor to go on from. One that died again meanwhile lies behind.
-func (g *Gateway) sweepLetters(w http.ResponseWriter, r *http.Request, word string, of letterCommand) {
-	want, limit, bad := lettersOf(r)
-	if bad.any() {
-		g.refuseHTTP(w, bad)
-		return
-	}
-	deadline, _ := r.Context().Deadline()
-	count := 0
-	for begin := true; begin || (want.Cursor != "" && (limit == 0 || count < limit) && time.Until(deadline) > lettersReserve); begin = false {
-		want.Limit = defaultLetters
-		if limit > 0 {
-			want.Limit = min(defaultLetters, limit-count)
-		}
-		page, err := g.broker.DeadLetters(r.Context(), &want)
-		if err != nil && count == 0 {
-			g.answerLook(w, nil, err)
-			return
-		}
-		if err != nil {
-			break
-		}
-		done, failed := g.sweepPage(r.Context(), page.Letters, of)
-		if count += done; failed != nil && count == 0 {
-			e := resultError(failed)
-			g.writeProblem(w, &e, e.Code)
-			return
-		}
-		if failed != nil { // The page is begun again by the next request.
-			break
-		}
-		want.Cursor = page.Cursor
-	}
-	answer := map[string]any{word: count}
-	if want.Cursor != "" {
-		answer["cursor"] = want.Cursor
-	}
-	g.answerLook(w, answer, nil)
-}
-
-// sweepPage does it to a page at once, and returns for how many it took effect
-// and the last failure. What is no dead letter any more is passed over.
-func (g *Gateway) sweepPage(ctx context.Context, letters []cluster.DeadLetter, of letterCommand) (done int, failed *command.Result) {
-	waiters := make([]*commandWaiter, 0, len(letters))
-	for i := range letters {
-		id, err := command.ParseEventID(letters[i].EventID)
-		if err != nil {
-			continue
-		}
-		waiter := newCommandWaiter(g)
-		waiters = append(waiters, waiter)
-		g.submitLetter(id, of(letters[i].Tenant, letters[i].Group, id), waiter)
-	}
-	for _, waiter := range waiters {
-		result, ok := waiter.wait(ctx)
-		switch {
-		case !ok:
-			failed = &command.Result{Reason: command.OutcomeUnknown}
-		case result.Reason == command.Done:
-			done++
-		case result.Reason != command.NotFound:
-			failed = &result
-		}
-	}
-	return done, failed
 }

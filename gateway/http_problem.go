@@ -2,8 +2,12 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/batonmq/baton/transport/wire"
 )
@@ -20,6 +24,34 @@ type problemBody struct {
 	Message      string      `json:"message"`
 	Retryable    bool        `json:"retryable"`
 	RetryAfterMs int64       `json:"retry_after_ms,omitempty"`
+}
+
+// jsonFault says what is wrong with a body in the words of who wrote it, and not of
+// the program that reads it.
+func jsonFault(err error) string {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if wrong.Field == "" {
+			return "it must be a JSON object"
+		}
+		return fmt.Sprintf("%s must be %s", wrong.Field, kindOf(wrong.Type))
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
+}
+
+// kindOf names what a field takes.
+func kindOf(of reflect.Type) string {
+	switch of.Kind() { //nolint:exhaustive // Bodies have fields of no other kinds.
+	case reflect.Uint64:
+		return "an integer from 0"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Map:
+		return "an object of strings"
+	default:
+		return "a string of base64"
+	}
 }
 
 // refuseHTTP answers with a refusal's own status.

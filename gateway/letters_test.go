@@ -85,6 +85,8 @@ func TestHTTPLetters(t *testing.T) {
 	}
 	e.get(t, "/v1/deadletters?channel=dead&cursor=x", 400, "bad_request")
 	e.get(t, "/v1/deadletters?limit=0", 400, "bad_request")
+	e.do(t, e.request("POST", "/v1/deadletters/redrive?chanel=dead", ""), 400, "bad_request")
+	e.do(t, e.request("DELETE", "/v1/deadletters?channel=dead&code=x", ""), 400, "bad_request")
 	contains(t, e.get(t, "/v1/deadletters/"+id+"?group=g", 200, ""), `"group":"g"`)
 	contains(t, e.get(t, "/v1/events/"+id+"?tenant=acme", 200, ""), `"tenant":"acme"`)
 	for _, path := range []string{"/v1/deadletters/", "/v1/events/"} {
@@ -134,6 +136,9 @@ func TestHTTPRedriveRefused(t *testing.T) {
 		`{"data":"` + strings.Repeat("x", 70000) + `"}`: 413,
 	} {
 		e.do(t, e.request("POST", path, body), status, map[int]string{400: "bad_request", 413: "too_large"}[status])
+	}
+	for method, at := range map[string]string{"POST": path, "DELETE": "/v1/deadletters/" + id.String()} {
+		e.do(t, e.request(method, at, "", "Idempotency-Key", strings.Repeat("k", 256)), 400, "bad_request")
 	}
 	e.do(t, e.request("POST", "/v1/deadletters/nonsense/redrive", ""), 404, "not_found")
 	e.broker.set(func() { e.broker.result = command.Result{Reason: command.NotFound, Message: "none"} })
@@ -188,4 +193,32 @@ func TestHTTPSweeps(t *testing.T) {
 	}
 	e.broker.set(func() { e.broker.result = command.Result{Reason: command.NoLeader} })
 	e.do(t, e.request("POST", "/v1/deadletters/redrive?channel=dead", ""), 503, "no_leader")
+}
+
+// TestHTTPSweepGoesOn: what refuses to be redriven holds up no other. Where nobody
+// answers, the request is not told that it was through: it has a cursor, or fails.
+func TestHTTPSweepGoesOn(t *testing.T) {
+	for name, test := range map[string]struct {
+		answers func(n int) command.Reason
+		asked   int
+		status  int
+		want    string
+	}{
+		"refused": {func(n int) command.Reason { return choose(n%50 == 7, command.BadRequest, command.Done) }, fakeLetters, 200, `{"redriven":245,"refused":5}`},
+		"at once": {func(n int) command.Reason { return choose(n == 7, command.NoLeader, command.Done) }, 100, 503, `"no_leader"`},
+		"later":   {func(n int) command.Reason { return choose(n == 107, command.NoLeader, command.Done) }, 200, 200, `{"cursor":"100","redriven":199}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEdge(t)
+			e.broker.set(func() { e.broker.hold = true })
+			go func() {
+				for n := range test.asked {
+					s := <-e.broker.submissions
+					s.reply(command.Result{Reason: test.answers(n)})
+				}
+			}()
+			reason := map[int]string{503: "no_leader"}[test.status]
+			contains(t, e.do(t, e.request("POST", "/v1/deadletters/redrive?channel=dead", ""), test.status, reason), test.want)
+		})
+	}
 }

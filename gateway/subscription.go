@@ -47,6 +47,7 @@ func (s *subscription) Job(job *command.Job) {
 		CausationID:    aliasBytes(job.CausationID),
 		ClientID:       aliasBytes(job.Event.ClientID),
 		Tenant:         aliasBytes(job.Event.Tenant),
+		ContentType:    aliasBytes(job.Event.ContentType),
 		Payload:        wirePayload(job.Event.Payload),
 	}
 	if len(m.Group) == 0 {

@@ -72,7 +72,7 @@ func TestJob(t *testing.T) {
 	s.sink.Job(&command.Job{
 		Lease: lease, LeaseMS: 1234, Group: "default", CorrelationID: "co", CausationID: "ca", Checkpoint: []byte(`{"p":1}`),
 		Event: command.Event{
-			Channel: "c", Tenant: "t", ClientID: "ann", Key: "k", Headers: []byte(`{"h":"v"}`),
+			Channel: "c", Tenant: "t", ClientID: "ann", Key: "k", Headers: []byte(`{"h":"v"}`), ContentType: "text/x",
 			Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(`[1, 2]`)},
 		},
 	})
@@ -80,7 +80,7 @@ func TestJob(t *testing.T) {
 	for field, want := range map[string]any{
 		"fence": 44.0, "event_id": lease.Event.String(), "channel": "c", "group": "default", "attempt": 2.0, "lease_ms": 1234.0, "key": "k",
 		"idempotency_key": lease.Event.String(), "correlation_id": "co", "causation_id": "ca", "client_id": "ann", "tenant": "t",
-		"lease": string(e.broker.AppendLease(nil, lease)),
+		"content_type": "text/x", "lease": string(e.broker.AppendLease(nil, lease)),
 	} {
 		has(t, m, field, want)
 	}

@@ -24,7 +24,9 @@ func newBench(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure a cluster",
-		Args:  cobra.NoArgs,
+		Example: `  baton bench pipeline --rate 500 --duration 30s
+  baton bench backlog --events 1000000`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return misuse("say what to measure: %s pipeline or backlog", cmd.CommandPath())
 		},

@@ -14,9 +14,10 @@ import (
 
 func newCluster(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "cluster",
-		Short: "Look at the cluster",
-		Args:  cobra.NoArgs,
+		Use:     "cluster",
+		Short:   "Look at the cluster",
+		Example: "  baton cluster status",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return misuse("say what to do with the cluster: %s status", cmd.CommandPath())
 		},

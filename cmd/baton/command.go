@@ -137,6 +137,7 @@ func environment(job *client.Job) []string {
 	add("FENCE", strconv.FormatUint(job.Fence, 10))
 	add("LEASE", job.LeaseToken())
 	add("LEASE_MS", strconv.FormatInt(job.Lease.Milliseconds(), 10))
+	add("CONTENT_TYPE", job.ContentType)
 	add("CHECKPOINT", string(job.LastCheckpoint))
 	for name, value := range job.Headers {
 		add("HEADER_"+variable(name), value)

@@ -29,6 +29,9 @@ its attempts.`,
 }
 
 func deadlettersLs(ctx context.Context, t *terminal, f *letterFlags) error {
+	if err := f.checkLimit(); err != nil {
+		return err
+	}
 	h, err := f.http()
 	if err != nil {
 		return err

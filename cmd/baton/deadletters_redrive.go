@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -72,7 +74,11 @@ func redriveAll(ctx context.Context, t *terminal, f *letterFlags) error {
 	if err != nil {
 		return err
 	}
-	return sayEnded(t, f, swept, "redriven", swept.Redriven)
+	of := strconv.Itoa(swept.Redriven)
+	if swept.Refused > 0 {
+		of += fmt.Sprintf("; %d cannot be: their ttl is over, or their lineage is being canceled", swept.Refused)
+	}
+	return sayEnded(t, f, swept, "redriven", of)
 }
 
 // sweep asks until the filter is through or its limit is reached.
@@ -87,6 +93,7 @@ func sweep(ctx context.Context, f *letterFlags, do func(context.Context, client.
 		}
 		total.Redriven += swept.Redriven
 		total.Discarded += swept.Discarded
+		total.Refused += swept.Refused
 		total.Cursor = swept.Cursor
 		left -= swept.Redriven + swept.Discarded
 		meant.Cursor, more = swept.Cursor, swept.Cursor != "" && (f.meant.Limit == 0 || left > 0)

@@ -9,9 +9,10 @@ import (
 
 func newEvents(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "events",
-		Short: "Look at single events",
-		Args:  cobra.NoArgs,
+		Use:     "events",
+		Short:   "Look at single events",
+		Example: "  baton events show $id",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return misuse("say what to do with an event: %s show EVENT_ID", cmd.CommandPath())
 		},

@@ -19,6 +19,8 @@ func newLease(t *terminal) *cobra.Command {
 		Short: "End a job by its lease, such as one that was parked",
 		Long: `A worker that parks a job gives its lease to whoever will end it: a person who
 approves, a webhook that comes back. The lease is all that it takes.`,
+		Example: `  baton lease complete $lease '{"approved":true}'
+  baton lease fail $lease --permanent --message 'ana said no'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return misuse("say how the job ended: %s complete or fail", cmd.CommandPath())

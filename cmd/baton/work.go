@@ -34,7 +34,8 @@ func newWork(t *terminal) *cobra.Command {
 command's standard input; its metadata is in the environment as BATON_JOB_*:
 
   EVENT_ID CORRELATION_ID CAUSATION_ID IDEMPOTENCY_KEY CHANNEL GROUP KEY
-  CLIENT_ID TENANT ATTEMPT FENCE LEASE LEASE_MS CHECKPOINT HEADER_<NAME>
+  CLIENT_ID TENANT ATTEMPT FENCE LEASE LEASE_MS CONTENT_TYPE CHECKPOINT
+  HEADER_<NAME>
 
 Workers of one group share the channel's events; each group gets all of them. The
 group default begins with the channel's first event, another one where --from
@@ -46,8 +47,9 @@ as bytes. --emit sends it on as an event, --notify to the client whose event the
 job was; without either it is the job's result.
 
 Exit code 0 completes the job, 100 fails it for good, 101 parks it: whoever has its
-LEASE ends it later, with baton lease. Any other has it tried again. The lease is renewed while the command runs; when it is lost, or the
-worker stops for longer than --grace, the command and its children are killed.`,
+LEASE ends it later, with baton lease. Any other has it tried again. The lease is
+renewed while the command runs; when it is lost, or the worker stops for longer
+than --grace, the command and its children are killed.`,
 		Example: `  baton work --channel questions --emit found -- ./search.sh
   baton work --channel found --notify answer --credit 4 -- python answer.py
   baton work --channel approvals --park 24h -- sh -c 'ask-ana "$BATON_JOB_LEASE"; exit 101'

@@ -7,10 +7,27 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 )
 
-// Build builds the binary in a directory of its own, which remove removes.
-func Build() (binary string, remove func(), err error) {
+// Run is the rest of a TestMain that has parsed its flags: it builds the binary,
+// unless only quick tests run, and runs the tests.
+func Run(m *testing.M, binary *string) (exitCode int) {
+	if testing.Short() {
+		return m.Run()
+	}
+	built, remove, err := build()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer remove()
+	*binary = built
+	return m.Run()
+}
+
+// build builds the binary in a directory of its own, which remove removes.
+func build() (binary string, remove func(), err error) {
 	root, err := sources()
 	if err != nil {
 		return "", nil, err
@@ -21,9 +38,9 @@ func Build() (binary string, remove func(), err error) {
 	}
 	remove = func() { _ = os.RemoveAll(directory) }
 	binary = filepath.Join(directory, "baton")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/baton")
-	build.Dir = root
-	if output, err := build.CombinedOutput(); err != nil {
+	compile := exec.Command("go", "build", "-o", binary, "./cmd/baton")
+	compile.Dir = root
+	if output, err := compile.CombinedOutput(); err != nil {
 		remove()
 		return "", nil, fmt.Errorf("building baton: %w\n%s", err, output)
 	}

@@ -2,7 +2,7 @@
 // built binary on loopback, the clients and workers that use them, and the
 // faults that befall them.
 //
-//	binary, remove, err := fleet.Build()       // in TestMain, once
+//	os.Exit(fleet.Run(m, &binary))            // in TestMain: builds it, once
 //	f := fleet.Start(t, binary)                // ready, until the test ends
 //	ana := &fleet.Person{Name: "ana", Fleet: f}
 //	c := ana.Connect(t, 0)

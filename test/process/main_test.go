@@ -2,7 +2,6 @@ package process
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
 
@@ -15,21 +14,7 @@ var binary string
 // TestMain builds the binary.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	if testing.Short() {
-		return m.Run()
-	}
-	built, remove, err := fleet.Build()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer remove()
-	binary = built
-	return m.Run()
+	os.Exit(fleet.Run(m, &binary))
 }
 
 // needProcesses skips a test that starts processes where only quick ones run.

@@ -91,9 +91,25 @@ func newShift(w *worker, l *life, name string, working *sync.WaitGroup) *shift {
 // Job implements cluster.JobSink.
 func (s *shift) Job(job *command.Job) { s.life.hear(func() { s.job(job) }) }
 
-// CancelJob implements cluster.JobSink.
-func (s *shift) CancelJob(command.LeaseID, string, uint64) {
+// CancelJob implements cluster.JobSink. A worker that is there is heard a moment
+// later, as one that answers its gateway's ping.
+func (s *shift) CancelJob(_ command.LeaseID, _ string, graceMS uint64) {
 	s.worker.episode.tally.count("leases lost", 1)
+	if graceMS == 0 {
+		s.life.hear(s.answer)
+	}
+}
+
+func (s *shift) answer() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.working.Go(func() {
+		<-s.opened
+		s.handle.Heard()
+	})
 }
 
 func (s *shift) open(handle cluster.Subscription) {

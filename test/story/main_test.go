@@ -19,21 +19,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1) // It works until it is killed.
 	}
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	if testing.Short() {
-		return m.Run()
-	}
-	built, remove, err := fleet.Build()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer remove()
-	binary = built
-	return m.Run()
+	os.Exit(fleet.Run(m, &binary))
 }
 
 // TestStories tells them all to one fleet.

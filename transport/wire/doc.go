@@ -48,7 +48,7 @@
 //	C> credit       subscription credit
 //	S> job          subscription lease fence event_id channel group attempt lease_ms key
 //	                idempotency_key correlation_id causation_id client_id? tenant headers?
-//	                run? step? checkpoint? data
+//	                content_type? run? step? checkpoint? data
 //	C> renew        leases[lease | {lease, progress?, checkpoint?}]  answered by renewed
 //	S> renewed      leases[{lease, lease_ms}] lost[lease]
 //	C> checkpoint   id lease checkpoint                             answered by ok, when it is kept

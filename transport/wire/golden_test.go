@@ -146,6 +146,10 @@ func fromServers() []golden {
 	}})
 	add(Message{Type: TypeReset, Reset: Reset{Stream: b("text"), Attempt: 2}})
 	add(Message{Type: TypeGap, Gap: Gap{Subscription: b("f1")}})
+	add(Message{Type: TypeJob, Job: Job{
+		Subscription: b("s1"), Lease: b("l1"), Fence: 12, EventID: b("e-1"), Channel: b("a"), Attempt: 1, LeaseMs: 30000,
+		ContentType: b("image/png"), Payload: binData("hi"),
+	}})
 	return list
 }
 

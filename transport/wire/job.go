@@ -17,6 +17,7 @@ type Job struct {
 	ClientID       []byte // Empty where the event has no client.
 	Tenant         []byte
 	Headers        []Header
+	ContentType    []byte // What the publisher, or an edited redrive, said of the data.
 	Run            []byte // The workflow run and step, if this is one's.
 	Step           []byte
 	Checkpoint     Raw // What the last attempt saved.
@@ -45,6 +46,8 @@ func (m *Job) set(d *Decoder, field uint8) {
 		d.text(&m.Tenant, MaxClientIDBytes)
 	case fieldHeaders:
 		d.headers(&m.Headers)
+	case fieldContentType:
+		d.text(&m.ContentType, MaxContentTypeBytes)
 	case fieldData:
 		d.payload(&m.Payload)
 	case fieldDataBase64:
@@ -105,6 +108,7 @@ func AppendJobRaw(dst []byte, m *Job, rawHeaders Raw) []byte {
 	dst = appendText(dst, `,"tenant":`, m.Tenant)
 	dst = appendOptHeaders(dst, m.Headers)
 	dst = appendOptRaw(dst, `,"headers":`, rawHeaders)
+	dst = appendOptText(dst, `,"content_type":`, m.ContentType)
 	dst = appendOptText(dst, `,"run":`, m.Run)
 	dst = appendOptText(dst, `,"step":`, m.Step)
 	dst = appendOptRaw(dst, `,"checkpoint":`, m.Checkpoint)
