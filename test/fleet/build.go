@@ -50,7 +50,8 @@ func build() (binary string, remove func(), err error) {
 // sources finds the module's folder, and looks at every file in it. The go
 // command takes a test's result from its cache unless something changed that the
 // test itself looked at: what only the compiler reads would not count, and a
-// broken node would pass.
+// broken node would pass. What is looked at before testing.M runs does not count
+// either, which is why Start does this again.
 func sources() (root string, err error) {
 	if root, err = os.Getwd(); err != nil {
 		return "", err

@@ -37,6 +37,9 @@ type Node struct {
 // end with the test.
 func Start(t *testing.T, binary string) *Fleet {
 	t.Helper()
+	if _, err := sources(); err != nil {
+		t.Fatal(err)
+	}
 	directory := t.TempDir()
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	f := &Fleet{owner: t, http: client}
