@@ -25,8 +25,9 @@ type Broker interface {
 	// SubmitLazy forwards a command nobody waits for (an Ack): it rides with
 	// the partition's next entry, or starts one within a bounded time.
 	SubmitLazy(partition uint32, encoded []byte)
-	// Renew extends leases of one partition; to.Renewed is called once.
-	Renew(partition uint32, leases []command.LeaseID, to Renewer, slot uint64)
+	// Renew extends leases of one partition; where a tenant is named, another's are
+	// lost. to.Renewed is called once.
+	Renew(partition uint32, tenant string, leases []command.LeaseID, to Renewer, slot uint64)
 	// Subscribe starts lending a worker's credit to every partition.
 	Subscribe(spec SubscriptionSpec, sink JobSink) Subscription
 	// EnsureGroup sees to it that every partition has a group of a channel, which

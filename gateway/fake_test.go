@@ -73,6 +73,7 @@ type fakeBroker struct {
 
 type renewCall struct {
 	partition uint32
+	tenant    string
 	leases    []command.LeaseID
 	to        Renewer
 	slot      uint64
@@ -111,8 +112,8 @@ func (b *fakeBroker) SubmitLazy(partition uint32, encoded []byte) {
 	b.submissions <- submission{partition: partition, encoded: append([]byte(nil), encoded...), through: "lazy"}
 }
 
-func (b *fakeBroker) Renew(partition uint32, leases []command.LeaseID, to Renewer, slot uint64) {
-	call := renewCall{partition, append([]command.LeaseID(nil), leases...), to, slot}
+func (b *fakeBroker) Renew(partition uint32, tenant string, leases []command.LeaseID, to Renewer, slot uint64) {
+	call := renewCall{partition, tenant, append([]command.LeaseID(nil), leases...), to, slot}
 	b.mu.Lock()
 	hold, terms := b.hold, b.terms
 	b.mu.Unlock()

@@ -53,7 +53,7 @@ func (c *connection) renew(m *wire.Renew) {
 		r.mu.Lock()
 		r.answers++
 		r.mu.Unlock()
-		g.broker.Renew(uint32(rest[0].Event.Partition), rest[:mine], c, slot)
+		g.broker.Renew(uint32(rest[0].Event.Partition), c.bound(), rest[:mine], c, slot)
 		rest = rest[mine:]
 	}
 	c.settle(r)
