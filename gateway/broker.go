@@ -62,6 +62,10 @@ type Broker interface {
 	Channels(ctx context.Context, tenant, channel string) ([]cluster.ChannelState, error)
 	ChannelSettings(ctx context.Context, channel string) (command.ChannelSettings, error)
 	SetChannel(ctx context.Context, channel string, expect uint64, settings *command.ChannelSettings) (version uint64, err error)
+	// Credentials are the tenants and API keys; ChangeCredentials has an encoded command
+	// about them carried out. It is a *cluster.RefusedError where the state says no.
+	Credentials(ctx context.Context) (cluster.Credentials, error)
+	ChangeCredentials(ctx context.Context, encoded []byte) (command.Result, error)
 	// Ready is nil once the node belongs to a formed cluster and reaches the
 	// leaders of meta and every partition; else an error that says what is
 	// missing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
 )
 
@@ -69,6 +70,8 @@ type fakeBroker struct {
 	// settings are those of every channel; rivals change them just before.
 	settings command.ChannelSettings
 	rivals   int
+	// credentials are what is listed.
+	credentials cluster.Credentials
 }
 
 type renewCall struct {
@@ -234,6 +237,24 @@ func (b *fakeBroker) Trace(_ context.Context, tenant, correlationID string) ([]b
 		return nil, ErrNotFound
 	}
 	return []byte(`{"tenant":"` + tenant + `","correlation_id":"` + correlationID + `"}`), nil
+}
+
+func (b *fakeBroker) Credentials(context.Context) (cluster.Credentials, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.credentials, nil
+}
+
+func (b *fakeBroker) ChangeCredentials(_ context.Context, encoded []byte) (command.Result, error) {
+	b.mu.Lock()
+	result := b.result
+	b.mu.Unlock()
+	prefix, _ := command.ReadPrefix(encoded)
+	b.submissions <- submission{prefix: prefix, encoded: append([]byte(nil), encoded...), through: "credentials"}
+	if result.Reason != command.Done {
+		return result, &cluster.RefusedError{Result: result}
+	}
+	return result, nil
 }
 
 func (b *fakeBroker) Status(context.Context) ([]byte, error) { return []byte(`{"members":[]}`), nil }

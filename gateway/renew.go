@@ -29,6 +29,10 @@ type renewedLease struct {
 // renew extends leases, and takes over their checkpoints.
 func (c *connection) renew(m *wire.Renew) {
 	bench, g := c.bench, c.gateway
+	if r := refuseEnding(c.who.Load()); r.any() {
+		c.refuseUnasked(r.reason, r.message)
+		return
+	}
 	r := &renewal{answers: 1}
 	bench.leases = bench.leases[:0]
 	partitions := g.broker.Partitions()
