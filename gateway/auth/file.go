@@ -20,10 +20,12 @@ const (
 	MaxFileBytes = 1 << 20
 )
 
-// watchedFile is a file's content, parsed, and parsed anew when the file changes. A
-// file that cannot be used any more leaves what there was in force.
+// watchedFile is a file's content, parsed, and parsed anew when the file changes, or
+// another one that belongs to it. A file that cannot be used any more leaves what
+// there was in force.
 type watchedFile[T any] struct {
 	path   string
+	beside string // empty for none
 	parse  func([]byte) (T, error)
 	now    func() time.Time
 	logger *slog.Logger
@@ -31,7 +33,7 @@ type watchedFile[T any] struct {
 	mu      sync.Mutex // guards the rest
 	parsed  T
 	checked time.Time
-	stamp   fileStamp
+	stamp   [2]fileStamp
 }
 
 // fileStamp tells one state of a file from another.
@@ -41,8 +43,12 @@ type fileStamp struct {
 }
 
 func watchFile[T any](path string, parse func([]byte) (T, error), config *Config) (*watchedFile[T], error) {
-	f := &watchedFile[T]{path: path, parse: parse, now: config.Now, logger: config.Logger}
-	stamp, err := stampOf(path)
+	return watchFiles(path, "", parse, config)
+}
+
+func watchFiles[T any](path, beside string, parse func([]byte) (T, error), config *Config) (*watchedFile[T], error) {
+	f := &watchedFile[T]{path: path, beside: beside, parse: parse, now: config.Now, logger: config.Logger}
+	stamp, err := f.stampNow()
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +56,13 @@ func watchFile[T any](path string, parse func([]byte) (T, error), config *Config
 		return nil, err
 	}
 	return f, nil
+}
+
+func (f *watchedFile[T]) stampNow() (both [2]fileStamp, err error) {
+	if both[0], err = stampOf(f.path); err == nil && f.beside != "" {
+		both[1], err = stampOf(f.beside)
+	}
+	return both, err
 }
 
 func stampOf(path string) (fileStamp, error) {
@@ -63,7 +76,7 @@ func stampOf(path string) (fileStamp, error) {
 	return fileStamp{info.ModTime(), info.Size()}, nil
 }
 
-func (f *watchedFile[T]) read(stamp fileStamp) error {
+func (f *watchedFile[T]) read(stamp [2]fileStamp) error {
 	text, err := os.ReadFile(f.path)
 	if err != nil {
 		return err
@@ -85,7 +98,7 @@ func (f *watchedFile[T]) value() T {
 		return f.parsed
 	}
 	f.checked = now
-	stamp, err := stampOf(f.path)
+	stamp, err := f.stampNow()
 	if err == nil && stamp == f.stamp {
 		return f.parsed
 	}
