@@ -399,7 +399,8 @@ func TestHTTPNeedsAToken(t *testing.T) { //nolint:revive // A line for each.
 // TestTokensOverHTTP: what a request for a token may say.
 func TestTokensOverHTTP(t *testing.T) {
 	log := &bytes.Buffer{}
-	e, v := newClosedEdge(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(log, nil)) })
+	var mu sync.Mutex
+	e, v := newClosedEdge(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&locked{mu: &mu, to: log}, nil)) })
 	admin, _ := v.add(command.Key{Tenant: "acme", Roles: command.RoleAdmin, Name: "boss"})
 	ask := func(body string, status int, reason string) string {
 		return e.do(t, e.request("POST", "/v1/tokens", body, "Authorization", "Bearer "+admin), status, reason)
@@ -435,6 +436,8 @@ func TestTokensOverHTTP(t *testing.T) {
 	if strings.Contains(list, text[20:]) || strings.Contains(list, "other") || !strings.Contains(list, put.Key.ID) {
 		t.Errorf("the list is %s", list)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	audit := log.String()
 	contains(t, audit, "msg=audit action=token.create")
 	contains(t, audit, "status=403")
