@@ -32,7 +32,10 @@ type Credentials = fsm.Credentials
 type credentials struct {
 	// asking is held while the meta group's leader is asked.
 	asking sync.Mutex
-	asked  time.Time // when a key was looked up last; guarded by asking
+	// asked is when a key was looked up last, and failed how that went wrong; guarded by
+	// asking.
+	asked  time.Time
+	failed error
 
 	mu      sync.RWMutex // guards the rest
 	version uint64
@@ -76,17 +79,18 @@ func (c *Cluster) Key(ctx context.Context, id string) (*command.Key, error) {
 	arrived := time.Now()
 	c.credentials.asking.Lock()
 	defer c.credentials.asking.Unlock()
-	if c.credentials.asked.After(arrived) {
-		return c.KnownKey(id), nil // Somebody asked while we waited.
+	if c.credentials.asked.After(arrived) { // Somebody asked while we waited.
+		if key := c.KnownKey(id); key != nil {
+			return key, nil
+		}
+		return nil, c.credentials.failed
 	}
 	if err := pause(ctx, minKeyLookup-time.Since(c.credentials.asked)); err != nil {
 		return nil, err
 	}
 	c.credentials.asked = time.Now()
-	if err := c.askCredentials(ctx); err != nil {
-		return nil, err
-	}
-	return c.KnownKey(id), nil
+	c.credentials.failed = c.askCredentials(ctx)
+	return c.KnownKey(id), c.credentials.failed
 }
 
 func pause(ctx context.Context, wait time.Duration) error {

@@ -423,6 +423,10 @@ func (l *lines) String() string {
 func TestRevocationReachesEveryNode(t *testing.T) {
 	log := &lines{}
 	nodes := startThree(t, withAdmin(t), func(c *node.Config) { c.Logger = slog.New(slog.NewTextHandler(log, nil)) })
+	// One that has no replica of the meta group.
+	nodes = append(nodes, startOne(t, withAdmin(t), func(c *node.Config) {
+		c.Name, c.Join, c.BootstrapExpect, c.Partitions = "n4", []string{nodes[0].GossipAddress()}, 3, 0
+	}))
 	key := mint(t, nodes[0], client.Token{Name: "mail", Roles: []string{"worker"}, Work: []string{"*"}})
 	var sockets []*socket
 	for _, n := range nodes {
