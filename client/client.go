@@ -162,10 +162,10 @@ func (c *Client) fail(err error) {
 }
 
 // hello is what to say to the next node.
-func (c *Client) hello() []byte {
+func (c *Client) hello(token string) []byte {
 	o := &c.options
 	h := wire.Hello{
-		Token: alias(o.Token), Tenant: alias(o.Tenant), ClientID: alias(o.ClientID), DeviceID: alias(o.DeviceID),
+		Token: alias(token), Tenant: alias(o.Tenant), ClientID: alias(o.ClientID), DeviceID: alias(o.DeviceID),
 		Name: alias(o.Name), Version: alias(Version), Window: uint64(o.Window), //nolint:gosec // checked by withDefaults
 	}
 	if c.stream != nil {
@@ -210,6 +210,10 @@ func (c *Client) detach() {
 func (c *Client) handle(s *session, m *wire.Message) {
 	switch m.Type { //nolint:exhaustive // what is not here asks for nothing
 	case wire.TypeOK:
+		if m.OK.ID == refreshID {
+			s.refreshed(m.OK.TokenExpiresMs)
+			return
+		}
 		c.flight.answered(m.OK.ID, &m.OK, nil)
 	case wire.TypeError:
 		c.refused(&m.Error)
@@ -239,6 +243,10 @@ func (c *Client) handle(s *session, m *wire.Message) {
 }
 
 func (c *Client) refused(e *wire.Error) {
+	if e.HasID && e.ID == refreshID {
+		c.options.Logger.Warn("the node refused a fresh token", "error", errorOf(e))
+		return
+	}
 	if e.HasID {
 		c.flight.answered(e.ID, nil, errorOf(e))
 		return

@@ -17,7 +17,7 @@ import (
 // HTTP asks a cluster what needs no connection. It tries the nodes in turn.
 type HTTP struct {
 	nodes  []string
-	token  string
+	token  func(context.Context) (string, error)
 	tenant string
 	client *http.Client
 }
@@ -29,9 +29,9 @@ const (
 	httpTimeout = 20 * time.Second
 )
 
-// NewHTTP uses Nodes, Token, Tenant and TLS of the options.
+// NewHTTP uses Nodes, Token or TokenSource, Tenant and TLS of the options.
 func NewHTTP(o Options) (*HTTP, error) {
-	h := &HTTP{token: o.Token, tenant: o.Tenant}
+	h := &HTTP{token: o.token, tenant: o.Tenant}
 	for _, text := range o.Nodes {
 		node, err := webURL(text)
 		if err != nil {
@@ -90,8 +90,12 @@ func (h *HTTP) each(ctx context.Context, v any, ask func(node string) ([]byte, e
 // do sends a request to one node and returns the body of its answer.
 func (h *HTTP) do(request *http.Request) ([]byte, error) {
 	address := request.URL.String()
-	if h.token != "" {
-		request.Header.Set("Authorization", "Bearer "+h.token)
+	token, err := h.token(request.Context())
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := h.client.Do(request)
 	if err != nil {

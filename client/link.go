@@ -23,7 +23,11 @@ func (l *link) connect(ctx context.Context, attempts int) (*session, error) {
 	failed := &ConnectError{}
 	for attempt := 1; ; attempt++ {
 		url := l.nodes.current()
-		s, err := openSession(ctx, url, o, l.client.hello())
+		token, err := o.token(ctx)
+		var s *session
+		if err == nil {
+			s, err = openSession(ctx, url, o, l.client.hello(token))
+		}
 		if err == nil {
 			l.backoff.succeeded()
 			if !o.GivenOnly {
@@ -95,6 +99,9 @@ func (l *link) final(ctx context.Context, s *session, reason error) error {
 		return ErrClosed
 	}
 	if rejected, ok := errors.AsType[*RejectedError](reason); ok {
+		if l.client.options.TokenSource != nil && rejected.Code == int(wire.CloseUnauthenticated) {
+			return nil // Its token has ended, and there may be a fresh one.
+		}
 		return rejected
 	}
 	if s.bye != nil && !s.bye.reconnect {
@@ -116,6 +123,7 @@ const (
 func (l *link) watch(ctx context.Context, s *session) {
 	ticker := time.NewTicker(l.client.options.ProbeInterval)
 	defer ticker.Stop()
+	defer s.refresh.Stop()
 	var heard int64
 	silent, probed := 0, 0 // intervals: without a word, since the probe
 	for {
@@ -126,6 +134,9 @@ func (l *link) watch(ctx context.Context, s *session) {
 			l.part(s)
 			return
 		case <-ticker.C:
+		case <-s.refresh.C:
+			l.client.refresh(ctx, s)
+			continue
 		}
 		if last := s.lastRead.Load(); last != heard {
 			heard, silent, probed = last, 0, 0

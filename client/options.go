@@ -1,8 +1,10 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -33,6 +35,10 @@ type Options struct {
 	GivenOnly bool
 	// Token is the credential, where the cluster asks for one.
 	Token string
+	// TokenSource takes the place of Token: it is asked for each connection, and again
+	// before a token ends, for one that lives on. It should keep its token while that
+	// is good, must be safe for concurrent use, and return when its context ends.
+	TokenSource func(ctx context.Context) (string, error)
 	// Tenant, where no token says it; empty means "default".
 	Tenant string
 	// ClientID names the durable stream of notifications; without one there is
@@ -105,10 +111,24 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("client: ConnectTimeout, ProbeInterval and ConnectAttempts must not be negative")
 	case o.Window < 0 || o.MaxPending < 0:
 		return o, errors.New("client: Window and MaxPending must not be negative")
+	case o.Token != "" && o.TokenSource != nil:
+		return o, errors.New("client: give Token or TokenSource, not both")
 	case o.ClientID == "" && (o.DeviceID != "" || o.Resume != Resume{}):
 		return o, errors.New("client: DeviceID and Resume need a ClientID")
 	}
 	return o, nil
+}
+
+// token is the credential for the next connection or request.
+func (o *Options) token(ctx context.Context) (string, error) {
+	if o.TokenSource == nil {
+		return o.Token, nil
+	}
+	token, err := o.TokenSource(ctx)
+	if err != nil {
+		return "", fmt.Errorf("client: Options.TokenSource gave no token: %w", err)
+	}
+	return token, nil
 }
 
 func orDefault[T comparable](field *T, value T) {

@@ -43,6 +43,8 @@ type session struct {
 	bye     *bye
 
 	lastRead atomic.Int64 // Unix nanoseconds
+	// refresh fires when a fresh token is due.
+	refresh *time.Timer
 
 	ended  chan struct{} // closed when the socket is of no use any more
 	once   sync.Once
@@ -72,7 +74,9 @@ func openSession(ctx context.Context, url string, o *Options, hello []byte) (*se
 	}
 	s := &session{
 		url: url, conn: conn, out: newOutbox(), decoder: wire.NewDecoder(wire.FromServer), ended: make(chan struct{}),
+		refresh: time.NewTimer(0),
 	}
+	s.refresh.Stop()
 	in := io.Reader(&corkedReader{session: s})
 	if early != nil {
 		// What came with the answer to the upgrade; the buffer is the library's.
@@ -153,6 +157,7 @@ func (s *session) welcomed(w *wire.Welcome) {
 	for _, url := range w.Nodes {
 		s.nodes = append(s.nodes, append([]byte(nil), url...))
 	}
+	s.refreshed(w.TokenExpiresMs)
 	s.out.maxFrame = s.maxMessage
 	s.lastRead.Store(time.Now().UnixNano())
 }

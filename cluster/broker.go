@@ -44,11 +44,11 @@ func (c *Cluster) SubmitLazy(partition uint32, encoded []byte) {
 	_ = l.tell(generation, append(appendFrame(nil, frameLazy, partition+1, generation), encoded...))
 }
 
-// Renew extends leases of one partition.
-func (c *Cluster) Renew(partition uint32, leases []command.LeaseID, to Renewer, slot uint64) {
+// Renew extends leases of one partition. Where a tenant is named, another's are lost.
+func (c *Cluster) Renew(partition uint32, tenant string, leases []command.LeaseID, to Renewer, slot uint64) {
 	way := &renewal{to: to, slot: slot, leases: slices.Clone(leases)}
 	l := c.laneOf(partition)
-	if l == nil || !l.ask(opRenew, 0, appendLeaseIDs(nil, leases), way) {
+	if l == nil || !l.ask(opRenew, 0, command.AppendString(appendLeaseIDs(nil, leases), tenant), way) {
 		way.answered(statusNotLeader, &command.Reader{})
 	}
 }

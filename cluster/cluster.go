@@ -71,6 +71,8 @@ type Cluster struct {
 	stop    chan struct{}
 	running sync.WaitGroup
 	roster  roster
+	// credentials is what this node knows of tokens.
+	credentials credentials
 	// restarting is held while a group is opened anew; closing means that none will
 	// be any more.
 	restarting struct {
@@ -329,6 +331,7 @@ func (c *Cluster) sweep() {
 				g.boundLog()
 			}
 			c.readRoster(now)
+			c.readCredentials()
 			c.tickSpread(now)
 			for _, courier := range c.allCouriers() {
 				courier.tick(now)

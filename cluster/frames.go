@@ -68,7 +68,7 @@ type op byte
 const (
 	// opCommand: body is an encoded command, the answer's a Result.
 	opCommand op = iota + 1
-	// opRenew: body is leases, the answer's a term in milliseconds for each.
+	// opRenew: body is leases and the tenant whose they must be, the answer's a term in milliseconds for each.
 	opRenew
 	// opTrace: body is tenant and correlation id, the answer's a JSON lineage.
 	opTrace
@@ -87,6 +87,9 @@ const (
 	// opFollow: body is FollowStart(1) tenant channel time, the answer's the position
 	// behind which a follower begins, and up to which events are deleted.
 	opFollow
+	// opCredentials is of the meta group: body is the version that is known, the
+	// answer's what has changed since, as JSON.
+	opCredentials
 )
 
 // status is how an ask was answered.

@@ -66,6 +66,9 @@ func lookUpJSON(what op, r *command.Reader) func(*storage.View) (any, error) {
 	case opChannels:
 		tenant, channel := r.String(), r.String()
 		return func(view *storage.View) (any, error) { return fsm.ReadChannels(view, tenant, channel) }
+	case opCredentials:
+		known := r.Uint()
+		return func(view *storage.View) (any, error) { return fsm.ReadCredentials(view, known) }
 	case opCommand, opRenew, opFollow:
 	}
 	return nil

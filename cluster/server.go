@@ -257,10 +257,10 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 		}
 		g.submit(append([]byte(nil), f.Rest()...), way.result)
 	case opRenew:
-		if ids := readLeaseIDs(&f.Reader); f.Err() == nil {
-			way.renewed(g, ids)
+		if ids, tenant := readLeaseIDs(&f.Reader), f.String(); f.Err() == nil {
+			way.renewed(g, ids, tenant)
 		}
-	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels, opFollow:
+	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels, opFollow, opCredentials:
 		way.serveLook(g, what, &f.Reader)
 	default:
 		way.status(statusNotLeader)
@@ -295,12 +295,12 @@ func (a answerTo) result(how status, result *command.Result) {
 	a.send(frame)
 }
 
-func (a answerTo) renewed(g *Group, ids []command.LeaseID) {
+func (a answerTo) renewed(g *Group, ids []command.LeaseID, tenant string) {
 	if g.duty == nil {
 		a.status(statusNotLeader)
 		return
 	}
-	terms, leads := g.duty.Renew(ids)
+	terms, leads := g.duty.Renew(ids, tenant)
 	if !leads {
 		a.status(statusNotLeader)
 		return

@@ -63,12 +63,12 @@ func TestRenew(t *testing.T) {
 	e := newEdge(1)
 	e.lead("n2", 0, 1)
 	var got terms
-	e.Renew(0, []command.LeaseID{leaseOf(0, 1), leaseOf(0, 2)}, &got, 1)
+	e.Renew(0, "", []command.LeaseID{leaseOf(0, 1), leaseOf(0, 2)}, &got, 1)
 	e.answer(1, 0, statusDone, string(uints(1000, 0)(nil)))
 	if got.leases != 2 || len(got.terms) != 2 || got.terms[0] != 1000 || got.terms[1] != 0 {
 		t.Errorf("the answer is %+v", got)
 	}
-	e.Renew(1, []command.LeaseID{leaseOf(1, 1)}, &got, 1)
+	e.Renew(1, "", []command.LeaseID{leaseOf(1, 1)}, &got, 1)
 	if got.leases != 1 || got.terms != nil {
 		t.Errorf("without a leader the answer is %+v", got)
 	}

@@ -9,6 +9,9 @@ import (
 // complete acknowledges a lease; what the worker emits and notifies happens
 // with it or not at all.
 func (m *Machine) complete(c *command.Complete) command.Result {
+	if m.foreign(c.Lease.Event, c.Tenant) {
+		return lostLease()
+	}
 	j, answer := m.inForce(c.Lease, endCompleted)
 	if j == nil {
 		return answer

@@ -29,6 +29,9 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 	if c.Throttled {
 		how = endThrottled
 	}
+	if m.foreign(c.Lease.Event, c.Tenant) {
+		return lostLease()
+	}
 	j, answer := m.inForce(c.Lease, how)
 	if j == nil {
 		return answer
@@ -79,6 +82,9 @@ func backoff(s *command.ChannelSettings, j *job) int64 {
 // Leases that are over are passed by.
 func (m *Machine) release(c *command.Release) command.Result {
 	for _, id := range c.Leases {
+		if m.foreign(id.Event, c.Tenant) {
+			continue
+		}
 		if c.Lost {
 			if j, _ := m.leased(id, endExpired); j != nil {
 				m.lose(j, "the worker's socket was lost")
@@ -134,6 +140,9 @@ func (m *Machine) lose(j *job, why string) {
 
 // checkpoint keeps a worker's progress with its lease.
 func (m *Machine) checkpoint(c *command.Checkpoint) command.Result {
+	if m.foreign(c.Lease.Event, c.Tenant) {
+		return lostLease()
+	}
 	j, answer := m.leased(c.Lease, 0)
 	if j == nil {
 		return answer

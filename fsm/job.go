@@ -65,7 +65,7 @@ func (m *Machine) park(j *job) {
 // leased finds the job of a lease that is still in force. Without one, the
 // second result is the answer: the kept one of an equal command, or lease_lost.
 func (m *Machine) leased(id command.LeaseID, how ending) (*job, command.Result) {
-	over := refuse(command.LeaseLost, "the lease is over: it expired, was ended, or was given to another worker")
+	over := lostLease()
 	if !m.isHere(id.Event) {
 		return nil, over
 	}
@@ -77,6 +77,20 @@ func (m *Machine) leased(id command.LeaseID, how ending) (*job, command.Result) 
 		return nil, command.Result{Duplicate: true, Events: row.emitted}
 	}
 	return nil, over
+}
+
+func lostLease() command.Result {
+	return refuse(command.LeaseLost, "the lease is over: it expired, was ended, or was given to another worker")
+}
+
+// foreign tells whether an event is not the tenant's, or is unknown: whoever may act
+// for one tenant must not learn which of the two. An empty tenant may act for all.
+func (m *Machine) foreign(id command.EventID, tenant string) bool {
+	if tenant == "" {
+		return false
+	}
+	q := m.queues[id.Queue]
+	return !m.isHere(id) || q == nil || m.names.find(nameTenant, tenant) != q.tenant
 }
 
 // isHere tells whether an event's id is of this partition and epoch.

@@ -124,7 +124,7 @@ func (m *Machine) loadTimers(from reader) error {
 func (m *Machine) started(node string) *Started {
 	s := &Started{Node: node, Generation: m.counters.generation, Epoch: m.counters.epoch, Relays: m.relays()}
 	for _, j := range m.leasesByFence() {
-		s.Leases = append(s.Leases, Lease{ID: j.leaseID(m), Holder: j.holder, LeaseMS: j.leaseMS})
+		s.Leases = append(s.Leases, Lease{ID: j.leaseID(m), Holder: j.holder, Tenant: j.event.Tenant, LeaseMS: j.leaseMS})
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.channels)) {
 		for _, t := range m.channels[id].turns {

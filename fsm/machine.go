@@ -197,7 +197,8 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindPark:
 		s.park.Decode(&r)
 		return checked(&r, func() command.Result { return m.parkLease(&s.park) })
-	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel:
+	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
+		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)

@@ -15,9 +15,14 @@ import (
 //	F             the founding facts: an encoded FormCluster
 //	M  member id  an admitted member
 //	C  channel    a channel's settings: see command.AppendChannelSettings
+//	T  tenant     a tenant that keys may be made for: see command.AppendTenant
+//	K             how often tenants and keys have changed
+//	K  key id     an API key: see command.AppendKey
 const (
 	kindFacts  = 'F'
 	kindMember = 'M'
+	kindTenant = 'T'
+	kindKey    = 'K'
 )
 
 // Meta is the state that belongs to the whole cluster: what it was formed as,
@@ -30,6 +35,7 @@ type Meta struct {
 	// channels are those with settings, by name; settingsVersion counts changes.
 	channels        []ConfiguredChannel
 	settingsVersion uint64
+	credentials     Credentials
 	entry           command.Entry
 }
 
@@ -51,6 +57,9 @@ func OpenMeta(view *storage.View) (meta *Meta, err error) {
 	}
 	if err = m.loadChannels(view); err != nil {
 		return nil, fmt.Errorf("read back the meta group's channels: %w", err)
+	}
+	if m.credentials, err = ReadCredentials(view, 0); err != nil {
+		return nil, fmt.Errorf("read back the meta group's credentials: %w", err)
 	}
 	prefix := []byte{kindMember}
 	err = view.Scan(prefix, after(prefix), func(_, value []byte) (bool, error) {
@@ -101,6 +110,8 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 		var set command.SetChannel
 		set.Decode(&r)
 		return checked(&r, func() command.Result { return m.setChannel(tx, out, &set) })
+	case command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey:
+		return m.executeCredential(tx, prefix.Kind, &r)
 	case command.KindSetReplicas:
 		return refuse(command.NotAvailable, "replicas cannot be moved yet")
 	case command.KindPublish, command.KindComplete, command.KindFail, command.KindRelease, command.KindExpire,

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -150,4 +151,111 @@ func TestMetaKeepsChannelSettings(t *testing.T) {
 			t.Errorf("read %+v", settings)
 		}
 	})
+}
+
+// TestMetaKeepsCredentials makes tenants and keys, revokes some and deletes a
+// tenant, and reads all of it back; what changes nothing says so, and tells no new
+// version.
+func TestMetaKeepsCredentials(t *testing.T) {
+	w := newMetaWorld(t)
+	key := func(id, tenant string) []byte {
+		return (&command.PutKey{Key: command.Key{
+			ID: id, Tenant: tenant, Roles: command.RoleWorker, Work: []string{"a.*"}, Hash: make([]byte, 32), RevokedMS: 5,
+		}}).Append(nil)
+	}
+	other := command.PutKey{Key: command.Key{ID: "k1", Tenant: "acme", Roles: command.RoleClient, Hash: append(make([]byte, 31), 1)}}
+	tenant := func(name string) []byte { return (&command.PutTenant{Tenant: name}).Append(nil) }
+	revoke := func(id, of string) []byte { return (&command.RevokeKey{ID: id, Tenant: of}).Append(nil) }
+	remove := func(name string) []byte { return (&command.DeleteTenant{Tenant: name}).Append(nil) }
+	for _, step := range []struct {
+		what string
+		send []byte
+		want string
+	}{
+		{"a tenant", tenant("acme"), "done false"},
+		{"the tenant again", tenant("acme"), "done true"},
+		{"the tenant that is always there", tenant("default"), "done true"},
+		{"no name", tenant(""), "bad_request false"},
+		{"the name of all", tenant("*"), "bad_request false"},
+		{"a key", key("k1", "acme"), "done false"},
+		{"the key again", key("k1", "acme"), "done true"},
+		{"another key of that id", other.Append(nil), "bad_request false"},
+		{"a key of no tenant there is", key("k2", "unknown"), "not_found false"},
+		{"a key of the tenant default", key("k2", "default"), "done false"},
+		{"a key of all tenants", key("k3", "*"), "done false"},
+		{"a key without an id", key("", "acme"), "bad_request false"},
+		{"revoking another tenant's", revoke("k2", "acme"), "not_found false"},
+		{"revoking what is not there", revoke("k9", "acme"), "not_found false"},
+		{"revoking", revoke("k2", "default"), "done false"},
+		{"revoking again", revoke("k2", ""), "done true"},
+		{"deleting a tenant", remove("acme"), "done false"},
+		{"deleting it again", remove("acme"), "not_found false"},
+		{"deleting the tenant default", remove("default"), "bad_request false"},
+	} {
+		before := w.meta.credentials.Version
+		result := w.applyMeta(t, true, step.send).Results[0]
+		if got := fmt.Sprintf("%s %v", result.Reason, result.Duplicate); got != step.want {
+			t.Errorf("%s: %s (%s), want %s", step.what, got, result.Message, step.want)
+		}
+		changed := w.meta.credentials.Version != before
+		if changed != (step.want == "done false") {
+			t.Errorf("%s: the version is %d after %d", step.what, w.meta.credentials.Version, before)
+		}
+	}
+	kept := w.meta.credentials
+	w.reopenMeta(t)
+	w.read(func(view *storage.View) {
+		all, err := ReadCredentials(view, 0)
+		check(t, err)
+		told := fmt.Sprint(all.Version, len(all.Tenants))
+		for _, k := range all.Keys {
+			told += fmt.Sprintf(" %s/%s/%d/%d", k.ID, k.Tenant, k.CreatedMS, k.RevokedMS)
+		}
+		if want := "6 0 k1/acme/1000/1000 k2/default/1000/1000 k3/*/1000/0"; told != want {
+			t.Errorf("read back %s, want %s", told, want)
+		}
+		if !reflect.DeepEqual(all.Keys, kept.Keys) || !reflect.DeepEqual(w.meta.credentials, all) {
+			t.Errorf("read back %+v, kept %+v, opened %+v", all, kept, w.meta.credentials)
+		}
+		if same, err := ReadCredentials(view, all.Version); err != nil || !same.Same || same.Keys != nil {
+			t.Errorf("nothing changed, and read %+v, %v", same, err)
+		}
+	})
+}
+
+// TestMetaForgetsKeysThatEnded: what was revoked or expired long ago makes room for
+// a new key, and nothing else does.
+func TestMetaForgetsKeysThatEnded(t *testing.T) {
+	w := newMetaWorld(t)
+	put := func(id string, expires int64) []byte {
+		return (&command.PutKey{Key: command.Key{
+			ID: id, Tenant: "default", Roles: command.RoleClient, Hash: make([]byte, 32), ExpiresMS: expires,
+		}}).Append(nil)
+	}
+	w.applyMeta(t, true, put("expired", 1000), put("revoked", 0), put("good", 0), put("later", 2000),
+		(&command.RevokeKey{ID: "revoked"}).Append(nil))
+	w.meta.timeMS = 1000 + KeyRetentionMS
+	w.applyMeta(t, true, put("new", 0))
+	w.reopenMeta(t)
+	var left []string
+	for _, key := range w.meta.credentials.Keys {
+		left = append(left, key.ID)
+	}
+	if want := []string{"good", "later", "new"}; !slices.Equal(left, want) {
+		t.Errorf("left are %v, want %v", left, want)
+	}
+}
+
+// TestMetaBoundsKeys: one key more than there may be is refused.
+func TestMetaBoundsKeys(t *testing.T) {
+	w := newMetaWorld(t)
+	w.meta.credentials.Keys = make([]command.Key, MaxKeys)
+	put := command.PutKey{Key: command.Key{ID: "one more", Tenant: "default", Roles: command.RoleClient, Hash: make([]byte, 32)}}
+	if result := w.applyMeta(t, true, put.Append(nil)).Results[0]; result.Reason != command.TooLarge {
+		t.Errorf("one key too many: %+v", result)
+	}
+	w.meta.credentials.Tenants = make([]command.Tenant, MaxTenants)
+	if result := w.applyMeta(t, true, (&command.PutTenant{Tenant: "x"}).Append(nil)).Results[0]; result.Reason != command.TooLarge {
+		t.Errorf("one tenant too many: %+v", result)
+	}
 }

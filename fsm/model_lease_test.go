@@ -24,8 +24,9 @@ func (m *model) drawEnd(kind string) interface{ Append([]byte) []byte } {
 		return m.drawPark()
 	default:
 		l := m.drawLease()
-		m.expectLease(m.holds(l) != nil)
-		return &command.Checkpoint{Lease: l.id, Data: []byte(`{"at":1}`)}
+		tenant := rapid.SampledFrom([]string{"", l.event.fields.Tenant, "nobody"}).Draw(m.t, "whose")
+		m.expectLease(m.holds(l) != nil && tenant != "nobody")
+		return &command.Checkpoint{Lease: l.id, Data: []byte(`{"at":1}`), Tenant: tenant}
 	}
 }
 

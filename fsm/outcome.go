@@ -106,8 +106,10 @@ type Stored struct {
 
 // Lease is a lease in force.
 type Lease struct {
-	ID      command.LeaseID
-	Holder  Holder
+	ID     command.LeaseID
+	Holder Holder
+	// Tenant is whose event it is.
+	Tenant  string
 	LeaseMS uint32
 }
 

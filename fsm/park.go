@@ -21,6 +21,9 @@ const endParked = "parked"
 // parkLease takes a job from its worker, who is free for others then. The lease
 // stays in force, but no clock runs for it. In memory nothing is kept of it.
 func (m *Machine) parkLease(c *command.Park) command.Result {
+	if m.foreign(c.Lease.Event, c.Tenant) {
+		return lostLease()
+	}
 	j, answer := m.inForce(c.Lease, 0)
 	switch {
 	case j == nil:

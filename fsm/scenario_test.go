@@ -307,12 +307,12 @@ func (s *scenario) encode(l *line) {
 	case "fail":
 		l.encoded = (&command.Fail{
 			Lease: s.lease(a.word()), Code: a.get("code", "boom"), Message: a.get("message", "it broke"),
-			Final: a.has("final"), Throttled: a.has("throttled"), RetryAfterMS: a.number("retry"),
+			Final: a.has("final"), Throttled: a.has("throttled"), RetryAfterMS: a.number("retry"), Tenant: a.get("tenant", ""),
 		}).Append(nil)
 	case "release":
-		l.encoded = (&command.Release{Leases: s.leasesOf(a.words())}).Append(nil)
+		l.encoded = (&command.Release{Leases: s.leasesOf(a.words()), Tenant: a.get("tenant", "")}).Append(nil)
 	case "disconnect":
-		l.encoded = (&command.Release{Leases: s.leasesOf(a.words()), Lost: true}).Append(nil)
+		l.encoded = (&command.Release{Leases: s.leasesOf(a.words()), Lost: true, Tenant: a.get("tenant", "")}).Append(nil)
 	case "expire":
 		generation := s.machine.Generation()
 		if a.has("generation") {
@@ -320,9 +320,9 @@ func (s *scenario) encode(l *line) {
 		}
 		l.encoded = (&command.Expire{Generation: generation, Leases: s.leasesOf(a.words())}).Append(nil)
 	case "park":
-		l.encoded = (&command.Park{Lease: s.lease(a.word()), TimeoutMS: a.number("timeout")}).Append(nil)
+		l.encoded = (&command.Park{Lease: s.lease(a.word()), TimeoutMS: a.number("timeout"), Tenant: a.get("tenant", "")}).Append(nil)
 	case "checkpoint":
-		l.encoded = (&command.Checkpoint{Lease: s.lease(a.word()), Data: []byte(a.get("data", "{}"))}).Append(nil)
+		l.encoded = (&command.Checkpoint{Lease: s.lease(a.word()), Data: []byte(a.get("data", "{}")), Tenant: a.get("tenant", "")}).Append(nil)
 	default:
 		s.encodeOther(l)
 	}
@@ -411,7 +411,7 @@ func (s *scenario) fields(get func(key, otherwise string) string) command.Event 
 }
 
 func (s *scenario) complete(a args) (encoded []byte, as []string) {
-	c := command.Complete{Lease: s.lease(a.word())}
+	c := command.Complete{Lease: s.lease(a.word()), Tenant: a.get("tenant", "")}
 	c.Lease.Event = elsewhere(a, c.Lease.Event)
 	if a.has("result") {
 		c.Result = command.Payload{Codec: command.CodecJSON, Bytes: []byte(a.get("result", ""))}

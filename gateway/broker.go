@@ -25,8 +25,9 @@ type Broker interface {
 	// SubmitLazy forwards a command nobody waits for (an Ack): it rides with
 	// the partition's next entry, or starts one within a bounded time.
 	SubmitLazy(partition uint32, encoded []byte)
-	// Renew extends leases of one partition; to.Renewed is called once.
-	Renew(partition uint32, leases []command.LeaseID, to Renewer, slot uint64)
+	// Renew extends leases of one partition; where a tenant is named, another's are
+	// lost. to.Renewed is called once.
+	Renew(partition uint32, tenant string, leases []command.LeaseID, to Renewer, slot uint64)
 	// Subscribe starts lending a worker's credit to every partition.
 	Subscribe(spec SubscriptionSpec, sink JobSink) Subscription
 	// EnsureGroup sees to it that every partition has a group of a channel, which
@@ -61,6 +62,10 @@ type Broker interface {
 	Channels(ctx context.Context, tenant, channel string) ([]cluster.ChannelState, error)
 	ChannelSettings(ctx context.Context, channel string) (command.ChannelSettings, error)
 	SetChannel(ctx context.Context, channel string, expect uint64, settings *command.ChannelSettings) (version uint64, err error)
+	// Credentials are the tenants and API keys; ChangeCredentials has an encoded command
+	// about them carried out. It is a *cluster.RefusedError where the state says no.
+	Credentials(ctx context.Context) (cluster.Credentials, error)
+	ChangeCredentials(ctx context.Context, encoded []byte) (command.Result, error)
 	// Ready is nil once the node belongs to a formed cluster and reaches the
 	// leaders of meta and every partition; else an error that says what is
 	// missing.

@@ -11,6 +11,9 @@ const cancelGraceMs = 5000
 // cancel stops one event, or a lineage. A session with a client id cancels its own
 // only.
 func (c *connection) cancel(m *wire.Cancel) {
+	if c.denied(m.ID, c.refuseCancel()) {
+		return
+	}
 	switch {
 	case len(m.Run) > 0:
 		c.unavailable(m.ID, "cancel by run is not available yet: name an event_id or correlation_id")
@@ -23,7 +26,7 @@ func (c *connection) cancel(m *wire.Cancel) {
 
 // cancelLineage stops all events of a correlation id, in every partition.
 func (c *connection) cancelLineage(m *wire.Cancel) {
-	slot, ok := c.take(request{kind: requestCancel, id: m.ID})
+	slot, ok := c.take(request{kind: requestCancel, id: m.ID, target: c.cancels(m)})
 	if !ok {
 		return
 	}
@@ -39,6 +42,19 @@ func (c *connection) cancelLineage(m *wire.Cancel) {
 	c.gateway.broker.CancelLineage(c.bench.encoded, c, slot)
 }
 
+// cancels is what a cancel of others' work names, for the audit log; empty for a
+// client's own.
+func (c *connection) cancels(m *wire.Cancel) string {
+	switch {
+	case c.identity.clientID != "":
+		return ""
+	case len(m.CorrelationID) > 0:
+		return "lineage " + string(m.CorrelationID)
+	default:
+		return "event " + string(m.EventID)
+	}
+}
+
 func (c *connection) cancelEvent(m *wire.Cancel) {
 	event, err := command.ParseEventID(alias(m.EventID))
 	if err != nil {
@@ -50,7 +66,7 @@ func (c *connection) cancelEvent(m *wire.Cancel) {
 		c.refuse(m.ID, wire.ReasonNotFound, "there is no such event")
 		return
 	}
-	slot, ok := c.take(request{kind: requestCancel, id: m.ID})
+	slot, ok := c.take(request{kind: requestCancel, id: m.ID, target: c.cancels(m)})
 	if !ok {
 		return
 	}

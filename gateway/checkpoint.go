@@ -14,6 +14,9 @@ func (c *connection) checkpointNow(m *wire.Checkpoint) {
 		c.refuse(m.ID, wire.ReasonTooLarge, c.gateway.tooLarge.message)
 		return
 	}
+	if c.denied(m.ID, refuseEnding(c.who.Load())) {
+		return
+	}
 	lease, route, ok := c.readLease(m.ID, m.Lease)
 	if !ok {
 		return
@@ -23,7 +26,7 @@ func (c *connection) checkpointNow(m *wire.Checkpoint) {
 		return
 	}
 	c.jobs.takeCheckpoint(lease)
-	checkpoint := command.Checkpoint{Route: route, Lease: lease, Data: m.Checkpoint}
+	checkpoint := command.Checkpoint{Route: route, Lease: lease, Data: m.Checkpoint, Tenant: c.bound()}
 	c.bench.encoded = checkpoint.Append(c.bench.encoded[:0])
 	c.gateway.broker.Submit(uint32(lease.Event.Partition), c.bench.encoded, c, slot)
 }
@@ -125,7 +128,7 @@ func (c *connection) submitCheckpoint(lease command.LeaseID, data []byte) {
 	if !ok {
 		return
 	}
-	checkpoint := command.Checkpoint{Route: route, Lease: lease, Data: data}
+	checkpoint := command.Checkpoint{Route: route, Lease: lease, Data: data, Tenant: c.bound()}
 	buf := c.gateway.buffers.get()
 	buf = checkpoint.Append(buf)
 	c.gateway.broker.Submit(uint32(lease.Event.Partition), buf, c, slot)

@@ -7,8 +7,8 @@ import (
 
 // complete ends a job: acknowledgement, emits and notifications in one command.
 func (c *connection) complete(m *wire.Complete) {
-	if r := c.gateway.refuseComplete(m); r.any() {
-		c.refuse(m.ID, r.reason, r.message)
+	who := c.who.Load()
+	if c.denied(m.ID, refuseEnding(who)) || c.denied(m.ID, refuseEmits(who, m)) || c.denied(m.ID, c.gateway.refuseComplete(m)) {
 		return
 	}
 	lease, route, ok := c.readLease(m.ID, m.Lease)
@@ -19,14 +19,14 @@ func (c *connection) complete(m *wire.Complete) {
 	if !ok {
 		return
 	}
-	c.endLease(lease, c.bench.encodeComplete(route, lease, m), slot)
+	c.endLease(lease, c.bench.encodeComplete(route, lease, c.bound(), m), slot)
 }
 
 // encodeComplete encodes what a worker, or somebody in its place, says of a job.
-func (b *workbench) encodeComplete(route command.Route, lease command.LeaseID, m *wire.Complete) []byte {
+func (b *workbench) encodeComplete(route command.Route, lease command.LeaseID, tenant string, m *wire.Complete) []byte {
 	done := &b.complete
 	done.Route, done.Lease, done.Result, done.Usage = route, lease, rawPayload(m.Result), m.Usage
-	done.Emits, done.Notifies = done.Emits[:0], done.Notifies[:0]
+	done.Tenant, done.Emits, done.Notifies = tenant, done.Emits[:0], done.Notifies[:0]
 	for i := range m.Emit {
 		var event command.Event
 		b.fillEvent(&event, &m.Emit[i].EventFields)

@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"errors"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/batonmq/baton/gateway/auth"
 )
 
 // Config is what a Gateway is made of.
@@ -25,6 +28,10 @@ type Config struct {
 	// connect besides those of this machine; "*" allows all. Their host names
 	// are also accepted in Host where a node listens on loopback.
 	AllowedOrigins []string
+	// Auth knows who holds a token; without it nobody is asked for one.
+	Auth *auth.Authenticator
+	// TLS has clients speak TLS; nil means that they do not.
+	TLS *tls.Config
 }
 
 // Defaults of the limits that a node can be told, or checks what it is told with.

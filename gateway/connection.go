@@ -7,6 +7,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/batonmq/baton/gateway/auth"
 	"github.com/batonmq/baton/transport/wire"
 )
 
@@ -26,6 +27,8 @@ type connection struct {
 	conn    net.Conn
 	session string
 	opened  time.Time
+	// certified is who the client's certificate is of, nil for none.
+	certified *auth.Identity
 
 	// Shared; each has a lock of its own.
 	out           outbox
@@ -37,10 +40,11 @@ type connection struct {
 
 	// The deadlines' view of the reader.
 	phase        atomic.Int32
-	lastRead     atomic.Int64 // Unix nanoseconds
-	messageSince atomic.Int64 // when the unfinished message began, 0 for none
-	held         atomic.Bool  // the reader waits for room
-	silent       atomic.Bool  // a lease was let go, and nothing was read since
+	lastRead     atomic.Int64                  // Unix nanoseconds
+	messageSince atomic.Int64                  // when the unfinished message began, 0 for none
+	held         atomic.Bool                   // the reader waits for room
+	who          atomic.Pointer[auth.Identity] // what the token grants, nil where none is asked for
+	silent       atomic.Bool                   // a lease was let go, and nothing was read since
 	closingSince atomic.Int64
 	dismissed    atomic.Bool // sent to another node
 	over         atomic.Bool
@@ -51,6 +55,7 @@ type connection struct {
 	parser   frameParser
 	bench    *workbench // while there are bytes to work on
 	identity identity
+	bearer   []byte // the token of the upgrade, until hello
 	abuse    abuse
 	garbled  bool // frames cannot be told apart any more
 	saidBye  bool

@@ -98,6 +98,7 @@ func (c *connection) checkDeadlines(now time.Time) time.Duration {
 		}
 	case phaseOpen:
 		c.checkSilence(&next)
+		c.checkCredential(&next)
 		if c.jobs.checkpointsWait() {
 			c.flushCheckpoints(now)
 			next.at(wheelTick)

@@ -66,7 +66,7 @@ func (c *connection) dispatch(m *wire.Message) {
 		c.ping(&m.Ping)
 	case wire.TypePong:
 	case wire.TypeAuth:
-		c.unavailable(m.Auth.ID, "auth is not available yet: this node runs without authentication")
+		c.refresh(&m.Auth)
 	case wire.TypePublish:
 		c.publish(&m.Publish)
 	case wire.TypeAck:

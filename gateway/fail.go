@@ -7,8 +7,7 @@ import (
 
 // fail ends a job with an error.
 func (c *connection) fail(m *wire.Fail) {
-	if r := c.gateway.refuseFail(m); r.any() {
-		c.refuse(m.ID, r.reason, r.message)
+	if c.denied(m.ID, refuseEnding(c.who.Load())) || c.denied(m.ID, c.gateway.refuseFail(m)) {
 		return
 	}
 	lease, route, ok := c.readLease(m.ID, m.Lease)
@@ -20,7 +19,7 @@ func (c *connection) fail(m *wire.Fail) {
 		return
 	}
 	c.checkpointBefore(lease)
-	c.endLease(lease, c.bench.encodeFail(route, lease, m), slot)
+	c.endLease(lease, c.bench.encodeFail(route, lease, c.bound(), m), slot)
 }
 
 func (g *Gateway) refuseFail(m *wire.Fail) refusal {
@@ -31,10 +30,11 @@ func (g *Gateway) refuseFail(m *wire.Fail) refusal {
 }
 
 // encodeFail encodes what went wrong with a job.
-func (b *workbench) encodeFail(route command.Route, lease command.LeaseID, m *wire.Fail) []byte {
+func (b *workbench) encodeFail(route command.Route, lease command.LeaseID, tenant string, m *wire.Fail) []byte {
 	b.fail = command.Fail{
 		Route:        route,
 		Lease:        lease,
+		Tenant:       tenant,
 		Code:         alias(m.Error.Code),
 		Message:      alias(m.Error.Message),
 		Detail:       m.Error.Detail,

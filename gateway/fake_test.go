@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
 )
 
@@ -69,10 +70,13 @@ type fakeBroker struct {
 	// settings are those of every channel; rivals change them just before.
 	settings command.ChannelSettings
 	rivals   int
+	// credentials are what is listed.
+	credentials cluster.Credentials
 }
 
 type renewCall struct {
 	partition uint32
+	tenant    string
 	leases    []command.LeaseID
 	to        Renewer
 	slot      uint64
@@ -111,8 +115,8 @@ func (b *fakeBroker) SubmitLazy(partition uint32, encoded []byte) {
 	b.submissions <- submission{partition: partition, encoded: append([]byte(nil), encoded...), through: "lazy"}
 }
 
-func (b *fakeBroker) Renew(partition uint32, leases []command.LeaseID, to Renewer, slot uint64) {
-	call := renewCall{partition, append([]command.LeaseID(nil), leases...), to, slot}
+func (b *fakeBroker) Renew(partition uint32, tenant string, leases []command.LeaseID, to Renewer, slot uint64) {
+	call := renewCall{partition, tenant, append([]command.LeaseID(nil), leases...), to, slot}
 	b.mu.Lock()
 	hold, terms := b.hold, b.terms
 	b.mu.Unlock()
@@ -233,6 +237,24 @@ func (b *fakeBroker) Trace(_ context.Context, tenant, correlationID string) ([]b
 		return nil, ErrNotFound
 	}
 	return []byte(`{"tenant":"` + tenant + `","correlation_id":"` + correlationID + `"}`), nil
+}
+
+func (b *fakeBroker) Credentials(context.Context) (cluster.Credentials, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.credentials, nil
+}
+
+func (b *fakeBroker) ChangeCredentials(_ context.Context, encoded []byte) (command.Result, error) {
+	b.mu.Lock()
+	result := b.result
+	b.mu.Unlock()
+	prefix, _ := command.ReadPrefix(encoded)
+	b.submissions <- submission{prefix: prefix, encoded: append([]byte(nil), encoded...), through: "credentials"}
+	if result.Reason != command.Done {
+		return result, &cluster.RefusedError{Result: result}
+	}
+	return result, nil
 }
 
 func (b *fakeBroker) Status(context.Context) ([]byte, error) { return []byte(`{"members":[]}`), nil }

@@ -11,12 +11,15 @@ import (
 // follow begins to send every event of a channel.
 func (c *connection) follow(m *wire.Follow) {
 	limits := &c.gateway.limits
+	if c.denied(m.ID, refuseFollow(c.who.Load(), m.Channel)) {
+		return
+	}
 	if c.subscriptions.count()+c.followers.count() >= limits.MaxSubscriptions {
 		c.refuse(m.ID, wire.ReasonOverloaded,
 			fmt.Sprintf("a connection may have %d subscriptions and follows at most", limits.MaxSubscriptions))
 		return
 	}
-	f := &follower{connection: c, named: len(m.Name) > 0, window: limits.DefaultWindow}
+	f := &follower{connection: c, channel: string(m.Channel), named: len(m.Name) > 0, window: limits.DefaultWindow}
 	if m.Window > 0 {
 		f.window = int(min(m.Window, uint64(limits.MaxWindow))) //nolint:gosec // A small limit.
 	}
@@ -28,7 +31,7 @@ func (c *connection) follow(m *wire.Follow) {
 	f.id, f.slot = "f"+strconv.FormatUint(c.made, 10)+"-"+c.session[:8], slot
 	c.followers.add(f)
 	spec := FollowSpec{
-		Channel: string(m.Channel), Tenant: c.identity.limited, Name: string(m.Name),
+		Channel: f.channel, Tenant: c.identity.limited, Name: string(m.Name),
 		Window: uint32(f.window), //nolint:gosec // A small limit.
 	}
 	switch m.From.Kind {
@@ -88,6 +91,7 @@ func (c *connection) unfollowed(id uint64, result *command.Result) {
 type follower struct {
 	connection *connection
 	id         string
+	channel    string
 	slot       uint64
 	named      bool
 	window     int

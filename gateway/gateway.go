@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/batonmq/baton/gateway/auth"
 	"github.com/batonmq/baton/transport/wire"
 )
 
@@ -30,6 +32,8 @@ type Gateway struct {
 	meter    *metrics
 	gatherer prometheus.Gatherer
 	origins  origins
+	auth     *auth.Authenticator // nil where nobody is asked for a token
+	tls      *tls.Config
 	server   *http.Server
 	features [][]byte
 	tooLarge refusal
@@ -73,6 +77,8 @@ func New(config Config) (*Gateway, error) {
 		meter:       meter,
 		gatherer:    config.Gatherer,
 		origins:     allowed,
+		auth:        config.Auth,
+		tls:         config.TLS,
 		features:    features(),
 		waiting:     make(chan struct{}, config.Limits.MaxHTTPRequests),
 		stop:        make(chan struct{}),
@@ -101,7 +107,11 @@ func (g *Gateway) Handler() http.Handler { return g.server.Handler }
 // Serve accepts connections until Shutdown, and then returns ErrClosed; any
 // other error is the listener's.
 func (g *Gateway) Serve(listener net.Listener) error {
-	err := g.server.Serve(&boundedListener{Listener: listener, places: newPlaces(g.limits.MaxConnections)})
+	bounded := net.Listener(&boundedListener{Listener: listener, places: newPlaces(g.limits.MaxConnections)})
+	if g.tls != nil {
+		bounded = tls.NewListener(bounded, g.tls)
+	}
+	err := g.server.Serve(bounded)
 	if errors.Is(err, http.ErrServerClosed) {
 		return ErrClosed
 	}

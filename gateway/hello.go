@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/gateway/auth"
 	"github.com/batonmq/baton/transport/wire"
 )
 
@@ -27,6 +28,9 @@ func features() [][]byte {
 func (c *connection) hello(m *wire.Hello) {
 	if c.phaseNow() != phaseHello {
 		c.refuseUnasked(wire.ReasonBadRequest, "hello was said before")
+		return
+	}
+	if !c.admitHello(m) {
 		return
 	}
 	c.identity = c.identify(m)
@@ -70,6 +74,9 @@ func (c *connection) identify(m *wire.Hello) identity {
 		limited:  string(m.Tenant),
 		window:   uint32(limits.DefaultWindow), //nolint:gosec // a small limit
 	}
+	if granted := c.who.Load(); granted != nil {
+		who.takeFrom(granted)
+	}
 	if who.limited != "" {
 		who.tenant = who.limited
 	}
@@ -88,6 +95,16 @@ func (c *connection) identify(m *wire.Hello) identity {
 	return who
 }
 
+// takeFrom has the tenant and the client that a token fixes.
+func (i *identity) takeFrom(granted *auth.Identity) {
+	if !granted.AllTenants() {
+		i.limited = granted.Tenant
+	}
+	if i.clientID == "" && granted.Is(command.RoleClient) && granted.ClientID != command.AnyClient {
+		i.clientID = granted.ClientID
+	}
+}
+
 // welcome answers hello; state is nil where there is no client id.
 func (c *connection) welcome(state *StreamState) {
 	limits := &c.gateway.limits
@@ -101,6 +118,8 @@ func (c *connection) welcome(state *StreamState) {
 		Nodes:       c.gateway.clientSockets(),
 		HeartbeatMs: limits.PingInterval.Milliseconds(),
 		ServerTime:  time.Now().UnixMilli(),
+
+		TokenExpiresMs: expiresMs(c.who.Load()),
 		Limits: wire.Limits{
 			MaxInFlight:     uint64(limits.MaxInFlight),     //nolint:gosec // positive
 			MaxMessageBytes: uint64(limits.MaxMessageBytes), //nolint:gosec // positive

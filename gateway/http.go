@@ -41,32 +41,61 @@ func (g *Gateway) routes() *http.ServeMux {
 	mux.HandleFunc("GET /{$}", g.front)
 	mux.HandleFunc("GET /healthz", g.health)
 	mux.HandleFunc("GET /readyz", g.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(g.gatherer, promhttp.HandlerOpts{}))
-	mux.HandleFunc("POST /v1/events", g.waits(g.publishEvent))
-	mux.HandleFunc("GET /v1/traces/{correlation_id}", g.waits(g.trace))
-	mux.HandleFunc("GET /v1/cluster", g.waits(g.cluster))
-	mux.HandleFunc("GET /v1/events/{event_id}", g.waits(g.showEvent))
-	mux.HandleFunc("GET /v1/deadletters", g.waits(g.listLetters))
-	mux.HandleFunc("DELETE /v1/deadletters", g.waits(g.discardLetters))
-	mux.HandleFunc("POST /v1/deadletters/redrive", g.waits(g.redriveLetters))
-	mux.HandleFunc("GET /v1/deadletters/{event_id}", g.waits(g.showLetter))
-	mux.HandleFunc("DELETE /v1/deadletters/{event_id}", g.waits(g.discardLetter))
-	mux.HandleFunc("POST /v1/deadletters/{event_id}/redrive", g.waits(g.redriveLetter))
-	mux.HandleFunc("GET /v1/channels", g.waits(g.listChannels))
-	mux.HandleFunc("GET /v1/channels/{channel}", g.waits(g.showChannel))
-	mux.HandleFunc("PUT /v1/channels/{channel}", g.waits(g.replaceChannel))
-	mux.HandleFunc("PATCH /v1/channels/{channel}", g.waits(g.changeChannel))
-	mux.HandleFunc("DELETE /v1/channels/{channel}", g.waits(g.resetChannel))
-	mux.HandleFunc("POST /v1/leases/complete", g.waits(g.completeLease))
-	mux.HandleFunc("POST /v1/leases/fail", g.waits(g.failLease))
+	mux.HandleFunc("GET /metrics", g.allow(needAllTenants, promhttp.HandlerFor(g.gatherer, promhttp.HandlerOpts{}).ServeHTTP))
+	for _, route := range g.asked() {
+		handle := g.having(route.need, g.waits(route.handle))
+		if route.action != "" {
+			handle = g.audited(route.action, handle) // Those that are refused, too.
+		}
+		mux.HandleFunc(route.pattern, g.knows(handle))
+	}
 	for _, later := range []string{
-		"/v1/clients/{rest...}", "/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}",
-		"/v1/tenants", "/v1/tenants/{rest...}", "/v1/tokens", "/v1/tokens/{rest...}", "/v1/stream",
+		"/v1/clients/{rest...}", "/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}", "/v1/stream",
 	} {
-		mux.HandleFunc(later, g.later)
+		mux.HandleFunc(later, g.allow(needToken, g.later))
 	}
 	mux.HandleFunc("/", g.unknown)
 	return mux
+}
+
+// route is a path that waits for the cluster, what it needs, and what the audit log
+// calls it, where it is for that.
+type route struct {
+	pattern string
+	need    need
+	action  string
+	handle  http.HandlerFunc
+}
+
+// asked are the routes that wait for the cluster. What an administrator does to
+// others' things is audited; settings are the same for all tenants, so only who may
+// act for all may change them.
+func (g *Gateway) asked() []route {
+	return []route{
+		{"POST /v1/events", needToken, "", g.publishEvent},
+		{"GET /v1/events/{event_id}", needAdmin, "", g.showEvent},
+		{"GET /v1/traces/{correlation_id}", needAdmin, "", g.trace},
+		{"GET /v1/cluster", needAllTenants, "", g.cluster},
+		{"GET /v1/deadletters", needAdmin, "", g.listLetters},
+		{"DELETE /v1/deadletters", needAdmin, "deadletters.discard", g.discardLetters},
+		{"POST /v1/deadletters/redrive", needAdmin, "deadletters.redrive", g.redriveLetters},
+		{"GET /v1/deadletters/{event_id}", needAdmin, "", g.showLetter},
+		{"DELETE /v1/deadletters/{event_id}", needAdmin, "deadletter.discard", g.discardLetter},
+		{"POST /v1/deadletters/{event_id}/redrive", needAdmin, "deadletter.redrive", g.redriveLetter},
+		{"GET /v1/channels", needAdmin, "", g.listChannels},
+		{"GET /v1/channels/{channel}", needAdmin, "", g.showChannel},
+		{"PUT /v1/channels/{channel}", needAllTenants, "channel.replace", g.replaceChannel},
+		{"PATCH /v1/channels/{channel}", needAllTenants, "channel.change", g.changeChannel},
+		{"DELETE /v1/channels/{channel}", needAllTenants, "channel.reset", g.resetChannel},
+		{"POST /v1/leases/complete", needWorker, "", g.completeLease},
+		{"POST /v1/leases/fail", needWorker, "", g.failLease},
+		{"GET /v1/tenants", needAllTenants, "", g.listTenants},
+		{"POST /v1/tenants", needAllTenants, "tenant.create", g.createTenant},
+		{"DELETE /v1/tenants/{tenant}", needAllTenants, "tenant.delete", g.deleteTenant},
+		{"GET /v1/tokens", needAdmin, "", g.listTokens},
+		{"POST /v1/tokens", needAdmin, "token.create", g.createToken},
+		{"DELETE /v1/tokens/{id}", needAdmin, "token.revoke", g.revokeToken},
+	}
 }
 
 // guard checks who asks, and counts answers. The WebSocket refuses for itself,

@@ -68,6 +68,10 @@ func (g *Gateway) answerChannel(w http.ResponseWriter, r *http.Request, channel 
 	answer := wire.Channel{Channel: channel, Groups: []wire.ChannelGroup{}}
 	if len(states) > 0 {
 		answer = channelOf(&states[0])
+		if boundOf(whoOf(r)) != "" && answer.Stored == 0 {
+			// Others' groups of a channel that is nothing to this tenant.
+			answer.Groups = []wire.ChannelGroup{}
+		}
 	}
 	answer.Version, answer.Settings = settings.Version, shownSettings(settings)
 	g.answerLook(w, &answer, nil)

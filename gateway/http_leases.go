@@ -18,12 +18,15 @@ func (g *Gateway) completeLease(w http.ResponseWriter, r *http.Request) {
 		}
 		lease, route, bad := g.leaseOf(m.Lease)
 		if !bad.any() {
+			bad = refuseEmits(whoOf(r), &m)
+		}
+		if !bad.any() {
 			bad = g.refuseComplete(&m)
 		}
 		if bad.any() {
 			return nil, lease, bad
 		}
-		return bench.encodeComplete(route, lease, &m), lease, refusal{}
+		return bench.encodeComplete(route, lease, boundOf(whoOf(r)), &m), lease, refusal{}
 	}, func(result *command.Result) any {
 		answer := completedAnswer{Events: make([]*string, len(result.Events)), Duplicate: result.Duplicate}
 		for i, event := range result.Events {
@@ -49,7 +52,7 @@ func (g *Gateway) failLease(w http.ResponseWriter, r *http.Request) {
 		if bad.any() {
 			return nil, lease, bad
 		}
-		return bench.encodeFail(route, lease, &m), lease, refusal{}
+		return bench.encodeFail(route, lease, boundOf(whoOf(r)), &m), lease, refusal{}
 	}, func(result *command.Result) any { return failedAnswer{Duplicate: result.Duplicate} })
 }
 

@@ -40,13 +40,6 @@ func lettersOf(r *http.Request) (want cluster.Letters, limit int, bad refusal) {
 	return want, limit, refusal{}
 }
 
-func tenantOf(r *http.Request) string {
-	if tenant := r.URL.Query().Get("tenant"); tenant != "" {
-		return tenant
-	}
-	return defaultTenant
-}
-
 // listLetters answers a page of dead letters.
 func (g *Gateway) listLetters(w http.ResponseWriter, r *http.Request) {
 	want, limit, bad := lettersOf(r)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/gateway/auth"
 	"github.com/batonmq/baton/internal/invariants"
 	"github.com/batonmq/baton/transport/wire"
 )
@@ -24,7 +25,7 @@ func (g *Gateway) publishEvent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	waiter := &httpWaiter{answer: make(chan httpAnswer, 1)}
-	if problem := g.submitEvent(body, waiter); problem != nil {
+	if problem := g.submitEvent(body, whoOf(r), waiter); problem != nil {
 		g.writeProblem(w, problem, problem.Code)
 		return
 	}
@@ -42,7 +43,7 @@ func (g *Gateway) publishEvent(w http.ResponseWriter, r *http.Request) {
 }
 
 // submitEvent reads the body of a publish and forwards it.
-func (g *Gateway) submitEvent(body []byte, to *httpWaiter) *wire.Error {
+func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter) *wire.Error {
 	bench := borrow(&g.benches)
 	defer func() {
 		bench.tidy()
@@ -53,9 +54,13 @@ func (g *Gateway) submitEvent(body []byte, to *httpWaiter) *wire.Error {
 		e := refusal{wire.ReasonBadRequest, err.Error()}.wireError()
 		return &e
 	}
-	r := g.refuseEvent(&m.EventFields)
+	var of command.Event
+	r := ofWhom(who, &m, &of)
 	if !r.any() {
-		r = refuseOnEnd(&m.EventFields, len(m.ClientID) == 0)
+		r = g.refuseEvent(&m.EventFields)
+	}
+	if !r.any() {
+		r = refuseOnEnd(&m.EventFields, of.ClientID == "")
 	}
 	partitions := g.broker.Partitions()
 	if !r.any() && partitions == 0 {
@@ -67,10 +72,7 @@ func (g *Gateway) submitEvent(body []byte, to *httpWaiter) *wire.Error {
 	}
 	event := &bench.publish.Event
 	bench.fillEvent(event, &m.EventFields)
-	event.Tenant, event.ClientID = alias(m.Tenant), alias(m.ClientID)
-	if event.Tenant == "" {
-		event.Tenant = defaultTenant
-	}
+	event.Tenant, event.ClientID = of.Tenant, of.ClientID
 	if event.ClientID != "" {
 		event.DeviceID = defaultDevice
 	}

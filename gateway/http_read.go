@@ -43,11 +43,7 @@ func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
 
 // trace answers the lineage of a correlation id.
 func (g *Gateway) trace(w http.ResponseWriter, r *http.Request) {
-	tenant := r.URL.Query().Get("tenant")
-	if tenant == "" {
-		tenant = defaultTenant
-	}
-	body, err := g.broker.Trace(r.Context(), tenant, r.PathValue("correlation_id"))
+	body, err := g.broker.Trace(r.Context(), tenantOf(r), r.PathValue("correlation_id"))
 	g.answer(w, body, err)
 }
 

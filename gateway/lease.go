@@ -6,7 +6,9 @@ import (
 )
 
 const (
-	leaseForeign = "lease is not one of this cluster"
+	// leaseForeign is what the state says of a lease that is over: who tries tokens does
+	// not learn which were leases once.
+	leaseForeign = "the lease is over: it expired, was ended, or was given to another worker"
 )
 
 // leaseRoute is the route of a command about a lease. A lease knows its

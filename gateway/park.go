@@ -11,6 +11,9 @@ func (c *connection) park(m *wire.Park) {
 		c.refuse(m.ID, c.gateway.parkTooLong.reason, c.gateway.parkTooLong.message)
 		return
 	}
+	if c.denied(m.ID, refuseEnding(c.who.Load())) {
+		return
+	}
 	lease, route, ok := c.readLease(m.ID, m.Lease)
 	if !ok {
 		return
@@ -20,7 +23,7 @@ func (c *connection) park(m *wire.Park) {
 		return
 	}
 	c.checkpointBefore(lease)
-	park := command.Park{Route: route, Lease: lease, TimeoutMS: uint64(m.TimeoutMs)} //nolint:gosec // not negative
+	park := command.Park{Route: route, Lease: lease, Tenant: c.bound(), TimeoutMS: uint64(m.TimeoutMs)} //nolint:gosec // not negative
 	c.bench.encoded = park.Append(c.bench.encoded[:0])
 	c.endLease(lease, c.bench.encoded, slot)
 }

@@ -11,7 +11,10 @@ import (
 // publish forwards an event to the leader of its key's partition.
 func (c *connection) publish(m *wire.Publish) {
 	g, bench := c.gateway, c.bench
-	r := g.refuseEvent(&m.EventFields)
+	r := refusePublish(c.who.Load(), m.Channel)
+	if !r.any() {
+		r = g.refuseEvent(&m.EventFields)
+	}
 	if !r.any() {
 		r = refuseOnEnd(&m.EventFields, c.identity.clientID == "")
 	}

@@ -7,6 +7,10 @@ import (
 
 // release gives one job back that was not started.
 func (c *connection) release(m *wire.Release) {
+	if r := refuseEnding(c.who.Load()); r.any() {
+		c.refuseUnasked(r.reason, r.message)
+		return
+	}
 	bench := c.bench
 	lease, err := c.gateway.broker.ParseLease(m.Lease)
 	route, ok := c.gateway.leaseRoute(lease)
@@ -20,7 +24,7 @@ func (c *connection) release(m *wire.Release) {
 		return
 	}
 	bench.leases = append(bench.leases[:0], lease)
-	bench.release = command.Release{Route: route, Leases: bench.leases}
+	bench.release = command.Release{Route: route, Leases: bench.leases, Tenant: c.bound()}
 	bench.encoded = bench.release.Append(bench.encoded[:0])
 	c.endLease(lease, bench.encoded, slot)
 }

@@ -29,6 +29,10 @@ type renewedLease struct {
 // renew extends leases, and takes over their checkpoints.
 func (c *connection) renew(m *wire.Renew) {
 	bench, g := c.bench, c.gateway
+	if r := refuseEnding(c.who.Load()); r.any() {
+		c.refuseUnasked(r.reason, r.message)
+		return
+	}
 	r := &renewal{answers: 1}
 	bench.leases = bench.leases[:0]
 	partitions := g.broker.Partitions()
@@ -53,7 +57,7 @@ func (c *connection) renew(m *wire.Renew) {
 		r.mu.Lock()
 		r.answers++
 		r.mu.Unlock()
-		g.broker.Renew(uint32(rest[0].Event.Partition), rest[:mine], c, slot)
+		g.broker.Renew(uint32(rest[0].Event.Partition), c.bound(), rest[:mine], c, slot)
 		rest = rest[mine:]
 	}
 	c.settle(r)

@@ -23,7 +23,11 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		return
 	case requestUnfollow:
 		c.unfollowed(r.id, result)
-	case requestPublish, requestCancel, requestKeep, requestFollow, requestCheckpoint, requestRenew:
+	case requestCancel:
+		if r.target != "" {
+			c.auditCancel(r.target, result.Reason)
+		}
+	case requestPublish, requestKeep, requestFollow, requestCheckpoint, requestRenew:
 	}
 	if r.kind.quiet() {
 		return

@@ -38,6 +38,7 @@ type request struct {
 	lease        command.LeaseID
 	renewal      *renewal
 	subscription *subscription
+	target       string // of a cancel that is audited
 
 	generation uint32
 	next       int32 // of the free list

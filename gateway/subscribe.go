@@ -16,6 +16,9 @@ const (
 // subscribe lends a worker's credit to a channel.
 func (c *connection) subscribe(m *wire.Subscribe) {
 	limits := &c.gateway.limits
+	if c.denied(m.ID, refuseWork(c.who.Load(), m.Channel)) {
+		return
+	}
 	switch {
 	case m.From.Kind != wire.FromUnset && groupOf(m) == defaultGroup:
 		c.refuse(m.ID, wire.ReasonBadRequest, "from is for other groups: the group default starts with the channel's first event")
@@ -35,11 +38,12 @@ func (c *connection) subscribe(m *wire.Subscribe) {
 	s := &subscription{
 		connection: c,
 		id:         "s" + strconv.FormatUint(c.made, 10) + "-" + c.session[:8],
+		channel:    string(m.Channel),
 		group:      groupOf(m),
 		credit:     c.boundCredit(m.Credit),
 	}
 	spec := SubscriptionSpec{
-		Channel: string(m.Channel),
+		Channel: s.channel,
 		Group:   s.group,
 		Tenant:  c.identity.limited,
 		Worker:  c.identity.worker,

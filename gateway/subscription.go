@@ -13,6 +13,7 @@ import (
 type subscription struct {
 	connection *connection
 	id         string
+	channel    string
 	group      string
 	// open means that the client was told its name, credit is what it gave last;
 	// the table guards both.

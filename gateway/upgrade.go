@@ -39,6 +39,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	_, _ = buffered.Read(early)
 
 	c := newConnection(g, conn)
+	uncertified := c.bring(r)
 	if !g.admit(c) {
 		g.turnAway(conn)
 		return
@@ -46,11 +47,23 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case forbidden != "":
 		c.close(wire.CloseForbidden, forbidden)
+	case uncertified != nil:
+		c.close(wire.CloseUnauthenticated, uncertified.Error())
 	case offered && !speaks:
 		c.close(wire.CloseUnsupportedVersion, "this node speaks "+protocolName)
 	}
 	g.wheel.add(c, g.limits.HelloTimeout)
 	go c.serve(early)
+}
+
+// bring keeps what an upgrade shows of who asks, for hello.
+func (c *connection) bring(r *http.Request) (err error) {
+	if c.gateway.auth == nil {
+		return nil
+	}
+	c.bearer = bearerOf(r)
+	c.certified, err = certified(r.TLS)
+	return err
 }
 
 // turnAway closes a socket for which there is no place.

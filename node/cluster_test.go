@@ -31,7 +31,7 @@ func waitFor(t *testing.T, what string, done func() error) {
 	}
 }
 
-func startThree(t *testing.T) []*node.Node {
+func startThree(t *testing.T, change ...func(*node.Config)) []*node.Node {
 	t.Helper()
 	var nodes []*node.Node
 	for i := range 3 {
@@ -41,6 +41,9 @@ func startThree(t *testing.T) []*node.Node {
 		}
 		if i > 0 {
 			config.Join = []string{nodes[0].GossipAddress()}
+		}
+		for _, do := range change {
+			do(&config)
 		}
 		n, err := node.New(config)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/batonmq/baton/gateway"
+	"github.com/batonmq/baton/gateway/auth"
 )
 
 // Defaults of Config.
@@ -55,6 +56,14 @@ type Config struct {
 	// AllowedOrigins are the web origins, besides pages of localhost, that may
 	// connect from a browser.
 	AllowedOrigins []string
+	// Auth says which credentials clients show; the zero value asks for none, which is
+	// for loopback addresses, or with InsecureClients.
+	Auth Auth
+	// InsecureClients lets everybody in who reaches Listen.
+	InsecureClients bool
+	// TLS are the files that clients are spoken to in TLS with; without them they are
+	// not.
+	TLS auth.TLSFiles
 	// MaxInFlight is how many requests a connection may have unanswered, up to
 	// 65,536.
 	MaxInFlight int
@@ -120,7 +129,7 @@ func setDefault[T comparable](field *T, value T) {
 // Validate returns a *ConfigError for the first field that cannot be used.
 // Call it on a configuration with its defaults filled in.
 func (c Config) Validate() error {
-	for _, check := range []func() error{c.checkName, c.checkAdvertise, c.checkListeners, c.checkJoin, c.checkNumbers, c.checkOrigins} {
+	for _, check := range []func() error{c.checkName, c.checkAdvertise, c.checkListeners, c.checkJoin, c.checkNumbers, c.checkOrigins, c.checkTLS, c.checkExposure} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/batonmq/baton/gateway/auth"
 )
 
 // TestConfigErrors: what cannot be used is told by its flag's name, and opens nothing.
@@ -29,6 +31,14 @@ func TestConfigErrors(t *testing.T) {
 		{"advertise", Config{Advertise: "a:70000"}},
 		{"allowed-origins", Config{AllowedOrigins: []string{"https://a", "foo"}}},
 		{"partitions", Config{Partitions: -1}},
+		{"listen", Config{Listen: "10.0.0.1:7700"}},
+		{"listen", Config{Listen: "0.0.0.0:7700", Advertise: "a"}},
+		{"listen", Config{Listen: "example.com:7700", TLS: auth.TLSFiles{Cert: "c", Key: "k"}}},
+		{"insecure-clients", Config{InsecureClients: true, Auth: Auth{Required: true}}},
+		{"tls-cert", Config{TLS: auth.TLSFiles{Cert: "c"}}},
+		{"tls-cert", Config{TLS: auth.TLSFiles{Key: "k"}}},
+		{"tls-client-ca", Config{TLS: auth.TLSFiles{ClientCA: "c"}}},
+		{"auth-jwks", Config{Auth: Auth{Audience: "baton"}}},
 	} {
 		_, err := New(test.config)
 		refused, ok := errors.AsType[*ConfigError](err)
@@ -39,6 +49,11 @@ func TestConfigErrors(t *testing.T) {
 	for _, good := range []Config{
 		{},
 		{MaxInFlight: maxInFlight, MaxMessageBytes: maxMessageBytes, AllowedOrigins: []string{"*", "https://a.example:8443"}},
+		{Listen: "10.0.0.1:7700", InsecureClients: true},
+		{Listen: "10.0.0.1:7700", Auth: Auth{Required: true}},
+		{Listen: "10.0.0.1:7700", TLS: auth.TLSFiles{Cert: "c", Key: "k", ClientCA: "a"}},
+		{Listen: "localhost:7700"},
+		{Listen: "[::1]:7700"},
 		{MaxMessageBytes: minMessageBytes, Advertise: "node-1.example.com"},
 	} {
 		if _, err := New(good); err != nil {

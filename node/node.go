@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"github.com/batonmq/baton/cluster/members"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/gateway"
+	"github.com/batonmq/baton/gateway/auth"
 	"github.com/batonmq/baton/storage"
 	"github.com/batonmq/baton/transport"
 )
@@ -33,6 +35,7 @@ type Node struct {
 	gateway *gateway.Gateway
 	serving sync.WaitGroup
 	url     string
+	tls     *tls.Config // for clients; nil where they are not spoken to in TLS
 	store   *storage.Store
 
 	mu struct {
@@ -119,6 +122,9 @@ func (n *Node) Digest(group uint32) (index, chain, digest uint64, err error) {
 }
 
 func (n *Node) start(ctx context.Context) error {
+	if err := n.readTLS(); err != nil {
+		return err
+	}
 	if err := n.openData(); err != nil {
 		return err
 	}
@@ -131,10 +137,24 @@ func (n *Node) start(ctx context.Context) error {
 		return errors.Join(err, clients.Close())
 	}
 	n.url = "http://" + n.advertisedToClients(clients.Addr())
+	if n.tls != nil {
+		n.url = "https://" + n.advertisedToClients(clients.Addr())
+	}
 	if err := n.startCluster(ctx, peers); err != nil {
 		return errors.Join(err, clients.Close())
 	}
 	return n.startGateway(clients) //nolint:contextcheck // A scrape of baton_ready brings no context, and Start's is over by then.
+}
+
+// readTLS reads the certificates before anything is opened.
+func (n *Node) readTLS() (err error) {
+	if n.config.TLS.Cert == "" {
+		return nil
+	}
+	if n.tls, err = auth.ServerTLS(n.config.TLS, n.config.Logger); err != nil {
+		return &ConfigError{"tls-cert", err.Error(), "name files in PEM that can be read"}
+	}
+	return nil
 }
 
 // openData opens the data directory and its stores.
@@ -234,8 +254,12 @@ func (n *Node) startGateway(clients net.Listener) error {
 	limits := gateway.Limits{
 		MaxInFlight: n.config.MaxInFlight, MaxMessageBytes: n.config.MaxMessageBytes, MaxUnfinished: n.config.MaxUnfinished,
 	}
-	var err error
+	who, err := n.startAuth()
+	if err != nil {
+		return errors.Join(err, clients.Close())
+	}
 	n.gateway, err = gateway.New(gateway.Config{
+		Auth: who, TLS: n.tls,
 		Broker: n.cluster, Node: n.who.name, Logger: n.config.Logger, Limits: limits,
 		Registerer: n.config.Registry, Gatherer: n.config.Registry, AllowedOrigins: n.config.AllowedOrigins,
 	})

@@ -26,6 +26,7 @@ type leaseClock struct {
 type leaseTerm struct {
 	id      command.LeaseID
 	holder  fsm.Holder
+	tenant  string
 	leaseMS uint32
 	ends    time.Time
 	// queued is the time the heap goes by, and when ends is looked at; behind it
@@ -37,9 +38,11 @@ type leaseTerm struct {
 
 func newLeaseClock() leaseClock { return leaseClock{byFence: make(map[uint64]*leaseTerm)} }
 
-func (c *leaseClock) grant(id command.LeaseID, holder fsm.Holder, leaseMS uint32, ends time.Time) {
-	term := &leaseTerm{id: id, holder: holder, leaseMS: leaseMS, ends: ends, queued: ends}
-	c.byFence[id.Fence] = term
+func (c *leaseClock) grant(lease *fsm.Lease, ends time.Time) {
+	term := &leaseTerm{
+		id: lease.ID, holder: lease.Holder, tenant: lease.Tenant, leaseMS: lease.LeaseMS, ends: ends, queued: ends,
+	}
+	c.byFence[lease.ID.Fence] = term
 	heap.Push(&c.queue, term)
 }
 
@@ -51,10 +54,11 @@ func (c *leaseClock) end(id command.LeaseID) {
 }
 
 // renew begins a new term, and returns it in milliseconds; 0 for a lost lease.
-// One whose expiry is proposed already is lost.
-func (c *leaseClock) renew(id command.LeaseID, now time.Time) uint32 {
+// One whose expiry is proposed already is lost, and so is another tenant's to whoever
+// may act for one; an empty tenant may act for all.
+func (c *leaseClock) renew(id command.LeaseID, tenant string, now time.Time) uint32 {
 	term := c.byFence[id.Fence]
-	if term == nil || term.id != id || term.expired {
+	if term == nil || term.id != id || term.expired || tenant != "" && tenant != term.tenant {
 		return 0
 	}
 	term.ends = now.Add(time.Duration(term.leaseMS) * time.Millisecond)

@@ -37,7 +37,7 @@ func (m *clockModel) grant(t *rapid.T) {
 	m.fences++
 	holder := rapid.Uint64Range(1, 2).Draw(t, "holder")
 	ends := m.now.Add(time.Duration(rapid.IntRange(1, 2000).Draw(t, "ms")) * time.Millisecond)
-	m.clock.grant(leaseOf(m.fences), fsm.Holder{Node: "n1", Session: holder}, modelLeaseMS, ends)
+	m.clock.grant(&fsm.Lease{ID: leaseOf(m.fences), Holder: fsm.Holder{Node: "n1", Session: holder}, LeaseMS: modelLeaseMS}, ends)
 	m.terms[m.fences] = &modelTerm{ends: ends, holder: holder}
 }
 
@@ -49,7 +49,7 @@ func (m *clockModel) renew(t *rapid.T) {
 			term.ends = ends
 		}
 	}
-	if got := m.clock.renew(leaseOf(fence), m.now); got != want {
+	if got := m.clock.renew(leaseOf(fence), "", m.now); got != want {
 		t.Fatalf("renewing %d gives %d ms, want %d", fence, got, want)
 	}
 }
@@ -116,7 +116,7 @@ func TestClockNamesABatch(t *testing.T) {
 	c, begin := newLeaseClock(), time.UnixMilli(0)
 	leases := 2*expireBatch + 5
 	for i := range leases {
-		c.grant(leaseOf(uint64(leases-i)), fsm.Holder{}, 1000, begin.Add(-time.Duration(i)*time.Millisecond))
+		c.grant(&fsm.Lease{ID: leaseOf(uint64(leases - i)), LeaseMS: 1000}, begin.Add(-time.Duration(i)*time.Millisecond))
 	}
 	next := uint64(1)
 	for _, want := range []int{expireBatch, expireBatch, 5, 0} {
@@ -137,13 +137,19 @@ func TestClockNamesABatch(t *testing.T) {
 // is not of this lease.
 func TestClockWantsTheWholeLease(t *testing.T) {
 	c, now := newLeaseClock(), time.UnixMilli(0)
-	c.grant(leaseOf(7), fsm.Holder{}, 1000, now.Add(time.Second))
+	c.grant(&fsm.Lease{ID: leaseOf(7), LeaseMS: 1000, Tenant: "acme"}, now.Add(time.Second))
 	other := leaseOf(7)
 	other.Attempt++
-	if c.renew(other, now) != 0 {
+	if c.renew(other, "", now) != 0 {
 		t.Error("another attempt's lease was renewed")
 	}
-	if c.renew(leaseOf(7), now) != 1000 {
+	if c.renew(leaseOf(7), "other", now) != 0 {
+		t.Error("another tenant's lease was renewed")
+	}
+	if c.renew(leaseOf(7), "acme", now) != 1000 {
+		t.Error("the tenant's own was not")
+	}
+	if c.renew(leaseOf(7), "", now) != 1000 {
 		t.Error("the lease in force was not")
 	}
 }

@@ -97,7 +97,7 @@ func (d *Duty) Lead(started *fsm.Started) {
 		// A full term anew, and expiries spread over a tenth of it: a new leader
 		// neither takes leases early nor all at once.
 		term := time.Duration(lease.LeaseMS) * time.Millisecond
-		d.mu.clock.grant(lease.ID, lease.Holder, lease.LeaseMS, now.Add(term+term/10*time.Duration(i)/time.Duration(len(started.Leases))))
+		d.mu.clock.grant(&lease, now.Add(term+term/10*time.Duration(i)/time.Duration(len(started.Leases))))
 	}
 	for _, backlog := range started.Backlogs {
 		d.mu.credit.setBacklog(backlog)
@@ -212,7 +212,7 @@ func (d *Duty) Forget(node string) {
 // Renew begins a new term for each lease of ids that is in force, and returns
 // the terms in milliseconds, 0 for a lost one. It writes nothing to the log. ok
 // is false when this node does not lead.
-func (d *Duty) Renew(ids []command.LeaseID) (termsMS []uint32, ok bool) {
+func (d *Duty) Renew(ids []command.LeaseID, tenant string) (termsMS []uint32, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.mu.leading {
@@ -220,7 +220,7 @@ func (d *Duty) Renew(ids []command.LeaseID) (termsMS []uint32, ok bool) {
 	}
 	now := d.config.Now()
 	for _, id := range ids {
-		termsMS = append(termsMS, d.mu.clock.renew(id, now))
+		termsMS = append(termsMS, d.mu.clock.renew(id, tenant, now))
 	}
 	return termsMS, true
 }
@@ -239,7 +239,8 @@ func (d *Duty) reset() {
 func (d *Duty) granted(grant *fsm.Grant, now time.Time) {
 	holder, job := &grant.Holder, &grant.Job
 	loan := d.mu.credit.used(holder)
-	d.mu.clock.grant(job.Lease, *holder, job.LeaseMS, now.Add(time.Duration(job.LeaseMS)*time.Millisecond))
+	d.mu.clock.grant(&fsm.Lease{ID: job.Lease, Holder: *holder, Tenant: job.Event.Tenant, LeaseMS: job.LeaseMS},
+		now.Add(time.Duration(job.LeaseMS)*time.Millisecond))
 	if loan != nil {
 		if d.config.Pusher.PushJob(holder.Node, holder.Session, job) == nil {
 			return

@@ -236,14 +236,14 @@ func TestExpiry(t *testing.T) {
 	w.heard = nil
 	lease := w.jobs[0].job.Lease
 	w.pass(600 * time.Millisecond)
-	if terms, ok := w.duty.Renew([]command.LeaseID{lease, leaseOf(99)}); !ok || !slices.Equal(terms, []uint32{1000, 0}) {
+	if terms, ok := w.duty.Renew([]command.LeaseID{lease, leaseOf(99)}, ""); !ok || !slices.Equal(terms, []uint32{1000, 0}) {
 		t.Fatalf("renewed for %v, leading: %t", terms, ok)
 	}
 	w.pass(999 * time.Millisecond)
 	w.hears()
 	w.pass(time.Millisecond)
 	w.hears("n1/1 cancel fence 1, expired, grace 0", "n1/1 want", "n2/2 job a, fence 2")
-	if terms, _ := w.duty.Renew([]command.LeaseID{lease}); !slices.Equal(terms, []uint32{0}) {
+	if terms, _ := w.duty.Renew([]command.LeaseID{lease}, ""); !slices.Equal(terms, []uint32{0}) {
 		t.Errorf("an expired lease is renewed for %v", terms)
 	}
 }
@@ -271,7 +271,7 @@ func TestExpiryThatFindsNoRoom(t *testing.T) {
 	w.now = w.now.Add(time.Second)
 	w.duty.Tick(w.now)
 	w.proposed = nil // The batcher's queue was full.
-	if terms, _ := w.duty.Renew([]command.LeaseID{w.jobs[0].job.Lease}); terms[0] != 0 {
+	if terms, _ := w.duty.Renew([]command.LeaseID{w.jobs[0].job.Lease}, ""); terms[0] != 0 {
 		t.Error("a lease whose expiry may be in the log was renewed")
 	}
 	w.pass(expireAgain)
@@ -342,7 +342,7 @@ func TestOnlyALeaderActs(t *testing.T) {
 			t.Errorf("%s: a recall is answered with %q", name, w.heard)
 		}
 		w.heard = nil
-		if _, leads := w.duty.Renew([]command.LeaseID{lease}); leads || w.duty.Attach(socket(7, FromCursor, 0)) {
+		if _, leads := w.duty.Renew([]command.LeaseID{lease}, ""); leads || w.duty.Attach(socket(7, FromCursor, 0)) {
 			t.Errorf("%s: a lease was renewed, or a stream attached", name)
 		}
 		w.pack(publish("work", "t", "b"))

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -21,12 +24,13 @@ const (
 // target is which cluster a client verb talks to, and as whom: flags that all
 // of them share.
 type target struct {
-	nodes    []string
-	token    string
-	tenant   string
-	clientID string
-	patience time.Duration
-	json     bool
+	nodes         []string
+	token         string
+	tenant        string
+	clientID      string
+	ca, cert, key string
+	patience      time.Duration
+	json          bool
 }
 
 // addTarget adds the shared flags to a verb.
@@ -41,6 +45,10 @@ func addTarget(cmd *cobra.Command, t *target) {
 	flags.Lookup("token").DefValue = "" // Not for the help to show.
 	flags.StringVar(&t.tenant, "tenant", os.Getenv("BATON_TENANT"), "tenant, where no token says it (default \"default\") [BATON_TENANT]")
 	flags.Lookup("tenant").DefValue = ""
+	flags.StringVar(&t.ca, "ca", os.Getenv("BATON_CA"), "file with the certificates that sign those of nodes, PEM (default the system's) [BATON_CA]")
+	flags.Lookup("ca").DefValue = ""
+	flags.StringVar(&t.cert, "cert", "", "file with a certificate to show instead of a token, PEM")
+	flags.StringVar(&t.key, "cert-key", "", "file with its key")
 	flags.DurationVar(&t.patience, "connect-timeout", 10*time.Second, "how long to try to reach a node")
 	flags.BoolVar(&t.json, "json", false, "print JSON, one object per line")
 }
@@ -59,6 +67,11 @@ func (t *target) options() client.Options {
 
 // dial connects, within bounds: a verb that hangs says nothing.
 func (t *target) dial(ctx context.Context, options client.Options) (*client.Client, error) {
+	config, err := t.readTLS()
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	options.TLS = config
 	bounded, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
 	c, err := client.Dial(bounded, options)
@@ -70,7 +83,13 @@ func (t *target) dial(ctx context.Context, options client.Options) (*client.Clie
 
 // http is for the verbs that need no connection.
 func (t *target) http() (*client.HTTP, error) {
-	h, err := client.NewHTTP(t.options())
+	options := t.options()
+	config, err := t.readTLS()
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	options.TLS = config
+	h, err := client.NewHTTP(options)
 	if err != nil {
 		return nil, &usageError{err}
 	}
@@ -98,4 +117,30 @@ func workerName() string {
 		return "baton"
 	}
 	return "baton@" + host
+}
+
+// readTLS is how a verb speaks TLS; nil for the system's way.
+func (t *target) readTLS() (*tls.Config, error) {
+	if t.ca == "" && t.cert == "" && t.key == "" {
+		return nil, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.ca != "" {
+		text, err := os.ReadFile(t.ca)
+		if err != nil {
+			return nil, fmt.Errorf("--ca: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("--ca: there is no certificate in PEM in %s", t.ca)
+		}
+	}
+	if t.cert != "" || t.key != "" {
+		pair, err := tls.LoadX509KeyPair(t.cert, t.key)
+		if err != nil {
+			return nil, fmt.Errorf("--cert and --cert-key: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
 }

@@ -31,12 +31,18 @@ BATON_PEER_LISTEN) and, by the same name without the dashes, in a YAML file
 named by --config. A flag wins over the environment, that over the file.
 
 A node listens on an address without a definite host, as 0.0.0.0, only with
---advertise: how others reach it.`,
+--advertise: how others reach it.
+
+On a loopback address clients need no token, unless the node is told of any
+credentials. On any other it starts only with credentials, or --insecure-clients.`,
 		Example: `  baton serve
   baton serve --node n1 --data d1 --bootstrap-expect 3
   baton serve --node n2 --data d2 --bootstrap-expect 3 --join 127.0.0.1:7702 \
     --listen 127.0.0.1:7710 --peer-listen 127.0.0.1:7711 --gossip-listen 127.0.0.1:7712
-  baton serve --config baton.yaml`,
+  baton serve --config baton.yaml
+  (umask 077; head -c 32 /dev/urandom | base64 >admin.key)
+  baton serve --listen 0.0.0.0:7700 --advertise node1.example.com \
+    --admin-key-file admin.key --tls-cert node1.pem --tls-key node1.key`,
 		Args: cobra.NoArgs,
 	}
 	s.define(cmd.Flags())
@@ -102,9 +108,12 @@ func welcome(w io.Writer, n server, c *node.Config) {
   peers    %s, gossip %s
   data     %s
 `, n.Name(), n.ClientURL(), c.PeerListen, c.GossipListen, c.DataDir)
-	if isLoopback(c.Listen) {
+	switch {
+	case c.AsksForTokens():
+		_, _ = fmt.Fprintln(w, "Clients need a token: see baton token create.")
+	case isLoopback(c.Listen):
 		_, _ = fmt.Fprintln(w, "This node asks nobody for a password: every program on this machine may use it.")
-	} else {
+	default:
 		_, _ = fmt.Fprintln(w, "WARNING: this node asks nobody for a password: everyone who reaches this address may use it.")
 	}
 }

@@ -43,6 +43,16 @@ func (s *settings) define(flags *pflag.FlagSet) {
 	flags.IntVar(&c.Partitions, "partitions", node.DefaultPartitions, "partitions of a new cluster, for good")
 	flags.IntVar(&c.Replicas, "replicas", node.DefaultReplicas, "copies of each partition in a new cluster: 1, 3 or 5")
 	flags.StringSliceVar(&c.AllowedOrigins, "allowed-origins", nil, "web origins, besides localhost, that may connect from a browser")
+	flags.BoolVar(&c.Auth.Required, "auth-required", false, "ask every client for a token")
+	flags.StringVar(&c.Auth.AdminKeyFile, "admin-key-file", "", "file with a token that may do everything, 32 characters or more: to make the first tokens")
+	flags.StringVar(&c.Auth.JWKS, "auth-jwks", "", "file or https URL with the public keys of JWTs (RS256, ES256, EdDSA)")
+	flags.StringVar(&c.Auth.HS256File, "auth-jwt-hs256-file", "", "file with the secret of JWTs signed with HS256")
+	flags.StringVar(&c.Auth.Issuer, "auth-issuer", "", "the iss that a JWT must have (default any)")
+	flags.StringVar(&c.Auth.Audience, "auth-audience", "", "the aud that a JWT must have (default any)")
+	flags.BoolVar(&c.InsecureClients, "insecure-clients", false, "let everybody in who reaches an address other than loopback")
+	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "certificate for clients, PEM; read again when it changes")
+	flags.StringVar(&c.TLS.Key, "tls-key", "", "its key")
+	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "certificates that sign those of workers, who need no token then")
 	flags.IntVar(&c.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests a connection may have unanswered")
 	flags.IntVar(&c.MaxUnfinished, "max-unfinished", 0, "unfinished work a client may have in a partition (default any)")
 	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", node.DefaultMaxMessageBytes, "largest message of a client, 64 KiB to 8 MiB")
@@ -90,6 +100,8 @@ func article(kind string) string {
 	switch kind {
 	case "int":
 		return "a whole number"
+	case "bool":
+		return "true or false"
 	case "stringSlice":
 		return "a list of strings"
 	default:
@@ -218,7 +230,7 @@ func (s *settings) warn(environment []string, logger *slog.Logger) {
 	for _, variable := range environment {
 		name, _, _ := strings.Cut(variable, "=")
 		rest, ours := strings.CutPrefix(name, "BATON_")
-		if !ours || strings.HasPrefix(rest, "JOB_") || rest == "NODES" || rest == "TOKEN" || rest == "TENANT" {
+		if !ours || strings.HasPrefix(rest, "JOB_") || rest == "NODES" || rest == "TOKEN" || rest == "TENANT" || rest == "CA" {
 			continue // of the other verbs
 		}
 		setting := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))

@@ -34,7 +34,7 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 		}
 	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
 		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark, KindFormCluster, KindAdmitMember, KindSetReplicas,
-		KindSetChannel:
+		KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
 	}
 }
 

@@ -45,6 +45,8 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 			return hex.Dump(AppendJob(nil, &job))
 		case "release_lost":
 			return hex.Dump((&Release{Route: sampleRoute(), Leases: []LeaseID{sampleLease()}, Lost: true}).Append(nil))
+		case "complete_tenant", "fail_tenant", "release_tenant", "checkpoint_tenant", "park_tenant":
+			return hex.Dump(sampleOfTenant()[d.Cmd].Append(nil))
 		case "notification":
 			n := sampleNotification()
 			return hex.Dump(AppendNotification(nil, &n))

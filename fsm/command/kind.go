@@ -32,6 +32,11 @@ const (
 	KindAdmitMember Kind = 65
 	KindSetReplicas Kind = 66
 	KindSetChannel  Kind = 67
+	// Of the credentials that nodes accept.
+	KindPutTenant    Kind = 68
+	KindDeleteTenant Kind = 69
+	KindPutKey       Kind = 70
+	KindRevokeKey    Kind = 71
 )
 
 // String is the kind's name in logs and metrics.
@@ -73,7 +78,8 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "commit_follower"
 	case KindPark:
 		return "park"
-	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel:
+	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
+		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
 		return k.metaString()
 	default:
 		return "unknown"
@@ -88,6 +94,14 @@ func (k Kind) metaString() string {
 		return "admit_member"
 	case KindSetChannel:
 		return "set_channel"
+	case KindPutTenant:
+		return "put_tenant"
+	case KindDeleteTenant:
+		return "delete_tenant"
+	case KindPutKey:
+		return "put_key"
+	case KindRevokeKey:
+		return "revoke_key"
 	default:
 		return "set_replicas"
 	}

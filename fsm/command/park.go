@@ -9,15 +9,19 @@ type Park struct {
 	Lease LeaseID
 	// TimeoutMS is for how long; 0 leaves it to the state.
 	TimeoutMS uint64
+	// Tenant is whose job it must be, or the lease is lost; empty for anybody's.
+	Tenant string
 }
 
 // Append appends the encoded command.
 func (c *Park) Append(dst []byte) []byte {
-	return AppendUint(AppendLeaseID(appendPrefix(dst, KindPark, c.Route), c.Lease), c.TimeoutMS)
+	dst = AppendUint(AppendLeaseID(appendPrefix(dst, KindPark, c.Route), c.Lease), c.TimeoutMS)
+	return appendLeaseTenant(dst, c.Tenant)
 }
 
 // Decode reads the body behind a prefix.
 func (c *Park) Decode(r *Reader) {
 	c.Lease = r.LeaseID()
 	c.TimeoutMS = r.Uint()
+	c.Tenant = r.String()
 }

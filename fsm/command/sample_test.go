@@ -1,5 +1,7 @@
 package command
 
+import "bytes"
+
 // body is a command without its prefix.
 type body interface {
 	Append(dst []byte) []byte
@@ -17,6 +19,7 @@ func bodies() map[Kind]body {
 		KindCancelLineage:  &CancelLineage{},
 		KindCommitFollower: &CommitFollower{},
 		KindPark:           &Park{},
+		KindPutTenant:      &PutTenant{}, KindDeleteTenant: &DeleteTenant{}, KindPutKey: &PutKey{}, KindRevokeKey: &RevokeKey{},
 	}
 }
 
@@ -78,6 +81,14 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 		c.Route = route
 	case *Park:
 		c.Route = route
+	case *PutTenant:
+		c.Route = route
+	case *DeleteTenant:
+		c.Route = route
+	case *PutKey:
+		c.Route = route
+	case *RevokeKey:
+		c.Route = route
 	}
 	return b
 }
@@ -110,6 +121,15 @@ func sampleMember() Member {
 	return Member{
 		ID: "n1-7", Name: "n1", PeerAddress: "10.0.0.1:7402", GossipAddress: "10.0.0.1:7403",
 		ClientURL: "ws://10.0.0.1:7400/ws", Version: "v1", AdmittedMS: 1_700_000_000_000,
+	}
+}
+
+func sampleCredential() Key {
+	return Key{
+		ID: "k1", Name: "mail service", Tenant: "acme", ClientID: "c-2", Roles: RoleWorker | RoleAdmin,
+		Publish: []string{"mail.3", "x*"}, Work: []string{"work.4"}, Follow: []string{"*"},
+		Hash: bytes.Repeat([]byte{5}, keyHashBytes), CreatedBy: "key k0",
+		CreatedMS: 6 << 32, ExpiresMS: 7 << 32, RevokedMS: 8 << 32,
 	}
 }
 
@@ -164,6 +184,10 @@ func sampleCommands() map[Kind]body {
 		KindConfigureChannel: &ConfigureChannel{Route: route, Channel: "orders", Settings: sampleSettings()},
 		KindPark:             &Park{Route: route, Lease: sampleLease(), TimeoutMS: 60_001},
 		KindSetChannel:       &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
+		KindPutTenant:        &PutTenant{Route: route, Tenant: "acme"},
+		KindDeleteTenant:     &DeleteTenant{Route: route, Tenant: "acme"},
+		KindPutKey:           &PutKey{Route: route, Key: sampleCredential()},
+		KindRevokeKey:        &RevokeKey{Route: route, ID: "k1", Tenant: "acme"},
 		KindSetReplicas:      &SetReplicas{Route: route, Group: 4, Members: []string{"n1-7", "n2-8"}},
 		KindCommitFollower: &CommitFollower{
 			Route: route, Tenant: "acme", Channel: "orders", Name: "audit", Position: 70_000, Begin: FollowBeginAt,
@@ -213,3 +237,15 @@ func sampleResult() Result {
 }
 
 func sampleKey() []byte { return []byte("0123456789abcdef0123456789abcdef") }
+
+// sampleOfTenant are commands about a lease that say whose job it must be.
+func sampleOfTenant() map[string]body {
+	route := sampleRoute()
+	return map[string]body{
+		"complete_tenant":   &Complete{Route: route, Lease: sampleLease(), Tenant: "acme"},
+		"fail_tenant":       &Fail{Route: route, Lease: sampleLease(), RetryAfterMS: 250, Tenant: "acme"},
+		"release_tenant":    &Release{Route: route, Leases: []LeaseID{sampleLease()}, Tenant: "acme"},
+		"checkpoint_tenant": &Checkpoint{Route: route, Lease: sampleLease(), Data: []byte("1"), Tenant: "acme"},
+		"park_tenant":       &Park{Route: route, Lease: sampleLease(), TimeoutMS: 60_001, Tenant: "acme"},
+	}
+}

@@ -26,6 +26,8 @@ type Complete struct {
 	Usage    []byte
 	Emits    []Event
 	Notifies []Notify
+	// Tenant is whose job it must be, or the lease is lost; empty for anybody's.
+	Tenant string
 }
 
 // Append appends the encoded command.
@@ -44,7 +46,7 @@ func (c *Complete) Append(dst []byte) []byte {
 		dst = AppendString(dst, c.Notifies[i].Name)
 		dst = AppendPayload(dst, c.Notifies[i].Payload)
 	}
-	return dst
+	return appendLeaseTenant(dst, c.Tenant)
 }
 
 // Decode reads the body behind a prefix.
@@ -60,6 +62,7 @@ func (c *Complete) Decode(r *Reader) {
 	for range r.Count(MaxNotifies) {
 		c.Notifies = append(c.Notifies, Notify{ClientID: r.String(), Name: r.String(), Payload: r.Payload()})
 	}
+	c.Tenant = r.String()
 }
 
 // Fail ends a lease with an error.
@@ -76,6 +79,8 @@ type Fail struct {
 	// Throttled puts the event off by RetryAfterMS and counts no attempt.
 	Throttled    bool
 	RetryAfterMS uint64
+	// Tenant is whose job it must be, or the lease is lost; empty for anybody's.
+	Tenant string
 }
 
 // Append appends the encoded command.
@@ -87,7 +92,7 @@ func (c *Fail) Append(dst []byte) []byte {
 	dst = AppendString(dst, c.Detail)
 	dst = AppendBool(dst, c.Final)
 	dst = AppendBool(dst, c.Throttled)
-	return AppendUint(dst, c.RetryAfterMS)
+	return appendLeaseTenant(AppendUint(dst, c.RetryAfterMS), c.Tenant)
 }
 
 // Decode reads the body behind a prefix.
@@ -99,6 +104,7 @@ func (c *Fail) Decode(r *Reader) {
 	c.Final = r.Bool()
 	c.Throttled = r.Bool()
 	c.RetryAfterMS = r.Uint()
+	c.Tenant = r.String()
 }
 
 // Release hands jobs back that were not started; it counts no attempt.
@@ -109,21 +115,24 @@ type Release struct {
 	// Lost means that nobody handed them back: their worker's socket was lost, in a
 	// channel where they are lost with it. They count as expired leases do.
 	Lost bool
+	// Tenant is whose jobs they must be; others are passed by. Empty for anybody's.
+	Tenant string
 }
 
 // Append appends the encoded command.
 func (c *Release) Append(dst []byte) []byte {
 	dst = appendLeases(appendPrefix(dst, KindRelease, c.Route), c.Leases)
-	if c.Lost {
+	if c.Lost || c.Tenant != "" {
 		dst = AppendBool(dst, c.Lost)
 	}
-	return dst
+	return appendLeaseTenant(dst, c.Tenant)
 }
 
 // Decode reads the body behind a prefix.
 func (c *Release) Decode(r *Reader) {
 	c.Leases = r.leases(c.Leases[:0])
 	c.Lost = r.Bool()
+	c.Tenant = r.String()
 }
 
 // Checkpoint keeps a worker's progress with its lease, for the next attempt.
@@ -133,18 +142,30 @@ type Checkpoint struct {
 	Lease LeaseID
 	// Data is one JSON value.
 	Data []byte
+	// Tenant is whose job it must be, or the lease is lost; empty for anybody's.
+	Tenant string
 }
 
 // Append appends the encoded command.
 func (c *Checkpoint) Append(dst []byte) []byte {
 	dst = AppendLeaseID(appendPrefix(dst, KindCheckpoint, c.Route), c.Lease)
-	return AppendString(dst, c.Data)
+	return appendLeaseTenant(AppendString(dst, c.Data), c.Tenant)
 }
 
 // Decode reads the body behind a prefix.
 func (c *Checkpoint) Decode(r *Reader) {
 	c.Lease = r.LeaseID()
 	c.Data = r.Bytes()
+	c.Tenant = r.String()
+}
+
+// appendLeaseTenant appends whose job a lease must be of, where that is said: a
+// command that does not has the bytes it always had.
+func appendLeaseTenant(dst []byte, tenant string) []byte {
+	if tenant == "" {
+		return dst
+	}
+	return AppendString(dst, tenant)
 }
 
 func appendLeases(dst []byte, leases []LeaseID) []byte {

@@ -49,7 +49,7 @@ func (t *task) do() {
 	case fate < 88: // It is busy for longer than its lease, and renews it.
 		for range 1 + w.draw(5) {
 			t.wait(leaseMS / 3 * time.Millisecond)
-			t.shift.life.cluster.Renew(uint32(t.lease.Event.Partition), []command.LeaseID{t.lease}, t, 0)
+			t.shift.life.cluster.Renew(uint32(t.lease.Event.Partition), "", []command.LeaseID{t.lease}, t, 0)
 		}
 		t.complete()
 	case fate < 95: // It stalls, and comes too late.

@@ -17,11 +17,12 @@
 //	                resume: {epoch, seq} | "live"
 //	S> welcome      session node tenant [client_id epoch seq oldest resumed] protocol features
 //	                limits{max_in_flight, max_message_bytes, max_payload_bytes?, window} nodes heartbeat_ms server_time
+//	                token_expires_ms?
 //	                resumed: "full" | "partial" | "none"; in brackets: only where there is a client id
 //	C> ready
 //	C> bye
 //	S> bye          reason reconnect after_ms? nodes?
-//	C> auth         id token                                        answered by ok
+//	C> auth         id token                                        answered by ok, with token_expires_ms?
 //	   ping, pong   time?                                           either side
 //
 // # Publishing

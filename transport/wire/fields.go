@@ -29,6 +29,7 @@ const (
 	fieldNodes
 	fieldHeartbeatMs
 	fieldServerTime
+	fieldTokenExpiresMs
 	fieldMaxInFlight
 	fieldMaxMessageBytes
 	fieldMaxPayloadBytes
@@ -119,6 +120,7 @@ var fieldNames = [fieldCount]string{
 	fieldNodes:           "nodes",
 	fieldHeartbeatMs:     "heartbeat_ms",
 	fieldServerTime:      "server_time",
+	fieldTokenExpiresMs:  "token_expires_ms",
 	fieldMaxInFlight:     "max_in_flight",
 	fieldMaxMessageBytes: "max_message_bytes",
 	fieldMaxPayloadBytes: "max_payload_bytes",
@@ -230,6 +232,8 @@ func lookup(name []byte) uint8 {
 		return fieldHeartbeatMs
 	case "server_time":
 		return fieldServerTime
+	case "token_expires_ms":
+		return fieldTokenExpiresMs
 	case "max_in_flight":
 		return fieldMaxInFlight
 	case "max_message_bytes":

@@ -150,6 +150,10 @@ func fromServers() []golden {
 		Subscription: b("s1"), Lease: b("l1"), Fence: 12, EventID: b("e-1"), Channel: b("a"), Attempt: 1, LeaseMs: 30000,
 		ContentType: b("image/png"), Payload: binData("hi"),
 	}})
+	add(Message{Type: TypeWelcome, Welcome: Welcome{
+		Session: b("ses"), Node: b("n1"), Tenant: b("acme"), Protocol: b("baton.v1.json"), ServerTime: 1790000000000, TokenExpiresMs: 3600000,
+	}})
+	add(Message{Type: TypeOK, OK: OK{ID: 4, TokenExpiresMs: 3600000}})
 	return list
 }
 

@@ -15,6 +15,8 @@ type OK struct {
 	Subscription []byte
 	Cursor       []byte
 	Duplicate    bool // The request had been answered before; so is this one.
+	// TokenExpiresMs answers auth: for how long the token is good, 0 for ever.
+	TokenExpiresMs int64
 }
 
 func (m *OK) reset() { *m = OK{Events: m.Events[:0]} }
@@ -37,6 +39,8 @@ func (m *OK) set(d *Decoder, field uint8) {
 		d.cursor(&m.Cursor)
 	case fieldDuplicate:
 		d.boolean(&m.Duplicate)
+	case fieldTokenExpiresMs:
+		d.millis(&m.TokenExpiresMs)
 	default:
 		d.ignore(field)
 	}
@@ -90,6 +94,9 @@ func AppendOK(dst []byte, m *OK) []byte {
 	dst = appendOptText(dst, `,"cursor":`, m.Cursor)
 	if m.Duplicate {
 		dst = append(dst, `,"duplicate":true`...)
+	}
+	if m.TokenExpiresMs > 0 {
+		dst = appendMillis(dst, `,"token_expires_ms":`, m.TokenExpiresMs)
 	}
 	return append(dst, '}')
 }

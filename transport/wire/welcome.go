@@ -17,6 +17,8 @@ type Welcome struct {
 	Nodes       [][]byte // The cluster's client URLs.
 	HeartbeatMs int64
 	ServerTime  int64 // Unix milliseconds.
+	// TokenExpiresMs is for how long the token is good, 0 for ever.
+	TokenExpiresMs int64
 }
 
 // Resumed says how much of what a client missed is still there.
@@ -73,6 +75,8 @@ func (m *Welcome) set(d *Decoder, field uint8) {
 		d.millis(&m.HeartbeatMs)
 	case fieldServerTime:
 		d.millis(&m.ServerTime)
+	case fieldTokenExpiresMs:
+		d.millis(&m.TokenExpiresMs)
 	default:
 		m.setStream(d, field)
 	}
@@ -155,5 +159,8 @@ func AppendWelcome(dst []byte, m *Welcome) []byte {
 	dst = appendTexts(dst, `},"nodes":`, m.Nodes)
 	dst = appendMillis(dst, `,"heartbeat_ms":`, m.HeartbeatMs)
 	dst = appendMillis(dst, `,"server_time":`, m.ServerTime)
+	if m.TokenExpiresMs > 0 {
+		dst = appendMillis(dst, `,"token_expires_ms":`, m.TokenExpiresMs)
+	}
 	return append(dst, '}')
 }
