@@ -20,6 +20,7 @@ func (c *connection) fail(m *wire.Fail) {
 		return
 	}
 	c.checkpointBefore(lease)
+	c.closeWriters(lease, false)
 	c.endLease(lease, c.bench.encodeFail(route, lease, m), slot)
 }
 

@@ -46,6 +46,13 @@ type Limits struct {
 	// MaxSubscriptions is how many subscriptions and follows a connection may have
 	// together. Default 64.
 	MaxSubscriptions int
+	// MaxReadStreams is how many token streams a connection may be sent at a time; one
+	// that came to its end makes room. More reads are refused with 503 overloaded, and
+	// streams that are announced are passed over. Default 64.
+	MaxReadStreams int
+	// MaxWrittenStreams is how many token streams a worker's connection may write at a
+	// time; a chunk of one more is refused with 503 overloaded. Default 1024.
+	MaxWrittenStreams int
 	// MaxCredit is the highest credit of a subscription; more is cut to it.
 	// Default 4096.
 	MaxCredit int
@@ -106,6 +113,8 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.DefaultWindow, 64)
 	orInt(&l.MaxWindow, 4096)
 	orInt(&l.MaxSubscriptions, 64)
+	orInt(&l.MaxReadStreams, 64)
+	orInt(&l.MaxWrittenStreams, 1024)
 	orInt(&l.MaxCredit, 4096)
 	orInt(&l.MaxCheckpointBytes, 4<<20)
 	orDuration(&l.CheckpointInterval, 2*time.Second)
@@ -144,6 +153,8 @@ func (l *Limits) named() []namedLimit {
 		{"default_window", float64(l.DefaultWindow)},
 		{"max_window", float64(l.MaxWindow)},
 		{"max_subscriptions", float64(l.MaxSubscriptions)},
+		{"max_read_streams", float64(l.MaxReadStreams)},
+		{"max_written_streams", float64(l.MaxWrittenStreams)},
 		{"max_credit", float64(l.MaxCredit)},
 		{"max_checkpoint_bytes", float64(l.MaxCheckpointBytes)},
 		{"checkpoint_interval_seconds", l.CheckpointInterval.Seconds()},

@@ -22,6 +22,7 @@ func (c *connection) release(m *wire.Release) {
 	bench.leases = append(bench.leases[:0], lease)
 	bench.release = command.Release{Route: route, Leases: bench.leases}
 	bench.encoded = bench.release.Append(bench.encoded[:0])
+	c.closeWriters(lease, false)
 	c.endLease(lease, bench.encoded, slot)
 }
 

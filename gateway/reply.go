@@ -23,7 +23,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		return
 	case requestUnfollow:
 		c.unfollowed(r.id, result)
-	case requestPublish, requestCancel, requestKeep, requestFollow, requestCheckpoint, requestRenew:
+	case requestPublish, requestCancel, requestKeep, requestFollow, requestRead, requestCheckpoint, requestRenew:
 	}
 	if r.kind.quiet() {
 		return
@@ -39,7 +39,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		c.replyComplete(r.id, result)
 	case requestFail, requestPark, requestCancel, requestKeep:
 		c.sendOK(&wire.OK{ID: r.id, Duplicate: result.Duplicate})
-	case requestSubscribe, requestFollow, requestRelease, requestCheckpoint, requestRenew, requestUnfollow:
+	case requestSubscribe, requestFollow, requestRead, requestRelease, requestCheckpoint, requestRenew, requestUnfollow:
 	}
 }
 
