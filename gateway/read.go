@@ -98,6 +98,9 @@ type tokenReader struct {
 	stream     string
 	slot       uint64
 	text       []byte // where text is spelled; calls of the sink come one at a time
+	// attempt and end are of what was sent, over that it was all.
+	attempt, end uint64
+	over         bool
 	// What follows is guarded by the table's lock: the handle, whether the cluster
 	// waits to hear of room, and the order of those that came to their end.
 	handle TokenReader
@@ -151,6 +154,7 @@ func (t *tokenReader) Chunk(chunk *cluster.TokenChunk) {
 	default:
 		m.Payload = wire.Payload{Kind: wire.PayloadBytes, Bytes: chunk.Data}
 	}
+	t.attempt, t.end, t.over = m.Attempt, chunk.Offset+uint64(len(chunk.Data)), chunk.Final
 	c.tokens.finished(t, chunk.Final)
 	buf, at := c.out.begin()
 	if at >= 0 {
@@ -161,6 +165,7 @@ func (t *tokenReader) Chunk(chunk *cluster.TokenChunk) {
 // Reset implements cluster.TokenSink.
 func (t *tokenReader) Reset(attempt uint32) {
 	c := t.connection
+	t.attempt, t.end, t.over = uint64(attempt), 0, false
 	c.tokens.finished(t, false)
 	buf, at := c.out.begin()
 	if at >= 0 {
@@ -168,5 +173,16 @@ func (t *tokenReader) Reset(attempt uint32) {
 	}
 }
 
-// Gone implements cluster.TokenSink.
-func (t *tokenReader) Gone() { t.connection.tokens.drop(t) }
+// Gone implements cluster.TokenSink: nothing more comes, which the client is told if
+// it was not.
+func (t *tokenReader) Gone() {
+	c := t.connection
+	c.tokens.drop(t)
+	if t.over || t.slot == 0 && t.attempt == 0 {
+		return
+	}
+	m := wire.Chunk{Stream: aliasBytes(t.stream), Attempt: t.attempt, Offset: t.end, Final: true}
+	if buf, at := c.out.begin(); at >= 0 {
+		c.commit(wire.AppendChunk(buf, &m), at, wire.TypeChunk)
+	}
+}

@@ -51,6 +51,8 @@ type Board struct {
 		bytes   int
 		refused uint64
 		swept   time.Time
+		// crowded is when no room could be made: that is not tried again at once.
+		crowded time.Time
 	}
 }
 
@@ -126,6 +128,10 @@ func (b *Board) removeLocked(s *stream) {
 // evictLocked removes the stream that ended first, but not one that is written just
 // now; false when none has ended.
 func (b *Board) evictLocked(but *stream) bool {
+	now := b.config.Now()
+	if now.Sub(b.mu.crowded) < crowdedTime {
+		return false
+	}
 	var oldest *stream
 	for _, s := range b.mu.streams {
 		if s != but && (s.ended || s.lost) && (oldest == nil || s.touched.Before(oldest.touched)) {
@@ -133,6 +139,7 @@ func (b *Board) evictLocked(but *stream) bool {
 		}
 	}
 	if oldest == nil {
+		b.mu.crowded = now
 		return false
 	}
 	b.removeLocked(oldest)

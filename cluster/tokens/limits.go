@@ -10,7 +10,7 @@ const (
 	// and where none has, no new one is taken.
 	MaxStreams = 4096
 	// MaxBytes is how much is kept of all of them together; beyond it those that ended
-	// make room, then a stream forgets of its own.
+	// make room, then a stream forgets of its own, all of it if need be.
 	MaxBytes = 64 << 20
 	// MaxReaders is how many readers may wait.
 	MaxReaders = 1 << 16
@@ -21,4 +21,6 @@ const (
 	// AnnounceInterval is how often the client's sockets are told of a stream that
 	// goes on: what is told may be lost, and sockets come.
 	AnnounceInterval = time.Second
+
+	crowdedTime = 100 * time.Millisecond
 )

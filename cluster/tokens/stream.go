@@ -119,8 +119,7 @@ func (s *stream) answer(w *Want) (Piece, bool) {
 		Reader: w.Reader, Turn: w.Turn, Fence: s.lease.Fence, Attempt: s.lease.Attempt, Kind: s.kind, CorrelationID: s.owner.CorrelationID,
 	}
 	offset := w.Offset
-	other := w.Fence != 0 && w.Fence != s.lease.Fence ||
-		w.Fence == 0 && (w.Attempt != 0 && w.Attempt != s.lease.Attempt || offset > s.ring.end())
+	other := s.writtenByAnother(w)
 	switch {
 	case other:
 		offset = s.ring.base
@@ -130,4 +129,17 @@ func (s *stream) answer(w *Want) (Piece, bool) {
 	p.Offset, p.Data = s.ring.from(offset, PieceBytes, s.kind, !s.final)
 	p.Final = s.final && p.Offset+uint64(len(p.Data)) == s.ring.end()
 	return p, other || len(p.Data) > 0 || p.Final || w.Settled
+}
+
+// writtenByAnother tells whether what the reader has is not of the grant that writes.
+// Who does not know the attempt, and has more than there is, has another's.
+func (s *stream) writtenByAnother(w *Want) bool {
+	switch {
+	case w.Fence != 0:
+		return w.Fence != s.lease.Fence
+	case w.Attempt != 0:
+		return w.Attempt != s.lease.Attempt
+	default:
+		return w.Offset > s.ring.end()
+	}
 }

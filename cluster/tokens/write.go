@@ -88,7 +88,10 @@ func (b *Board) takeLocked(s *stream, w *Write) {
 	}
 	for b.mu.bytes+len(data) > MaxBytes && b.evictLocked(s) {
 	}
-	limit := min(RingBytes, max(MaxBytes-b.mu.bytes+len(s.ring.data), len(data)))
+	limit := min(RingBytes, MaxBytes-b.mu.bytes+len(s.ring.data))
+	if len(s.ring.data)+len(data) > limit && limit < RingBytes {
+		b.mu.refused++
+	}
 	b.mu.bytes -= len(s.ring.data)
 	s.ring.append(data, limit)
 	b.mu.bytes += len(s.ring.data)
