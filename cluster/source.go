@@ -11,9 +11,9 @@ import (
 const (
 	// ChunkInterval is how long a worker's chunks gather; the first is sent at once.
 	ChunkInterval = 25 * time.Millisecond
-	// TailBytes is how much of a stream the worker's node keeps, to say it again to
+	// MaxTailBytes is how much of a stream the worker's node keeps, to say it again to
 	// another leader.
-	TailBytes = 128 << 10
+	MaxTailBytes = 128 << 10
 	// sayAgain is after how long a piece is sent again that nobody answered, and
 	// closingTime how long a stream that was closed may take to be sent.
 	sayAgain    = time.Second
@@ -95,8 +95,8 @@ func (s *source) Write(offset uint64, kind TokenKind, data []byte, final bool) b
 // not: half of the tail, so that not every write moves the rest.
 func (s *source) keepLocked(data []byte) {
 	s.mu.tail = append(s.mu.tail, data...)
-	if over := len(s.mu.tail) - TailBytes; over > 0 {
-		forgotten := min(max(over, TailBytes/2), len(s.mu.tail))
+	if over := len(s.mu.tail) - MaxTailBytes; over > 0 {
+		forgotten := min(max(over, MaxTailBytes/2), len(s.mu.tail))
 		s.mu.tail = s.mu.tail[:copy(s.mu.tail, s.mu.tail[forgotten:])]
 		s.mu.base += uint64(forgotten) //nolint:gosec // A length.
 		s.mu.sent = max(s.mu.sent, s.mu.base)
@@ -148,7 +148,7 @@ func (s *source) sendLocked(urgent bool) {
 		return
 	}
 	data := s.mu.tail[s.mu.sent-s.mu.base:]
-	data = data[:min(len(data), tokens.PieceBytes)]
+	data = data[:min(len(data), tokens.MaxPieceBytes)]
 	end := s.mu.sent + uint64(len(data))
 	w := tokens.Write{
 		Source: s.id, Lease: s.lease, Name: s.name, Kind: s.mu.kind, Offset: s.mu.sent, Base: s.mu.base, Data: data,

@@ -127,14 +127,14 @@ func TestTailIsBounded(t *testing.T) {
 		piece := []byte(strings.Repeat("x", 10<<10))
 		for i := range 100 {
 			s.Write(uint64(i*len(piece)), TokenText, piece, false) //nolint:gosec // Small.
-			if len(s.mu.tail) > TailBytes {
+			if len(s.mu.tail) > MaxTailBytes {
 				t.Fatalf("%d bytes are kept", len(s.mu.tail))
 			}
 		}
 		e.lead("n2", 0, 1)
 		sent := e.links.takeChunks()
 		f := readFrame(sent[0].data)
-		if w := readWrite(&f, ""); w.Offset != w.Base || w.Base == 0 || len(w.Data) != tokens.PieceBytes {
+		if w := readWrite(&f, ""); w.Offset != w.Base || w.Base == 0 || len(w.Data) != tokens.MaxPieceBytes {
 			t.Errorf("%d bytes at %d of %d", len(w.Data), w.Offset, w.Base)
 		}
 		s.Close(false)

@@ -8,9 +8,6 @@ import (
 	"github.com/batonmq/baton/transport/wire"
 )
 
-// MaxStreamNameBytes bounds the name of a token stream beside its event's id.
-const MaxStreamNameBytes = 128
-
 // streamKey names what a worker writes.
 type streamKey struct {
 	lease command.LeaseID
@@ -55,9 +52,9 @@ func (c *connection) readChunk(m *wire.Chunk) (data []byte, kind cluster.TokenKi
 	if len(m.Payload.Bytes) > c.gateway.limits.MaxPayloadBytes {
 		return nil, 0, c.gateway.tooLarge
 	}
-	if len(m.Stream) > MaxStreamNameBytes || len(m.Stream) > 0 && !wire.ValidName(m.Stream) {
+	if len(m.Stream) > wire.MaxStreamNameBytes || len(m.Stream) > 0 && !wire.ValidName(m.Stream) {
 		return nil, 0, refusal{wire.ReasonBadRequest, fmt.Sprintf(
-			"stream must have 1 to %d characters of A-Z a-z 0-9 . _ -, or be left out", MaxStreamNameBytes)}
+			"stream must have 1 to %d characters of A-Z a-z 0-9 . _ -, or be left out", wire.MaxStreamNameBytes)}
 	}
 	switch m.Payload.Kind {
 	case wire.PayloadBytes:

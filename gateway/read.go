@@ -86,7 +86,7 @@ func streamName(id cluster.TokenID) string {
 func parseStream(stream string) (cluster.TokenID, error) {
 	event, name, named := strings.Cut(stream, "/")
 	id, err := command.ParseEventID(event)
-	if err == nil && named && (len(name) > MaxStreamNameBytes || !wire.ValidName(name)) {
+	if err == nil && named && (len(name) > wire.MaxStreamNameBytes || !wire.ValidName(name)) {
 		err = command.ErrBadID
 	}
 	return cluster.TokenID{Event: id, Name: name}, err

@@ -2,12 +2,16 @@ package node_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
 
 	"github.com/batonmq/baton/client"
 	"github.com/batonmq/baton/node"
@@ -127,6 +131,58 @@ func TestTokensReachEveryDevice(t *testing.T) {
 	for _, err := range other.ReadStream(ctx, id, client.StreamPosition{}) {
 		if !errors.Is(err, client.ErrNotFound) {
 			t.Fatalf("another client reads it: %v", err)
+		}
+	}
+}
+
+// TestTokensComeUnasked: a socket of the client's is sent the stream of its event,
+// though it asked for nothing, from the beginning, on whichever node; of an event with a
+// key of its own, too, which is stored elsewhere than the client's notifications.
+func TestTokensComeUnasked(t *testing.T) {
+	nodes := startThree(t)
+	worker := dialNode(t, nodes[2])
+	conn, _, _, err := ws.Dial(t.Context(), "ws"+strings.TrimPrefix(nodes[1].ClientURL(), "http")+"/ws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := wsutil.WriteClientText(conn, []byte(`{"type":"hello","client_id":"ana"}`)); err != nil {
+		t.Fatal(err)
+	}
+	ana := dialAna(t, nodes[0], "")
+	want := make(map[string]bool)
+	for i := range 8 {
+		published, err := ana.Publish(t.Context(), client.Event{Channel: "questions", Key: fmt.Sprint("key-", i), Data: i})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[published.EventID] = true
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	running.Go(func() {
+		_ = worker.Work(ctx, client.WorkOptions{Channel: "questions"}, func(_ context.Context, job *client.Job) error {
+			_, err := job.Write([]byte("so"))
+			return err
+		})
+	})
+	for len(want) > 0 {
+		data, err := wsutil.ReadServerText(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			var m struct {
+				Type, Stream, Data string
+				Offset             uint64
+			}
+			if err := json.Unmarshal([]byte(line), &m); err == nil && m.Type == "chunk" && m.Offset == 0 && m.Data == "so" {
+				delete(want, m.Stream)
+			}
 		}
 	}
 }

@@ -158,7 +158,7 @@ func (b *Board) Tick(now time.Time) {
 	b.mu.swept = now
 	var old []*stream
 	for _, s := range b.mu.streams {
-		if now.Sub(s.touched) >= Kept {
+		if now.Sub(s.touched) >= KeepTimeout {
 			old = append(old, s)
 		}
 	}
@@ -178,7 +178,7 @@ func (b *Board) expire(s *stream, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.mu.streams[s.id] != s || now.Sub(s.touched) < Kept || s.lease != lease:
+	case b.mu.streams[s.id] != s || now.Sub(s.touched) < KeepTimeout || s.lease != lease:
 	case working, !over && !s.begun() && len(s.waiting) > 0:
 		s.touched = now
 	default:

@@ -259,13 +259,13 @@ func TestStreamsAreForgotten(t *testing.T) {
 	l := b.grant(1, 1, 1, 10)
 	b.write(l, 0, "a")
 	b.want(1, 10)
-	b.now = b.now.Add(10 * Kept)
+	b.now = b.now.Add(10 * KeepTimeout)
 	b.Tick(b.now)
 	b.quiet()
 	b.held[l] = false
 	b.Ended(l, false)
 	b.Tick(b.now)
-	b.now = b.now.Add(Kept - time.Second)
+	b.now = b.now.Add(KeepTimeout - time.Second)
 	b.Tick(b.now)
 	b.quiet()
 	b.now = b.now.Add(2 * time.Second)
@@ -294,12 +294,12 @@ func TestStreamsAreForgotten(t *testing.T) {
 // what ended makes room, what is written does not.
 func TestBounds(t *testing.T) {
 	b := newTable(t)
-	text := strings.Repeat("x", PieceBytes)
+	text := strings.Repeat("x", MaxPieceBytes)
 	l := b.grant(1, 1, 1, 10)
-	for offset := uint64(0); offset < 2*RingBytes; offset += PieceBytes {
+	for offset := uint64(0); offset < 2*MaxRingBytes; offset += MaxPieceBytes {
 		b.write(l, offset, text)
 	}
-	if s := b.Stats(); s.Bytes > RingBytes {
+	if s := b.Stats(); s.Bytes > MaxRingBytes {
 		t.Fatalf("%+v", s)
 	}
 	for i := uint64(2); i <= MaxStreams; i++ {
@@ -316,11 +316,11 @@ func TestBounds(t *testing.T) {
 	b.now = b.now.Add(crowdedTime)
 	b.write(b.grant(MaxStreams+2, 1, 1, 90_001), 0, "x")
 	b.tookOne("1 1")
-	if s := b.Stats(); s.Streams != MaxStreams || s.Bytes > RingBytes {
+	if s := b.Stats(); s.Streams != MaxStreams || s.Bytes > MaxRingBytes {
 		t.Fatalf("%+v", s)
 	}
 	for i := uint64(2); i <= MaxStreams; i++ {
-		for offset := uint64(1); offset < RingBytes/2; offset += PieceBytes {
+		for offset := uint64(1); offset < MaxRingBytes/2; offset += MaxPieceBytes {
 			b.write(command.LeaseID{Event: event(i), Group: 1, Attempt: 1, Fence: 10 + i}, offset, text)
 		}
 	}

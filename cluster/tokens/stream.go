@@ -126,7 +126,7 @@ func (s *stream) answer(w *Want) (Piece, bool) {
 	case w.Done || offset > s.ring.end():
 		return Piece{}, false // A new leader's ring is filled again.
 	}
-	p.Offset, p.Data = s.ring.from(offset, PieceBytes, s.kind, !s.final)
+	p.Offset, p.Data = s.ring.from(offset, MaxPieceBytes, s.kind, !s.final)
 	p.Final = s.final && p.Offset+uint64(len(p.Data)) == s.ring.end()
 	return p, other || len(p.Data) > 0 || p.Final || w.Settled
 }

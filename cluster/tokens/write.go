@@ -88,8 +88,8 @@ func (b *Board) takeLocked(s *stream, w *Write) {
 	}
 	for b.mu.bytes+len(data) > MaxBytes && b.evictLocked(s) {
 	}
-	limit := min(RingBytes, MaxBytes-b.mu.bytes+len(s.ring.data))
-	if len(s.ring.data)+len(data) > limit && limit < RingBytes {
+	limit := min(MaxRingBytes, MaxBytes-b.mu.bytes+len(s.ring.data))
+	if len(s.ring.data)+len(data) > limit && limit < MaxRingBytes {
 		b.mu.refused++
 	}
 	b.mu.bytes -= len(s.ring.data)
