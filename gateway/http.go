@@ -59,9 +59,10 @@ func (g *Gateway) routes() *http.ServeMux {
 	mux.HandleFunc("DELETE /v1/channels/{channel}", g.waits(g.resetChannel))
 	mux.HandleFunc("POST /v1/leases/complete", g.waits(g.completeLease))
 	mux.HandleFunc("POST /v1/leases/fail", g.waits(g.failLease))
+	mux.HandleFunc("GET /v1/stream", g.streamEvents)
 	for _, later := range []string{
 		"/v1/clients/{rest...}", "/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}",
-		"/v1/tenants", "/v1/tenants/{rest...}", "/v1/tokens", "/v1/tokens/{rest...}", "/v1/stream",
+		"/v1/tenants", "/v1/tenants/{rest...}", "/v1/tokens", "/v1/tokens/{rest...}",
 	} {
 		mux.HandleFunc(later, g.later)
 	}
@@ -99,7 +100,7 @@ func (g *Gateway) guard(next http.Handler) http.Handler {
 func allowOrigin(header http.Header, origin string) {
 	header.Set("Access-Control-Allow-Origin", origin)
 	header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key")
+	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID")
 	header.Set("Access-Control-Max-Age", "600")
 	header.Add("Vary", "Origin")
 }

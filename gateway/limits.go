@@ -62,7 +62,10 @@ type Limits struct {
 	// CheckpointInterval is how often a lease's checkpoint is replicated at
 	// most. Default 2 s.
 	CheckpointInterval time.Duration
-	// MaxConnections is how many WebSockets may be open. Default: the limit of
+	// StreamPause is how long after its last notification an answer of GET /v1/stream
+	// ends, so that its reader comes back and says what it has. Default 15 s.
+	StreamPause time.Duration
+	// MaxConnections is how many WebSockets and answers of GET /v1/stream may be open. Default: the limit of
 	// file descriptors less 1000.
 	MaxConnections int
 	// MaxHTTPRequests is how many HTTP requests may wait for the cluster; more
@@ -118,6 +121,7 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.MaxCredit, 4096)
 	orInt(&l.MaxCheckpointBytes, 4<<20)
 	orDuration(&l.CheckpointInterval, 2*time.Second)
+	orDuration(&l.StreamPause, 15*time.Second)
 	orInt(&l.MaxConnections, defaultMaxConnections())
 	orInt(&l.MaxHTTPRequests, 1024)
 	orDuration(&l.HelloTimeout, 10*time.Second)
@@ -158,6 +162,7 @@ func (l *Limits) named() []namedLimit {
 		{"max_credit", float64(l.MaxCredit)},
 		{"max_checkpoint_bytes", float64(l.MaxCheckpointBytes)},
 		{"checkpoint_interval_seconds", l.CheckpointInterval.Seconds()},
+		{"stream_pause_seconds", l.StreamPause.Seconds()},
 		{"max_connections", float64(l.MaxConnections)},
 		{"max_http_requests", float64(l.MaxHTTPRequests)},
 		{"hello_timeout_seconds", l.HelloTimeout.Seconds()},

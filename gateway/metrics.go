@@ -18,6 +18,7 @@ const typeSlots = wire.TypeCount
 type metrics struct {
 	connections                 prometheus.Gauge
 	followers                   prometheus.Gauge
+	streams                     prometheus.Gauge
 	readStreams, writtenStreams prometheus.Gauge
 	droppedChunks               prometheus.Counter
 	inFlight                    prometheus.Gauge
@@ -37,6 +38,7 @@ func newMetrics(registerer prometheus.Registerer, limits *Limits) (*metrics, err
 	r := registration{registerer: registerer}
 	m := &metrics{
 		connections:    r.gauge("connections", "WebSockets that are open."),
+		streams:        r.gauge("event_streams", "Answers of GET /v1/stream that are open."),
 		followers:      r.gauge("followers", "Follows that are open."),
 		readStreams:    r.gauge("read_streams", "Token streams that WebSockets are sent."),
 		writtenStreams: r.gauge("written_streams", "Token streams that workers write."),
