@@ -42,7 +42,7 @@ func (g *Gateway) routes() *http.ServeMux {
 	mux.HandleFunc("GET /healthz", g.health)
 	mux.HandleFunc("GET /readyz", g.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g.gatherer, promhttp.HandlerOpts{}))
-	mux.HandleFunc("POST /v1/events", g.waits(g.publishEvent))
+	mux.HandleFunc("POST /v1/events", g.waits(g.publishEvents))
 	mux.HandleFunc("GET /v1/traces/{correlation_id}", g.waits(g.trace))
 	mux.HandleFunc("GET /v1/cluster", g.waits(g.cluster))
 	mux.HandleFunc("GET /v1/events/{event_id}", g.waits(g.showEvent))
@@ -100,7 +100,7 @@ func (g *Gateway) guard(next http.Handler) http.Handler {
 func allowOrigin(header http.Header, origin string) {
 	header.Set("Access-Control-Allow-Origin", origin)
 	header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID")
+	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Ce-Id, Ce-Source, Ce-Type, Ce-Specversion, Ce-Subject, Ce-Time, Traceparent")
 	header.Set("Access-Control-Max-Age", "600")
 	header.Add("Vary", "Origin")
 }

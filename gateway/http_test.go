@@ -84,7 +84,7 @@ func TestHTTPPublish(t *testing.T) {
 		{"negative ttl", `{"channel":"q","data":1,"ttl_ms":-1}`, "", 400, "bad_request"},
 		{"on_end for nobody", `{"channel":"q","data":1,"on_end":"n"}`, "", 400, "bad_request"},
 		{"priority", `{"channel":"q","data":1,"priority":10}`, "", 400, "bad_request"},
-		{"cloud event", `{}`, "application/cloudevents+json", 501, "not_available"},
+		{"cloud event", `{}`, "application/cloudevents+json", 400, "bad_request"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e.do(t, e.request("POST", "/v1/events", test.body, "Content-Type", test.kind), test.status, test.reason)

@@ -62,6 +62,9 @@ type Limits struct {
 	// CheckpointInterval is how often a lease's checkpoint is replicated at
 	// most. Default 2 s.
 	CheckpointInterval time.Duration
+	// MaxBatchEvents is how many events one HTTP request may publish; more are refused
+	// with 413 too_large. Default 1000.
+	MaxBatchEvents int
 	// StreamPause is how long after its last notification an answer of GET /v1/stream
 	// ends, so that its reader comes back and says what it has. Default 15 s.
 	StreamPause time.Duration
@@ -121,6 +124,7 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.MaxCredit, 4096)
 	orInt(&l.MaxCheckpointBytes, 4<<20)
 	orDuration(&l.CheckpointInterval, 2*time.Second)
+	orInt(&l.MaxBatchEvents, 1000)
 	orDuration(&l.StreamPause, 15*time.Second)
 	orInt(&l.MaxConnections, defaultMaxConnections())
 	orInt(&l.MaxHTTPRequests, 1024)
@@ -162,6 +166,7 @@ func (l *Limits) named() []namedLimit {
 		{"max_credit", float64(l.MaxCredit)},
 		{"max_checkpoint_bytes", float64(l.MaxCheckpointBytes)},
 		{"checkpoint_interval_seconds", l.CheckpointInterval.Seconds()},
+		{"max_batch_events", float64(l.MaxBatchEvents)},
 		{"stream_pause_seconds", l.StreamPause.Seconds()},
 		{"max_connections", float64(l.MaxConnections)},
 		{"max_http_requests", float64(l.MaxHTTPRequests)},
