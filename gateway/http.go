@@ -35,8 +35,9 @@ func (g *Gateway) newServer() *http.Server {
 }
 
 // routes is every path of protocol.md, those that are not there yet included.
-func (g *Gateway) routes() *http.ServeMux {
-	mux := http.NewServeMux()
+func (g *Gateway) routes() *routeTable {
+	mux := &routeTable{ServeMux: http.NewServeMux()}
+	mux.HandleFunc("GET /openapi.json", g.describe)
 	mux.HandleFunc("GET /ws", g.upgrade)
 	mux.HandleFunc("GET /{$}", g.front)
 	mux.HandleFunc("GET /healthz", g.health)
