@@ -31,7 +31,9 @@ type Client struct {
 	workers  []*worker  // copied on every change
 	// followers are those of each Follow that runs, copied on every change.
 	followers []*follower
-	closed    error
+	// readers are those of each ReadStream that runs, copied on every change.
+	readers []*streamReader
+	closed  error
 	// maxMessage is the last session's.
 	maxMessage int
 
@@ -147,7 +149,7 @@ func (c *Client) fail(err error) {
 		return
 	}
 	c.closed = err
-	workers, followers := c.workers, c.followers
+	workers, followers, readers := c.workers, c.followers, c.readers
 	c.mu.Unlock()
 	c.flight.close(err)
 	if c.stream != nil {
@@ -158,6 +160,9 @@ func (c *Client) fail(err error) {
 	}
 	for _, f := range followers {
 		f.fail(err)
+	}
+	for _, r := range readers {
+		r.fail(err)
 	}
 }
 
@@ -185,13 +190,16 @@ func (c *Client) attach(s *session) {
 	c.sessions++
 	s.number = c.sessions
 	c.session, c.maxMessage = s, s.maxMessage
-	workers, followers := c.workers, c.followers
+	workers, followers, readers := c.workers, c.followers, c.readers
 	c.mu.Unlock()
 	for _, w := range workers {
 		w.attach(s)
 	}
 	for _, f := range followers {
 		f.attach(s)
+	}
+	for _, r := range readers {
+		r.attach(s)
 	}
 }
 
@@ -219,6 +227,10 @@ func (c *Client) handle(s *session, m *wire.Message) {
 		c.refused(&m.Error)
 	case wire.TypeEvent:
 		c.followed(s, m.Event.Subscription, func(f *follower) { f.receive(&m.Event) })
+	case wire.TypeChunk:
+		c.streamed(s, m.Chunk.Stream, func(r *streamReader) { r.receive(&m.Chunk) })
+	case wire.TypeReset:
+		c.streamed(s, m.Reset.Stream, func(r *streamReader) { r.reset(&m.Reset) })
 	case wire.TypeGap:
 		if len(m.Gap.Subscription) > 0 {
 			c.followed(s, m.Gap.Subscription, (*follower).gap)

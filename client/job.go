@@ -40,6 +40,7 @@ type Job struct {
 	once   onceResults
 
 	mu       sync.Mutex // guards the rest
+	streams  map[string]*TokenStream
 	emits    []wire.Emit
 	notifies []wire.NotifyItem
 	result   wire.Raw

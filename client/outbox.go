@@ -55,6 +55,18 @@ func (o *outbox) add(message []byte) {
 	o.signal()
 }
 
+// offer is add for what may be lost; false when more than limit bytes wait.
+func (o *outbox) offer(message []byte, limit int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.finished || len(o.messages)+len(message) > limit {
+		return false
+	}
+	o.append(message)
+	o.signal()
+	return true
+}
+
 // acknowledge queues the acknowledgement of everything up to seq. It waits for
 // something else to be written, or for a nudge.
 func (o *outbox) acknowledge(seq uint64) {

@@ -56,6 +56,7 @@ type Cluster struct {
 	// lanes are made with the formation: one for each group.
 	lanes  atomic.Pointer[[]*lane]
 	known  knownGroups
+	tokens tokenEdge
 	spread spread
 
 	mu struct {
@@ -95,6 +96,7 @@ func New(config Config) *Cluster {
 	c.mu.subscriptions = make(map[uint64]*subscription)
 	c.mu.couriers = make(map[uint64]*courier)
 	c.mu.followers = make(map[uint64]*follower)
+	c.tokens.init()
 	return c
 }
 
@@ -146,6 +148,8 @@ func (c *Cluster) RelayBacklog() (sum duty.RelayBacklog) {
 func (c *Cluster) Start(t transport.Transport, m *members.Members) {
 	c.transport, c.members = t, m
 	c.loop = newLoop(transport.NodeID(c.config.Self.ID), c.Receive)
+	c.tokens.loop = newLoop(transport.NodeID(c.config.Self.ID), c.ReceiveChunk)
+	c.tokens.loop.limit = maxOwnChunks
 	c.running.Add(1)
 	go c.sweep()
 }
@@ -166,6 +170,8 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	close(c.stop)
 	c.running.Wait()
 	c.loop.close()
+	c.tokens.loop.close()
+	c.tokens.end()
 	return errors.Join(errs...)
 }
 
@@ -341,6 +347,9 @@ func (c *Cluster) sweep() {
 			}
 			for _, f := range c.allFollowers() {
 				f.sweep()
+			}
+			for _, r := range c.tokens.allReaders() {
+				r.sweep(now)
 			}
 		}
 	}

@@ -240,3 +240,13 @@ func (c *courier) registerLocked(generation uint64) {
 	frame := appendAttachment(appendFrame(nil, frameAttach, c.partition()+1, generation), &a)
 	c.mu.untold = c.cluster.laneOf(c.partition()).tell(generation, frame) != nil
 }
+
+// announced tells the socket of a token stream of its client.
+func (c *courier) announced(id TokenID) {
+	c.mu.Lock()
+	there := c.mu.attached && !c.mu.closed
+	c.mu.Unlock()
+	if listener, ok := c.sink.(TokenListener); ok && there {
+		listener.Announced(id)
+	}
+}

@@ -1,6 +1,9 @@
 package cluster
 
-import "github.com/batonmq/baton/fsm/command"
+import (
+	"github.com/batonmq/baton/cluster/tokens"
+	"github.com/batonmq/baton/fsm/command"
+)
 
 // What an edge (a gateway) and the cluster say to each other. The gateway
 // declares what it needs as an interface of its own; these are its words.
@@ -58,6 +61,85 @@ type Subscription interface {
 	// Close withdraws the credit. Jobs stay leased until they are ended,
 	// released or their time is over; no call reaches the sink afterwards.
 	Close()
+}
+
+// TokenKind is what the bytes of a token stream are.
+type TokenKind = tokens.Kind
+
+// The kinds of token streams.
+const (
+	TokenText   = tokens.Text
+	TokenBinary = tokens.Binary
+)
+
+// TokenID names a token stream.
+type TokenID = tokens.ID
+
+// TokenWriter is a worker's end of a token stream. Its methods never block.
+type TokenWriter interface {
+	// Write adds the bytes at an offset; final ends the stream. What was written
+	// before is passed over; what is missing before offset is lost to readers. It
+	// returns false when nobody takes the stream any more: the lease is lost, or
+	// there is no room for it.
+	Write(offset uint64, kind TokenKind, data []byte, final bool) bool
+	// Close sends what is left, within a bounded time. final ends the stream.
+	Close(final bool)
+}
+
+// TokenSpec is a wish to read a token stream.
+type TokenSpec struct {
+	Tenant string
+	// ClientID limits it to that client's events; empty means the tenant's.
+	ClientID string
+	ID       TokenID
+	// Attempt is the attempt that the client has the bytes before Offset of, 0 where
+	// it does not know.
+	Attempt uint32
+	Offset  uint64
+	// Announced means that the cluster told of the stream: nothing is checked.
+	Announced bool
+}
+
+// TokenChunk is a piece of a token stream.
+type TokenChunk struct {
+	CorrelationID string
+	Attempt       uint32
+	Offset        uint64
+	Kind          TokenKind
+	Final         bool
+	Data          []byte
+}
+
+// TokenSink receives a token stream. Calls for one stream come one at a time: Began
+// once where it was not announced, then the rest. Arguments are valid only during the
+// call.
+type TokenSink interface {
+	// Began answers ReadTokens, or says why it cannot be read; then nothing follows.
+	Began(result *command.Result)
+	// Room tells whether the socket takes more. After false what there is is dropped,
+	// and asked for again after TokenReader.Resume.
+	Room() bool
+	// Chunk is the next piece, behind the last one or behind a Reset.
+	Chunk(chunk *TokenChunk)
+	// Reset says that what came is void: another attempt writes, or the beginning of
+	// what it wrote is lost.
+	Reset(attempt uint32)
+	// Gone says that the stream is not kept any more. It is the last call.
+	Gone()
+}
+
+// TokenReader is a reader's handle. Its methods never block.
+type TokenReader interface {
+	// Resume says that there is room again.
+	Resume()
+	// Close ends it; no call reaches the sink afterwards, but for one under way.
+	Close()
+}
+
+// TokenListener is a StreamSink that wants to know of the token streams of its client.
+type TokenListener interface {
+	// Announced may name a stream more than once.
+	Announced(id TokenID)
 }
 
 // ResumeMode is how a socket wants its client's stream to begin.

@@ -33,6 +33,16 @@ import (
 //	follow       follower tenant channel after told events   edge -> leader
 //	unfollow     follower                            edge -> leader
 //	events       follower after trimmed {followed}   leader -> edge
+//
+// Frames of token streams go over the connections for chunks, and may be lost:
+//
+//	write        source LeaseID name kind(1) offset base final data   edge -> leader
+//	took         source status(1) end                leader -> edge
+//	read         reader turn EventID name fence attempt offset done settled   edge -> leader
+//	unread       reader                              edge -> leader
+//	piece        reader turn fence attempt offset kind(1) final gone correlation data   leader -> edge
+//	announce     tenant client EventID name          leader -> leader of the client's stream
+//	announced    stream EventID name                 that leader -> edge
 type frameKind byte
 
 const (
@@ -60,6 +70,13 @@ const (
 	frameFollow
 	frameUnfollow
 	frameEvents
+	frameWrite
+	frameTook
+	frameRead
+	frameUnread
+	framePiece
+	frameAnnounce
+	frameAnnounced
 )
 
 // op is what an ask asks for.

@@ -146,7 +146,7 @@ func TestFollowersFramesReadBack(t *testing.T) {
 func FuzzReceive(f *testing.F) {
 	r, a, w := registration(), attachment(), want()
 	for group := range uint32(4) {
-		for kind := range frameEvents + 2 {
+		for kind := range frameAnnounced + 2 {
 			head := appendFrame(nil, kind, group, 1)
 			f.Add(head)
 			f.Add(command.AppendUint(head, 1))

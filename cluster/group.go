@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/batonmq/baton/cluster/duty"
+	"github.com/batonmq/baton/cluster/tokens"
 	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/storage"
@@ -33,7 +34,8 @@ type groupConfig struct {
 	wallClock  func() time.Time
 	open       func(*storage.View) (machine, error)
 	// duty is nil for meta.
-	duty func(*Group, *storage.State) *duty.Duty
+	duty  func(*Group, *storage.State) *duty.Duty
+	board func(*Group) *tokens.Board
 	// leads is called when this node begins to serve a generation of the group.
 	leads  func(group uint32, generation uint64)
 	onMeta func(*fsm.Outcome)
@@ -52,6 +54,8 @@ type Group struct {
 	replica *replica
 	batcher *batcher
 	duty    *duty.Duty
+	// board has the partition's token streams; nil for meta.
+	board *tokens.Board
 
 	// leading is true from the moment Raft says so; serving is the generation
 	// whose LeaderStart was applied here, 0 for none.
@@ -81,6 +85,7 @@ func openGroup(config groupConfig) (*Group, error) {
 	}
 	if config.duty != nil {
 		g.duty = config.duty(g, g.state)
+		g.board = config.board(g)
 	}
 	g.replica = &replica{
 		group: config.id, log: g.log, state: g.state, open: config.open, logger: config.logger,
@@ -207,6 +212,7 @@ func (g *Group) resign() {
 	g.serving.Store(0)
 	if g.duty != nil {
 		g.duty.Resign()
+		g.board.Resign()
 	}
 	g.batcher.flush(statusNotLeader)
 }
@@ -238,12 +244,14 @@ func (g *Group) applied(outcome *fsm.Outcome) {
 		g.pushing.Store(started.Generation)
 		if g.duty != nil {
 			g.duty.Lead(started)
+			g.board.Lead()
 		}
 		g.serving.Store(started.Generation)
 		g.config.leads(g.config.id, started.Generation)
 	}
 	if g.duty != nil {
 		g.duty.Applied(outcome)
+		tellBoard(g.board, outcome)
 	}
 }
 
@@ -262,6 +270,7 @@ func (g *Group) tick(now time.Time) {
 	g.batcher.pressLazy()
 	if g.duty != nil {
 		g.duty.Tick(now)
+		g.board.Tick(now)
 	}
 }
 

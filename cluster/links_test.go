@@ -29,6 +29,9 @@ type links struct {
 	// when there are none.
 	fails   error
 	failing []frameKind
+	// chunks is what was sent for chunks, unless chunksFail.
+	chunks     []sentFrame
+	chunksFail bool
 }
 
 type sentFrame struct {
@@ -173,4 +176,24 @@ func check(tb tester, err error) {
 	if err != nil {
 		tb.Fatalf("%v", err)
 	}
+}
+
+// SendChunk implements transport.Transport.
+func (l *links) SendChunk(to transport.NodeID, frame []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.chunksFail {
+		return transport.ErrLinkFull
+	}
+	l.chunks = append(l.chunks, sentFrame{to, slices.Clone(frame)})
+	return nil
+}
+
+// takeChunks returns what was sent for chunks since the last look.
+func (l *links) takeChunks() []sentFrame {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sent := l.chunks
+	l.chunks = nil
+	return sent
 }

@@ -14,6 +14,8 @@ type loop struct {
 	wake    chan struct{}
 	stop    chan struct{}
 	running sync.WaitGroup
+	// limit bounds the bytes that wait, 0 for no bound.
+	limit int
 
 	mu struct {
 		sync.Mutex
@@ -30,8 +32,16 @@ func newLoop(self transport.NodeID, handle func(transport.NodeID, []byte)) *loop
 	return l
 }
 
-func (l *loop) send(frame []byte) {
+// send is for frames that nobody drops: of a loop without a limit.
+func (l *loop) send(frame []byte) { _ = l.offer(frame) }
+
+// offer sends a frame, or returns transport.ErrLinkFull.
+func (l *loop) offer(frame []byte) error {
 	l.mu.Lock()
+	if l.limit > 0 && len(l.mu.frames)+len(frame) > l.limit {
+		l.mu.Unlock()
+		return transport.ErrLinkFull
+	}
 	l.mu.frames = append(l.mu.frames, frame...)
 	l.mu.ends = append(l.mu.ends, len(l.mu.frames))
 	l.mu.Unlock()
@@ -39,6 +49,7 @@ func (l *loop) send(frame []byte) {
 	case l.wake <- struct{}{}:
 	default:
 	}
+	return nil
 }
 
 func (l *loop) run() {

@@ -36,6 +36,7 @@ func (c *Cluster) LinkDown(peer transport.NodeID) {
 	for _, g := range c.allGroups() {
 		if g.duty != nil {
 			g.duty.Forget(string(peer))
+			g.board.Forget(string(peer))
 		}
 	}
 }
@@ -76,6 +77,7 @@ func (c *Cluster) follow(l *lane, generation uint64) {
 		for _, f := range c.allFollowers() {
 			f.register(l.group-1, generation)
 		}
+		c.tokens.follow(l.group-1, generation)
 	}
 	l.resume()
 }
@@ -109,6 +111,8 @@ func (c *Cluster) Receive(peer transport.NodeID, data []byte) {
 		c.receiveStream(&f)
 	case frameEvents:
 		c.receiveEvents(&f)
+	case frameWrite, frameTook, frameRead, frameUnread, framePiece, frameAnnounce, frameAnnounced:
+		// These come by ReceiveChunk.
 	default:
 		// A newer node's frame: what it wants has a deadline of its own.
 	}

@@ -27,6 +27,7 @@ func (c *Cluster) groupConfig(f *members.Formation, id uint32) groupConfig {
 		return config
 	}
 	config.dead = c.countDead
+	config.board = c.newBoard
 	config.duty = func(g *Group, state *storage.State) *duty.Duty {
 		return duty.New(duty.Config{
 			Partition: id - 1, Node: c.config.Self.ID, State: state,

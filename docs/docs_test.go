@@ -35,7 +35,7 @@ func TestLimits(t *testing.T) {
 	document.compare("gateway", gatewayLimits(t))
 	document.compare("wire", constants(t, "../transport/wire/limits.go"))
 	document.compare("transport", constants(t, "../transport/limits.go"))
-	document.compare("cluster", constants(t, "../cluster/*.go", "../cluster/duty/*.go", "../cluster/members/*.go"))
+	document.compare("cluster", constants(t, "../cluster/*.go", "../cluster/duty/*.go", "../cluster/members/*.go", "../cluster/tokens/*.go"))
 	document.compare("fsm", constants(t, "../fsm/*.go", "../fsm/command/*.go"))
 	document.compare("auth", constants(t, "../gateway/auth/*.go"))
 	document.compare("storage", constants(t, "../storage/*.go", "../storage/raftlog/*.go"))

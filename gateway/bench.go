@@ -25,6 +25,7 @@ type workbench struct {
 	leases   []command.LeaseID
 	times    []command.Delivery
 	made     []byte // an idempotency key
+	text     []byte // of a chunk
 }
 
 // tidy lets go of what one large message left behind.

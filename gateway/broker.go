@@ -42,6 +42,12 @@ type Broker interface {
 	// Follow starts to bring a socket the events of a channel. sink.Began is called
 	// once, maybe within the call.
 	Follow(spec FollowSpec, sink FollowSink) Follower
+	// WriteTokens opens a worker's end of a token stream of a leased job; name is empty
+	// for the event's first stream.
+	WriteTokens(lease command.LeaseID, name string) TokenWriter
+	// ReadTokens begins to bring a socket a token stream. sink.Began is called once
+	// where the stream was not announced, maybe within the call.
+	ReadTokens(spec TokenSpec, sink cluster.TokenSink) TokenReader
 	// AppendLease appends the token of a lease; ParseLease reads one, or
 	// returns command.ErrBadLease.
 	AppendLease(dst []byte, lease command.LeaseID) []byte
@@ -106,6 +112,12 @@ type (
 	FollowSink = cluster.FollowSink
 	// Follower is a follower's handle.
 	Follower = cluster.Follower
+	// TokenWriter is a worker's end of a token stream.
+	TokenWriter = cluster.TokenWriter
+	// TokenSpec is a socket's wish to read a token stream.
+	TokenSpec = cluster.TokenSpec
+	// TokenReader is a reader's handle.
+	TokenReader = cluster.TokenReader
 )
 
 // The beginnings of a follower.

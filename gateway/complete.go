@@ -19,6 +19,7 @@ func (c *connection) complete(m *wire.Complete) {
 	if !ok {
 		return
 	}
+	c.closeWriters(lease, true)
 	c.endLease(lease, c.bench.encodeComplete(route, lease, c.bound(), m), slot)
 }
 

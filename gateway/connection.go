@@ -37,6 +37,7 @@ type connection struct {
 	sent          deliveryLog
 	subscriptions subscriptionTable
 	followers     followerTable
+	tokens        tokenTable
 
 	// The deadlines' view of the reader.
 	phase        atomic.Int32
@@ -62,6 +63,7 @@ type connection struct {
 	answered bool   // the other side's close frame has come
 	made     uint64 // counts subscriptions and idempotency keys
 	stream   Stream
+	writers  map[streamKey]*writer
 
 	// The deadlines' own.
 	pinged int64 // when the last ping was sent, Unix nanoseconds
@@ -94,6 +96,7 @@ func newConnection(g *Gateway, conn net.Conn) *connection {
 	c.out.wrote = c.wrote
 	c.out.ended = c.finishWriting
 	c.requests.init(&g.limits)
+	c.tokens.open = g.meter.readStreams
 	return c
 }
 
@@ -101,6 +104,7 @@ func newConnection(g *Gateway, conn net.Conn) *connection {
 func (c *connection) wrote(total uint64) {
 	c.sent.wrote(total)
 	c.followers.wrote(total)
+	c.tokens.wrote()
 }
 
 // serve reads until the connection is over. early is what the handshake's
@@ -217,6 +221,10 @@ func (c *connection) teardown() {
 	for _, handle := range c.followers.takeAll() {
 		handle.Close(nil, 0)
 	}
+	for _, handle := range c.tokens.takeAll() {
+		handle.Close()
+	}
+	c.closeAllWriters()
 	c.flushCheckpoints(time.Now().Add(c.gateway.limits.CheckpointInterval))
 	c.loseJobs()
 	c.out.abandon()

@@ -96,9 +96,9 @@ func (c *connection) dispatch(m *wire.Message) {
 	case wire.TypeCommit:
 		c.commitCursor(&m.Commit)
 	case wire.TypeChunk:
-		c.unavailableUnasked("chunk is not available yet")
+		c.chunk(&m.Chunk)
 	case wire.TypeRead:
-		c.unavailable(m.Read.ID, "read is not available yet")
+		c.read(&m.Read)
 	case wire.TypeUnknown, wire.TypeWelcome, wire.TypeOK, wire.TypeError, wire.TypeNotify, wire.TypeGap,
 		wire.TypeSynced, wire.TypeJob, wire.TypeRenewed, wire.TypeEvent, wire.TypeReset:
 		c.refuseUnasked(wire.ReasonBadRequest, m.Type.String()+" is not for clients to send")

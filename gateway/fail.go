@@ -19,6 +19,7 @@ func (c *connection) fail(m *wire.Fail) {
 		return
 	}
 	c.checkpointBefore(lease)
+	c.closeWriters(lease, false)
 	c.endLease(lease, c.bench.encodeFail(route, lease, c.bound(), m), slot)
 }
 

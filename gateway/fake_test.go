@@ -62,6 +62,7 @@ type fakeBroker struct {
 	attached    chan *fakeStream
 	renewals    chan renewCall
 	followed    chan *fakeFollower
+	tokens      fakeTokens
 	holdFollow  bool
 	state       StreamState
 	holdAttach  bool
@@ -92,6 +93,7 @@ func newFakeBroker() *fakeBroker {
 		attached:    make(chan *fakeStream, 100),
 		renewals:    make(chan renewCall, 1000),
 		followed:    make(chan *fakeFollower, 100),
+		tokens:      newFakeTokens(),
 		state:       StreamState{Epoch: "e1", Head: 5, Oldest: 2, Resumed: ResumedFull},
 		terms:       func(command.LeaseID) uint32 { return 30000 },
 	}

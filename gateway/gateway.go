@@ -50,6 +50,7 @@ type Gateway struct {
 
 	mu          sync.Mutex // guards the rest
 	connections map[*connection]struct{}
+	streams     map[*eventStream]struct{}
 	draining    bool
 	stopped     bool
 }
@@ -83,6 +84,7 @@ func New(config Config) (*Gateway, error) {
 		waiting:     make(chan struct{}, config.Limits.MaxHTTPRequests),
 		stop:        make(chan struct{}),
 		connections: make(map[*connection]struct{}),
+		streams:     make(map[*eventStream]struct{}),
 		tooLarge: refusal{
 			wire.ReasonTooLarge,
 			fmt.Sprintf("data is larger than %d bytes", config.Limits.MaxPayloadBytes),
@@ -157,6 +159,7 @@ func (g *Gateway) dismiss(reason string, code wire.CloseCode) {
 		b.AfterMs = jitter()
 		c.dismiss(&b, code)
 	}
+	g.dismissStreams(&b)
 }
 
 // refuseMore begins draining and lists the connections there are.
@@ -213,7 +216,7 @@ func jitter() int64 {
 func (g *Gateway) admit(c *connection) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.draining || len(g.connections) >= g.limits.MaxConnections {
+	if g.draining || len(g.connections)+len(g.streams) >= g.limits.MaxConnections {
 		return false
 	}
 	g.connections[c] = struct{}{}

@@ -25,6 +25,7 @@ const (
 	onlyAdmins      = "this needs a token with the role admin"
 	onlyAllTenants  = "this needs a token with the role admin for all tenants"
 	onlyOwnCancels  = "only a client may cancel, and only its own: for others' this needs a token with the role admin"
+	onlyOwnStreams  = "only a client may read, and only its own: for others' this needs a token with the role admin"
 	onlyWithClients = "the token does not allow to publish for this client"
 )
 

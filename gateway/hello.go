@@ -19,7 +19,7 @@ func features() [][]byte {
 	return [][]byte{
 		[]byte("publish"), []byte("delay"), []byte("client_seq"), []byte("notify"), []byte("resume"),
 		[]byte("work"), []byte("groups"), []byte("checkpoint"), []byte("cancel_event"), []byte("trace"),
-		[]byte("follow"),
+		[]byte("follow"), []byte("token_streams"),
 	}
 }
 

@@ -35,8 +35,9 @@ func (g *Gateway) newServer() *http.Server {
 }
 
 // routes is every path of protocol.md, those that are not there yet included.
-func (g *Gateway) routes() *http.ServeMux {
-	mux := http.NewServeMux()
+func (g *Gateway) routes() *routeTable {
+	mux := &routeTable{ServeMux: http.NewServeMux()}
+	mux.HandleFunc("GET /openapi.json", g.describe)
 	mux.HandleFunc("GET /ws", g.upgrade)
 	mux.HandleFunc("GET /{$}", g.front)
 	mux.HandleFunc("GET /healthz", g.health)
@@ -49,8 +50,9 @@ func (g *Gateway) routes() *http.ServeMux {
 		}
 		mux.HandleFunc(route.pattern, g.knows(handle))
 	}
+	mux.HandleFunc("GET /v1/stream", g.allow(needToken, g.streamEvents)) // It goes on: no request waits behind it.
 	for _, later := range []string{
-		"/v1/clients/{rest...}", "/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}", "/v1/stream",
+		"/v1/clients/{rest...}", "/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}",
 	} {
 		mux.HandleFunc(later, g.allow(needToken, g.later))
 	}
@@ -72,7 +74,7 @@ type route struct {
 // act for all may change them.
 func (g *Gateway) asked() []route {
 	return []route{
-		{"POST /v1/events", needToken, "", g.publishEvent},
+		{"POST /v1/events", needToken, "", g.publishEvents},
 		{"GET /v1/events/{event_id}", needAdmin, "", g.showEvent},
 		{"GET /v1/traces/{correlation_id}", needAdmin, "", g.trace},
 		{"GET /v1/cluster", needAllTenants, "", g.cluster},
@@ -128,7 +130,7 @@ func (g *Gateway) guard(next http.Handler) http.Handler {
 func allowOrigin(header http.Header, origin string) {
 	header.Set("Access-Control-Allow-Origin", origin)
 	header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key")
+	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Ce-Id, Ce-Source, Ce-Type, Ce-Specversion, Ce-Subject, Ce-Time, Traceparent")
 	header.Set("Access-Control-Max-Age", "600")
 	header.Add("Vary", "Origin")
 }

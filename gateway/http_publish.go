@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"mime"
 	"net/http"
@@ -12,18 +13,92 @@ import (
 	"github.com/batonmq/baton/transport/wire"
 )
 
-// publishEvent is publish for those who hold no socket.
-func (g *Gateway) publishEvent(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
-	if r := refuseContentType(r.Header); r.any() {
-		g.refuseHTTP(w, r)
-		return
+// noAnswerInTime says what became of a publish that the cluster did not answer.
+const noAnswerInTime = "the cluster did not answer in time; the same idempotency_key makes another try safe"
+
+// publishEvents is publish for those who hold no socket: one event or several, in
+// our own words or as CloudEvents.
+func (g *Gateway) publishEvents(w http.ResponseWriter, r *http.Request) {
+	kind, bad := mediaType(r.Header)
+	var body []byte
+	if !bad.any() {
+		body, bad = g.readBody(w, r)
 	}
-	body, bad := g.readBody(w, r)
 	if bad.any() {
 		g.refuseHTTP(w, bad)
 		return
 	}
+	lines := kind == "application/x-ndjson" || kind == "application/jsonl"
+	switch {
+	case kind == "application/cloudevents+json":
+		event, bad := structuredEvent(body)
+		g.publishCloudEvent(w, r, event, bad)
+	case kind == "application/cloudevents-batch+json":
+		g.publishAll(w, r, body, false, true)
+	case r.Header.Get("Ce-Specversion") != "" || r.Header.Get("Ce-Id") != "":
+		event, bad := binaryEvent(r.Header, body)
+		g.publishCloudEvent(w, r, event, bad)
+	case lines || bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte{'['}):
+		g.publishAll(w, r, body, lines, false)
+	default:
+		g.publishOne(w, r, body)
+	}
+}
+
+// mediaType is the body's, without parameters; empty where none is given.
+func mediaType(header http.Header) (string, refusal) {
+	given := header.Get("Content-Type")
+	if given == "" {
+		return "", refusal{}
+	}
+	kind, _, err := mime.ParseMediaType(given)
+	if err != nil {
+		return "", refusal{wire.ReasonBadRequest, "the content type cannot be read"}
+	}
+	return kind, refusal{}
+}
+
+func (g *Gateway) publishCloudEvent(w http.ResponseWriter, r *http.Request, event *cloudEvent, bad refusal) {
+	var body []byte
+	if !bad.any() {
+		body, bad = event.publish(r.URL.Query())
+	}
+	if bad.any() {
+		g.refuseHTTP(w, bad)
+		return
+	}
+	g.publishOne(w, r, body)
+}
+
+// publishAll publishes the events of a body of several.
+//
+//nolint:revive // The flags are the body's form.
+func (g *Gateway) publishAll(w http.ResponseWriter, r *http.Request, body []byte, lines, cloud bool) {
+	split, bad := splitBatch(body, lines)
+	if bad.any() {
+		g.refuseHTTP(w, bad)
+		return
+	}
+	items := make([]batchItem, len(split))
+	for i, item := range split {
+		items[i].body = item
+		if !cloud {
+			continue
+		}
+		event, bad := structuredEvent(item)
+		if !bad.any() {
+			items[i].body, bad = event.publish(r.URL.Query())
+		}
+		if bad.any() {
+			refused := bad.wireError()
+			items[i].refused = &refused
+		}
+	}
+	g.publishBatch(w, r, items)
+}
+
+func (g *Gateway) publishOne(w http.ResponseWriter, r *http.Request, body []byte) {
+	start := time.Now()
 	waiter := &httpWaiter{answer: make(chan httpAnswer, 1)}
 	if problem := g.submitEvent(body, whoOf(r), waiter); problem != nil {
 		g.writeProblem(w, problem, problem.Code)
@@ -38,7 +113,7 @@ func (g *Gateway) publishEvent(w http.ResponseWriter, r *http.Request) {
 		}
 		writeJSON(w, answer.body)
 	case <-r.Context().Done():
-		g.refuseHTTP(w, refusal{wire.ReasonOutcomeUnknown, "the cluster did not answer in time; the same idempotency_key makes another try safe"})
+		g.refuseHTTP(w, refusal{wire.ReasonOutcomeUnknown, noAnswerInTime})
 	}
 }
 
@@ -85,26 +160,6 @@ func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter) *
 	to.gateway = g
 	g.broker.Submit(partition, encoded, to, 0)
 	return nil
-}
-
-// refuseContentType keeps apart what is not built yet.
-func refuseContentType(header http.Header) refusal {
-	if header.Get("Ce-Id") != "" || header.Get("Ce-Specversion") != "" {
-		return refusal{wire.ReasonNotAvailable, "CloudEvents are not available yet"}
-	}
-	given := header.Get("Content-Type")
-	if given == "" {
-		return refusal{}
-	}
-	kind, _, err := mime.ParseMediaType(given)
-	switch {
-	case err != nil:
-		return refusal{wire.ReasonBadRequest, "the content type cannot be read"}
-	case kind == "application/cloudevents+json":
-		return refusal{wire.ReasonNotAvailable, "CloudEvents are not available yet"}
-	default:
-		return refusal{}
-	}
 }
 
 // httpAnswer is the cluster's answer, kept beyond the call that brought it.

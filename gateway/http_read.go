@@ -14,7 +14,7 @@ import (
 func (g *Gateway) front(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = fmt.Fprintf(w, "Baton, node %s\n\nclients   /ws (WebSocket, baton.v1.json), POST /v1/events\n"+
-		"traces    /v1/traces/{correlation_id}\ncluster   /v1/cluster\nhealth    /healthz /readyz /metrics\n"+
+		"traces    /v1/traces/{correlation_id}\ncluster   /v1/cluster\nhealth    /healthz /readyz /metrics\napi       /openapi.json\n"+
 		"docs      https://github.com/batonmq/baton\n", g.node)
 }
 

@@ -84,7 +84,7 @@ func TestHTTPPublish(t *testing.T) {
 		{"negative ttl", `{"channel":"q","data":1,"ttl_ms":-1}`, "", 400, "bad_request"},
 		{"on_end for nobody", `{"channel":"q","data":1,"on_end":"n"}`, "", 400, "bad_request"},
 		{"priority", `{"channel":"q","data":1,"priority":10}`, "", 400, "bad_request"},
-		{"cloud event", `{}`, "application/cloudevents+json", 501, "not_available"},
+		{"cloud event", `{}`, "application/cloudevents+json", 400, "bad_request"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e.do(t, e.request("POST", "/v1/events", test.body, "Content-Type", test.kind), test.status, test.reason)
@@ -106,7 +106,7 @@ func TestHTTPReads(t *testing.T) {
 	contains(t, e.get(t, "/v1/traces/abc", 200, ""), `"tenant":"default","correlation_id":"abc"`)
 	contains(t, e.get(t, "/v1/traces/a%2Fb?tenant=acme", 200, ""), `"tenant":"acme","correlation_id":"a/b"`)
 	e.get(t, "/v1/traces/missing", 404, "not_found")
-	for _, path := range []string{"/v1/runs", "/v1/stream"} {
+	for _, path := range []string{"/v1/runs", "/v1/workflows"} {
 		e.get(t, path, 501, "not_available")
 	}
 	e.get(t, "/v2", 404, "not_found")

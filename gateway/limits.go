@@ -46,6 +46,13 @@ type Limits struct {
 	// MaxSubscriptions is how many subscriptions and follows a connection may have
 	// together. Default 64.
 	MaxSubscriptions int
+	// MaxReadStreams is how many token streams a connection may be sent at a time; one
+	// that came to its end makes room. More reads are refused with 503 overloaded, and
+	// streams that are announced are passed over. Default 64.
+	MaxReadStreams int
+	// MaxWrittenStreams is how many token streams a worker's connection may write at a
+	// time; a chunk of one more is refused with 503 overloaded. Default 1024.
+	MaxWrittenStreams int
 	// MaxCredit is the highest credit of a subscription; more is cut to it.
 	// Default 4096.
 	MaxCredit int
@@ -55,7 +62,13 @@ type Limits struct {
 	// CheckpointInterval is how often a lease's checkpoint is replicated at
 	// most. Default 2 s.
 	CheckpointInterval time.Duration
-	// MaxConnections is how many WebSockets may be open. Default: the limit of
+	// MaxBatchEvents is how many events one HTTP request may publish; more are refused
+	// with 413 too_large. Default 1000.
+	MaxBatchEvents int
+	// StreamPause is how long after its last notification an answer of GET /v1/stream
+	// ends, so that its reader comes back and says what it has. Default 15 s.
+	StreamPause time.Duration
+	// MaxConnections is how many WebSockets and answers of GET /v1/stream may be open. Default: the limit of
 	// file descriptors less 1000.
 	MaxConnections int
 	// MaxHTTPRequests is how many HTTP requests may wait for the cluster; more
@@ -106,9 +119,13 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.DefaultWindow, 64)
 	orInt(&l.MaxWindow, 4096)
 	orInt(&l.MaxSubscriptions, 64)
+	orInt(&l.MaxReadStreams, 64)
+	orInt(&l.MaxWrittenStreams, 1024)
 	orInt(&l.MaxCredit, 4096)
 	orInt(&l.MaxCheckpointBytes, 4<<20)
 	orDuration(&l.CheckpointInterval, 2*time.Second)
+	orInt(&l.MaxBatchEvents, 1000)
+	orDuration(&l.StreamPause, 15*time.Second)
 	orInt(&l.MaxConnections, defaultMaxConnections())
 	orInt(&l.MaxHTTPRequests, 1024)
 	orDuration(&l.HelloTimeout, 10*time.Second)
@@ -144,9 +161,13 @@ func (l *Limits) named() []namedLimit {
 		{"default_window", float64(l.DefaultWindow)},
 		{"max_window", float64(l.MaxWindow)},
 		{"max_subscriptions", float64(l.MaxSubscriptions)},
+		{"max_read_streams", float64(l.MaxReadStreams)},
+		{"max_written_streams", float64(l.MaxWrittenStreams)},
 		{"max_credit", float64(l.MaxCredit)},
 		{"max_checkpoint_bytes", float64(l.MaxCheckpointBytes)},
 		{"checkpoint_interval_seconds", l.CheckpointInterval.Seconds()},
+		{"max_batch_events", float64(l.MaxBatchEvents)},
+		{"stream_pause_seconds", l.StreamPause.Seconds()},
 		{"max_connections", float64(l.MaxConnections)},
 		{"max_http_requests", float64(l.MaxHTTPRequests)},
 		{"hello_timeout_seconds", l.HelloTimeout.Seconds()},

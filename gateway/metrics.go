@@ -16,13 +16,16 @@ const typeSlots = wire.TypeCount
 // metrics are the gateway's. Counters on the path of every message are resolved
 // once, not looked up by label.
 type metrics struct {
-	connections prometheus.Gauge
-	followers   prometheus.Gauge
-	inFlight    prometheus.Gauge
-	bytesIn     prometheus.Counter
-	bytesOut    prometheus.Counter
-	held        prometheus.Counter
-	stored      prometheus.Histogram
+	connections                 prometheus.Gauge
+	followers                   prometheus.Gauge
+	streams                     prometheus.Gauge
+	readStreams, writtenStreams prometheus.Gauge
+	droppedChunks               prometheus.Counter
+	inFlight                    prometheus.Gauge
+	bytesIn                     prometheus.Counter
+	bytesOut                    prometheus.Counter
+	held                        prometheus.Counter
+	stored                      prometheus.Histogram
 
 	received [typeSlots]prometheus.Counter
 	written  [typeSlots]prometheus.Counter
@@ -34,16 +37,20 @@ type metrics struct {
 func newMetrics(registerer prometheus.Registerer, limits *Limits) (*metrics, error) {
 	r := registration{registerer: registerer}
 	m := &metrics{
-		connections: r.gauge("connections", "WebSockets that are open."),
-		followers:   r.gauge("followers", "Follows that are open."),
-		inFlight:    r.gauge("in_flight_requests", "Requests that wait for the cluster."),
-		bytesIn:     r.counter("received_bytes_total", "Bytes read from WebSockets."),
-		bytesOut:    r.counter("sent_bytes_total", "Bytes written to WebSockets."),
-		held:        r.counter("backpressure_total", "Times a connection was not read because it did not take its answers."),
-		stored:      r.histogram("http_publish_seconds", "Time from a publish to its answer over HTTP."),
-		refused:     make(map[wire.Reason]prometheus.Counter),
-		closes:      r.vector("closes_total", "WebSockets closed, by close code.", "code"),
-		requests:    r.vector("http_requests_total", "HTTP requests, by status.", "status"),
+		connections:    r.gauge("connections", "WebSockets that are open."),
+		streams:        r.gauge("event_streams", "Answers of GET /v1/stream that are open."),
+		followers:      r.gauge("followers", "Follows that are open."),
+		readStreams:    r.gauge("read_streams", "Token streams that WebSockets are sent."),
+		writtenStreams: r.gauge("written_streams", "Token streams that workers write."),
+		droppedChunks:  r.counter("dropped_chunks_total", "Chunks dropped, to be asked for again, because their WebSocket did not take what it had."),
+		inFlight:       r.gauge("in_flight_requests", "Requests that wait for the cluster."),
+		bytesIn:        r.counter("received_bytes_total", "Bytes read from WebSockets."),
+		bytesOut:       r.counter("sent_bytes_total", "Bytes written to WebSockets."),
+		held:           r.counter("backpressure_total", "Times a connection was not read because it did not take its answers."),
+		stored:         r.histogram("http_publish_seconds", "Time from a publish to its answer over HTTP."),
+		refused:        make(map[wire.Reason]prometheus.Counter),
+		closes:         r.vector("closes_total", "WebSockets closed, by close code.", "code"),
+		requests:       r.vector("http_requests_total", "HTTP requests, by status.", "status"),
 	}
 	received := r.vector("received_messages_total", "Messages from clients, by type.", "type")
 	written := r.vector("sent_messages_total", "Messages to clients, by type.", "type")

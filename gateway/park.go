@@ -25,5 +25,6 @@ func (c *connection) park(m *wire.Park) {
 	c.checkpointBefore(lease)
 	park := command.Park{Route: route, Lease: lease, Tenant: c.bound(), TimeoutMS: uint64(m.TimeoutMs)} //nolint:gosec // not negative
 	c.bench.encoded = park.Append(c.bench.encoded[:0])
+	c.closeWriters(lease, false)
 	c.endLease(lease, c.bench.encoded, slot)
 }

@@ -26,6 +26,7 @@ func (c *connection) release(m *wire.Release) {
 	bench.leases = append(bench.leases[:0], lease)
 	bench.release = command.Release{Route: route, Leases: bench.leases, Tenant: c.bound()}
 	bench.encoded = bench.release.Append(bench.encoded[:0])
+	c.closeWriters(lease, false)
 	c.endLease(lease, bench.encoded, slot)
 }
 

@@ -19,6 +19,7 @@ const (
 	// requestKeep is a checkpoint whose answer is waited for.
 	requestKeep
 	requestFollow
+	requestRead
 	// The quiet ones have no id: nothing is said to the client when a release or
 	// a checkpoint is answered; a renewal is said once it is whole.
 	requestRelease

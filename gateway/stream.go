@@ -30,7 +30,18 @@ func (s *streamSink) Attached(state StreamState) {
 // Notification implements StreamSink.
 func (s *streamSink) Notification(n *command.Notification, redelivered bool) {
 	c := s.connection
-	m := wire.Notify{
+	m := notifyOf(n, redelivered)
+	buf, at := c.out.begin()
+	if at < 0 {
+		return
+	}
+	end := c.commit(wire.AppendNotify(buf, &m), at, wire.TypeNotify)
+	c.sent.add(n.Seq, end, c.out.total())
+}
+
+//nolint:revive // The flag is the message's.
+func notifyOf(n *command.Notification, redelivered bool) wire.Notify {
+	return wire.Notify{
 		Seq:           n.Seq,
 		Name:          aliasBytes(n.Name),
 		EventID:       aliasBytes(n.Event.String()),
@@ -40,21 +51,20 @@ func (s *streamSink) Notification(n *command.Notification, redelivered bool) {
 		Redelivered:   redelivered,
 		Payload:       wirePayload(n.Payload),
 	}
-	buf, at := c.out.begin()
-	if at < 0 {
-		return
+}
+
+func gapOf(from, to uint64, reason string) wire.Gap {
+	m := wire.Gap{From: from, To: to, Reason: wire.GapTrimmed}
+	if reason == wire.GapEpoch.String() {
+		m.Reason = wire.GapEpoch
 	}
-	end := c.commit(wire.AppendNotify(buf, &m), at, wire.TypeNotify)
-	c.sent.add(n.Seq, end, c.out.total())
+	return m
 }
 
 // Gap implements StreamSink.
 func (s *streamSink) Gap(from, to uint64, reason string) {
 	c := s.connection
-	m := wire.Gap{From: from, To: to, Reason: wire.GapTrimmed}
-	if reason == wire.GapEpoch.String() {
-		m.Reason = wire.GapEpoch
-	}
+	m := gapOf(from, to, reason)
 	c.sent.reach(to)
 	buf, at := c.out.begin()
 	if at >= 0 {

@@ -41,8 +41,23 @@ func registerMetrics(to prometheus.Registerer, store *storage.Store, c *cluster.
 			"baton_relay_fullest", "The share of its bounds that the fullest of these relays takes; 1 refuses completes.",
 			func() float64 { return c.RelayBacklog().Fullest },
 		},
+		{
+			"baton_token_streams", "Token streams that this node keeps as their partition's leader.",
+			func() float64 { return float64(c.TokenStats().Streams) },
+		},
+		{
+			"baton_token_bytes", "How large they are together.",
+			func() float64 { return float64(c.TokenStats().Bytes) },
+		},
+		{
+			"baton_token_readers", "Readers that wait for more of them.",
+			func() float64 { return float64(c.TokenStats().Readers) },
+		},
 	}
 	errs := []error{
+		to.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "baton_token_refused_total", Help: "Token streams, and writes of them, for which this node had no room.",
+		}, func() float64 { return float64(c.TokenStats().Refused) })),
 		to.Register(collectors.NewGoCollector()),
 		to.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})),
 	}

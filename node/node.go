@@ -205,7 +205,7 @@ func (n *Node) startCluster(ctx context.Context, peers net.Listener) error {
 	n.cluster.SetSelf(self)
 	link, err := transport.New(transport.Config{
 		Self: transport.NodeID(self.ID), Incarnation: n.who.incarnation, ClusterID: n.cluster.ClusterID,
-		Listener: peers, Dial: dial, Resolver: resolver{n}, Handler: n.cluster,
+		Listener: peers, Dial: dial, Resolver: resolver{n}, Handler: n.cluster, Chunks: n.cluster,
 		Calls: func(ctx context.Context, from transport.NodeID, request []byte) ([]byte, error) {
 			return n.members.Serve(ctx, string(from), request)
 		},

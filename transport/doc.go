@@ -10,6 +10,7 @@
 //	snapshot  one per InstallSnapshot
 //	link      one per pair of nodes, frames in both directions
 //	call      one per Call
+//	chunks    one per pair of nodes, for frames that may be lost: token streams
 //
 // It refuses to know who is a member (SetPeers and Resolver say), what a frame
 // of a link means, how a connection is secured (Listener and Dial are given),

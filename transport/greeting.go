@@ -31,7 +31,6 @@ const (
 	kindSnapshot
 	kindLink
 	kindCall
-	// kindChunks is reserved for token chunks.
 	kindChunks
 )
 

@@ -113,9 +113,9 @@ func TestWhatIsNoGreetingIsRefused(t *testing.T) {
 	n := newTCPNetwork()
 	b := start(t, n, Config{Self: "b.1"})
 	address := n.address("b.1")
-	hello := greeting{kind: kindChunks, cluster: "test", sender: "a.1", receiver: "b.1"}
+	hello := greeting{kind: kindChunks + 1, cluster: "test", sender: "a.1", receiver: "b.1"}
 	if what, err := greetRaw(t, address, hello.encode()); err != nil || Refusal(what) != RefusedKind {
-		t.Errorf("a reserved kind: %v %v", what, err)
+		t.Errorf("an unknown kind: %v %v", what, err)
 	}
 	later := hello.encode()
 	later[4]++

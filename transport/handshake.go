@@ -133,13 +133,12 @@ func (t *TCP) serve(raw net.Conn) {
 		if t.welcome(raw) == nil {
 			t.serveSnapshot(raw, hello.sender)
 		}
-	case kindLink:
+	case kindLink, kindChunks:
 		t.serveLink(raw, &hello)
 	case kindCall:
 		if t.welcome(raw) == nil {
 			t.serveCall(raw, hello.sender)
 		}
-	case kindChunks: // judge refuses it
 	}
 }
 
@@ -170,7 +169,7 @@ func (t *TCP) judge(hello *greeting) error {
 		return &RefusedError{Reason: reason, Message: fmt.Sprintf(format, args...)}
 	}
 	switch {
-	case hello.kind < kindRaft || hello.kind >= kindChunks:
+	case hello.kind < kindRaft || hello.kind > kindChunks:
 		return refuse(RefusedKind, "%s is not served", hello.kind)
 	case hello.kind != kindCall && (ours == "" || hello.cluster == ""):
 		return refuse(RefusedNotFormed, "cluster %q here, %q there", ours, hello.cluster)

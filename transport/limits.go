@@ -25,6 +25,11 @@ const (
 	MaxLinkFrame = 16 << 20
 	// MaxLinkBuffer bounds what waits to be written to one link.
 	MaxLinkBuffer = 64 << 20
+	// MaxChunkFrame bounds one frame given to SendChunk.
+	MaxChunkFrame = 1 << 20
+	// MaxChunkBuffer bounds what waits to be written to one `chunks` connection; what
+	// finds no room is not sent.
+	MaxChunkBuffer = 8 << 20
 	// MaxCallFrame bounds a request given to Call, and its reply.
 	MaxCallFrame = 4 << 20
 	// MaxGreetings bounds the inbound connections that have not yet said who

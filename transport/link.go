@@ -9,11 +9,19 @@ import (
 	"time"
 )
 
+// linkKey names a link: there is one of kindLink with each peer, and one of
+// kindChunks beside it.
+type linkKey struct {
+	peer NodeID
+	kind connKind
+}
+
 // link is the wish for a link with one peer, and the link itself while it is
 // up. The node with the smaller id dials.
 type link struct {
-	t    *TCP
-	peer NodeID
+	linkKey
+
+	t *TCP
 	// turn holds one token, taken by the goroutine that runs a connection of
 	// this peer from before LinkUp until after LinkDown. It belongs to the
 	// peer, not to this wish for it: a peer that is removed and added again
@@ -37,17 +45,20 @@ func (t *TCP) SetPeers(peers []NodeID) {
 	var started, ended []*link
 	for _, peer := range peers {
 		wanted[peer] = true
-		if peer == t.config.Self || t.mu.links[peer] != nil {
-			continue
-		}
-		l := t.newLinkLocked(peer)
-		if t.config.Self < peer {
-			started = append(started, l)
+		for _, kind := range [...]connKind{kindLink, kindChunks} {
+			key := linkKey{peer, kind}
+			if peer == t.config.Self || t.mu.links[key] != nil {
+				continue
+			}
+			l := t.newLinkLocked(key)
+			if t.config.Self < peer {
+				started = append(started, l)
+			}
 		}
 	}
-	for peer, l := range t.mu.links {
-		if !wanted[peer] {
-			delete(t.mu.links, peer)
+	for key, l := range t.mu.links {
+		if !wanted[key.peer] {
+			delete(t.mu.links, key)
 			ended = append(ended, l)
 		}
 	}
@@ -63,15 +74,15 @@ func (t *TCP) SetPeers(peers []NodeID) {
 	}
 }
 
-func (t *TCP) newLinkLocked(peer NodeID) *link {
-	turn := t.mu.turns[peer]
+func (t *TCP) newLinkLocked(key linkKey) *link {
+	turn := t.mu.turns[key]
 	if turn == nil {
 		turn = make(chan struct{}, 1)
 		turn <- struct{}{}
-		t.mu.turns[peer] = turn
+		t.mu.turns[key] = turn
 	}
-	l := &link{t: t, peer: peer, turn: turn, removed: make(chan struct{})}
-	t.mu.links[peer] = l
+	l := &link{linkKey: key, t: t, turn: turn, removed: make(chan struct{})}
+	t.mu.links[key] = l
 	return l
 }
 
@@ -80,7 +91,17 @@ func (t *TCP) newLinkLocked(peer NodeID) *link {
 // Errors: ErrLinkDown, ErrLinkFull, ErrFrameTooLarge; with any of them nothing
 // was sent.
 func (t *TCP) Send(to NodeID, frame []byte) error {
-	if len(frame) > MaxLinkFrame {
+	return t.send(linkKey{to, kindLink}, MaxLinkFrame, frame)
+}
+
+// SendChunk is Send over the peer's other connection, which holds nothing else
+// up, and whose buffer is small: what finds no room there is the caller's to drop.
+func (t *TCP) SendChunk(to NodeID, frame []byte) error {
+	return t.send(linkKey{to, kindChunks}, MaxChunkFrame, frame)
+}
+
+func (t *TCP) send(to linkKey, most int, frame []byte) error {
+	if len(frame) > most {
 		return fmt.Errorf("frame of %d bytes: %w", len(frame), ErrFrameTooLarge)
 	}
 	l := t.link(to)
@@ -101,9 +122,9 @@ func (t *TCP) Send(to NodeID, frame []byte) error {
 }
 
 // link takes no lock: it is on the way of every frame.
-func (t *TCP) link(peer NodeID) *link {
+func (t *TCP) link(key linkKey) *link {
 	if table := t.linkTable.Load(); table != nil {
-		return (*table)[peer]
+		return (*table)[key]
 	}
 	return nil
 }
@@ -118,7 +139,7 @@ func (l *link) breakUp(cause error) {
 func (l *link) keepUp() {
 	failures := 0
 	for {
-		raw, err := l.t.connectPeer(l.peer, kindLink)
+		raw, err := l.t.connectPeer(l.peer, l.kind)
 		if err == nil {
 			began := time.Now()
 			if l.takeTurn(nil) {
@@ -139,7 +160,7 @@ func (l *link) keepUp() {
 // serveLink is the accepting side. A new connection means that the peer has
 // given up the old one: it is broken, and its LinkDown comes first.
 func (t *TCP) serveLink(raw net.Conn, hello *greeting) {
-	l := t.link(hello.sender)
+	l := t.link(linkKey{hello.sender, hello.kind})
 	var refused *RefusedError
 	switch {
 	case hello.sender >= t.config.Self:
@@ -181,28 +202,55 @@ func (l *link) takeTurn(timeout <-chan time.Time) bool {
 	return false
 }
 
-// run is a link from LinkUp to LinkDown. The caller has taken the turn.
+// run is a link from up to down. The caller has taken the turn.
 func (l *link) run(raw net.Conn) {
 	defer func() { l.turn <- struct{}{} }()
 	t := l.t
-	c := newConn(raw, l.peer, &t.counters.kinds[kindLink], MaxLinkFrame)
-	c.limit = MaxLinkBuffer
+	most, limit := MaxLinkFrame, MaxLinkBuffer
+	if l.kind == kindChunks {
+		most, limit = MaxChunkFrame, MaxChunkBuffer
+	}
+	c := newConn(raw, l.peer, &t.counters.kinds[l.kind], most)
+	c.limit = limit
 	l.conn.Store(c)
 	select {
 	case <-l.removed: // It may have looked for a connection before there was one.
 		c.close(errRemoved)
 	default:
 	}
-	t.counters.linksUp.Add(1)
-	t.config.Handler.LinkUp(l.peer)
+	l.up()
 	err := c.run(func(kind frameKind, body []byte) error {
 		if kind == frameData {
-			t.config.Handler.Receive(l.peer, body)
+			l.receive(body)
 		}
 		return nil // Another kind is a later version's: skipped.
 	})
 	l.conn.Store(nil)
-	t.counters.linksUp.Add(-1)
-	t.logger.Debug("link down", "peer", string(l.peer), "error", err)
-	t.config.Handler.LinkDown(l.peer)
+	t.logger.Debug("link down", "peer", string(l.peer), "kind", l.kind.String(), "error", err)
+	l.down()
+}
+
+func (l *link) up() {
+	if l.kind == kindChunks {
+		l.t.config.Chunks.ChunksUp(l.peer)
+		return
+	}
+	l.t.counters.linksUp.Add(1)
+	l.t.config.Handler.LinkUp(l.peer)
+}
+
+func (l *link) receive(body []byte) {
+	if l.kind == kindChunks {
+		l.t.config.Chunks.ReceiveChunk(l.peer, body)
+		return
+	}
+	l.t.config.Handler.Receive(l.peer, body)
+}
+
+func (l *link) down() {
+	if l.kind == kindChunks {
+		return // Nobody counts on what was sent over it.
+	}
+	l.t.counters.linksUp.Add(-1)
+	l.t.config.Handler.LinkDown(l.peer)
 }

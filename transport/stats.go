@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // Stats are counters since New, and one gauge. Frames count pings too.
 type Stats struct {
-	Raft, Snapshot, Link, Call KindStats
+	Raft, Snapshot, Link, Call, Chunks KindStats
 	// LinksUp is the number of links that are up now.
 	LinksUp int64
 	// Refused counts greetings refused here; a greeting that never came counts too.
@@ -25,7 +25,7 @@ type KindStats struct {
 }
 
 type counters struct {
-	kinds     [kindCall + 1]kindCounters
+	kinds     [kindChunks + 1]kindCounters
 	linksUp   atomic.Int64
 	refused   atomic.Uint64
 	groupBusy atomic.Uint64
@@ -61,6 +61,7 @@ func (c *counters) stats() Stats {
 	return Stats{
 		Raft: c.kinds[kindRaft].snapshot(), Snapshot: c.kinds[kindSnapshot].snapshot(),
 		Link: c.kinds[kindLink].snapshot(), Call: c.kinds[kindCall].snapshot(),
+		Chunks:  c.kinds[kindChunks].snapshot(),
 		LinksUp: c.linksUp.Load(), Refused: c.refused.Load(), GroupBusy: c.groupBusy.Load(),
 	}
 }

@@ -34,7 +34,7 @@ type TCP struct {
 	jitter func() float64                               // in [0, 1)
 	faults func(from, to NodeID) func() []time.Duration // only in a Network
 
-	linkTable atomic.Pointer[map[NodeID]*link] // a copy of mu.links, never written
+	linkTable atomic.Pointer[map[linkKey]*link] // a copy of mu.links, never written
 
 	mu struct {
 		sync.Mutex
@@ -43,8 +43,8 @@ type TCP struct {
 		raws   map[net.Conn]struct{} // every open connection
 		groups map[uint32]*group
 		peers  map[NodeID]*raftPeer
-		links  map[NodeID]*link
-		turns  map[NodeID]chan struct{} // outlives a link, see link.turn
+		links  map[linkKey]*link
+		turns  map[linkKey]chan struct{} // outlives a link, see link.turn
 	}
 }
 
@@ -63,8 +63,8 @@ func New(config Config) (*TCP, error) {
 	t.mu.raws = make(map[net.Conn]struct{})
 	t.mu.groups = make(map[uint32]*group)
 	t.mu.peers = make(map[NodeID]*raftPeer)
-	t.mu.links = make(map[NodeID]*link)
-	t.mu.turns = make(map[NodeID]chan struct{})
+	t.mu.links = make(map[linkKey]*link)
+	t.mu.turns = make(map[linkKey]chan struct{})
 	return t, nil
 }
 

@@ -30,6 +30,8 @@ type Transport interface {
 	SetPeers(peers []NodeID)
 	// Send appends a copy of the frame to the link's buffer.
 	Send(to NodeID, frame []byte) error
+	// SendChunk is Send over a connection of its own, for what is best effort.
+	SendChunk(to NodeID, frame []byte) error
 	// Stats returns the counters since New.
 	Stats() Stats
 }
@@ -52,6 +54,16 @@ type Handler interface {
 	LinkDown(peer NodeID)
 	// Receive is one frame, in the order sent. It is valid only during the call.
 	Receive(peer NodeID, frame []byte)
+}
+
+// ChunkHandler receives what SendChunk sent. For one peer the two never overlap;
+// both may run beside Handler's. A frame that was sent and is not here when
+// ChunksUp comes is lost.
+type ChunkHandler interface {
+	// ChunksUp comes before the first ReceiveChunk of a connection.
+	ChunksUp(peer NodeID)
+	// ReceiveChunk is one frame, in the order sent. It is valid only during the call.
+	ReceiveChunk(peer NodeID, frame []byte)
 }
 
 // SnapshotVerdict is what a guard says of an InstallSnapshot.
@@ -89,6 +101,8 @@ type Config struct {
 	Resolver Resolver
 	// Handler receives link events; nil discards them.
 	Handler Handler
+	// Chunks receives what came by SendChunk; nil discards it.
+	Chunks ChunkHandler
 	// Calls serves Call; its context ends with the transport or after
 	// CallTimeout, and request is its own. nil refuses every call. from has
 	// said its name and nothing more until mutual TLS vouches for it.
@@ -116,6 +130,9 @@ func (c *Config) prepare() error {
 	if c.Handler == nil {
 		c.Handler = discardHandler{}
 	}
+	if c.Chunks == nil {
+		c.Chunks = discardHandler{}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -127,3 +144,6 @@ type discardHandler struct{}
 func (discardHandler) LinkUp(NodeID)          {}
 func (discardHandler) LinkDown(NodeID)        {}
 func (discardHandler) Receive(NodeID, []byte) {}
+
+func (discardHandler) ChunksUp(NodeID)             {}
+func (discardHandler) ReceiveChunk(NodeID, []byte) {}

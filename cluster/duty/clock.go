@@ -65,6 +65,12 @@ func (c *leaseClock) renew(id command.LeaseID, tenant string, now time.Time) uin
 	return term.leaseMS
 }
 
+// holds tells whether a lease is in force.
+func (c *leaseClock) holds(id command.LeaseID) bool {
+	term := c.byFence[id.Fence]
+	return term != nil && term.id == id && !term.expired
+}
+
 // over are the leases whose term is over, expireBatch at most. Each is lost from
 // now on, and named again until it ends.
 func (c *leaseClock) over(now time.Time) []command.LeaseID {

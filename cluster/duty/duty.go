@@ -225,6 +225,22 @@ func (d *Duty) Renew(ids []command.LeaseID, tenant string) (termsMS []uint32, ok
 	return termsMS, true
 }
 
+// Holds tells whether a lease is in force here.
+func (d *Duty) Holds(id command.LeaseID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.mu.leading && d.mu.clock.holds(id)
+}
+
+// Sockets calls do with each socket that is attached to a client's stream.
+func (d *Duty) Sockets(tenant, client string, do func(node string, stream uint64)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, a := range d.mu.pump.byStream[streamKey{tenant, client}] {
+		do(a.Node, a.Stream)
+	}
+}
+
 func (d *Duty) reset() {
 	d.mu.credit = newCreditBook(d.config.Node, d.mu.credit.registered)
 	d.mu.clock = newLeaseClock()

@@ -50,6 +50,9 @@ func (r *runner) do(ctx context.Context, job *client.Job) error {
 	cmd.Cancel = func() error { return killGroup(cmd.Process) }
 	stdout.full = func() { _ = killGroup(cmd.Process) }
 	cmd.Stdout = stdout
+	if r.flags.stream {
+		cmd.Stdout = io.MultiWriter(stdout, job.Stream(""))
+	}
 	cmd.WaitDelay = pipeDelay
 	if err := cmd.Start(); err != nil {
 		return &client.JobError{Code: "not_started", Err: err}

@@ -22,6 +22,7 @@ type workFlags struct {
 	emit    string
 	notify  string
 	count   int64
+	stream  bool
 	from    string
 }
 
@@ -45,6 +46,9 @@ What the command writes to standard output is the answer: one JSON value as it
 is, other text as a JSON string (without the newlines at its end), anything else
 as bytes. --emit sends it on as an event, --notify to the client whose event the
 job was; without either it is the job's result.
+
+With --stream the output is shown to the client while it is written, as a token
+stream, whose id is the event's: baton read shows it.
 
 Exit code 0 completes the job, 100 fails it for good, 101 parks it: whoever has its
 LEASE ends it later, with baton lease. Any other has it tried again. The lease is
@@ -70,6 +74,7 @@ than --grace, the command and its children are killed.`,
 	flags.DurationVar(&f.park, "park", 0, "how long a job that is parked may take until it goes to another worker (default seven days)")
 	flags.StringVar(&f.name, "name", "", "the worker's name in traces (default baton@host)")
 	flags.Int64Var(&f.count, "count", 0, "stop after so many jobs that are completed, parked or failed for good (0 for never)")
+	flags.BoolVar(&f.stream, "stream", false, "show the client the output while the command runs, as a token stream")
 	cmd.MarkFlagsMutuallyExclusive("emit", "notify")
 	mustRequire(cmd, "channel")
 	return cmd

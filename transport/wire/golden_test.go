@@ -95,6 +95,7 @@ func fromClients() []golden {
 	ending := fullEvent(jsonData("1"))
 	ending.OnEnd = b("answered")
 	add(Message{Type: TypePublish, Publish: Publish{ID: 12, EventFields: ending}})
+	add(Message{Type: TypeRead, Read: Read{ID: 10, Stream: b("text"), Attempt: 2, Offset: 12}})
 	return list
 }
 

@@ -11,6 +11,9 @@ const (
 	MaxDepth = 128
 	// MaxNameBytes bounds the names of channels, groups, followers, streams and notifications.
 	MaxNameBytes = 255
+	// MaxStreamNameBytes bounds the name that a worker gives a token stream; readers
+	// put the event's id and a slash before it.
+	MaxStreamNameBytes = 128
 	// MaxClientIDBytes bounds client_id and tenant.
 	MaxClientIDBytes = 255
 	// MaxDeviceIDBytes bounds device_id.

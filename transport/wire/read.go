@@ -2,9 +2,10 @@ package wire
 
 // Read resumes a token stream at an offset. Answered by OK or Error, and by Chunks.
 type Read struct {
-	ID     uint64
-	Stream []byte
-	Offset uint64
+	ID      uint64
+	Stream  []byte
+	Attempt uint64 // Whose bytes before Offset the client has; 0 where it does not know.
+	Offset  uint64
 }
 
 func (m *Read) reset() { *m = Read{} }
@@ -15,6 +16,8 @@ func (m *Read) set(d *Decoder, field uint8) {
 		d.uint(&m.ID)
 	case fieldStream:
 		d.text(&m.Stream, MaxNameBytes)
+	case fieldAttempt:
+		d.uint(&m.Attempt)
 	case fieldOffset:
 		d.uint(&m.Offset)
 	default:
@@ -28,6 +31,7 @@ func (m *Read) check(d *Decoder) { d.need(fieldID, fieldStream, fieldOffset) }
 func AppendRead(dst []byte, m *Read) []byte {
 	dst = appendUint(dst, `{"type":"read","id":`, m.ID)
 	dst = appendText(dst, `,"stream":`, m.Stream)
+	dst = appendOptUint(dst, `,"attempt":`, m.Attempt)
 	dst = appendUint(dst, `,"offset":`, m.Offset)
 	return append(dst, '}')
 }

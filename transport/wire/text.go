@@ -74,6 +74,19 @@ func unescaped(c byte) byte {
 	}
 }
 
+// AppendString appends text as a JSON string.
+func AppendString(dst, text []byte) []byte { return appendQuoted(dst, text) }
+
+// AppendTextOf appends the text of a payload that is one JSON string; false where it
+// is none, or has a surrogate without its other half. The payload is one that a
+// Decoder read.
+func AppendTextOf(dst []byte, p *Payload) ([]byte, bool) {
+	if p.Kind != PayloadJSON || len(p.Bytes) < 2 || p.Bytes[0] != '"' {
+		return dst, false
+	}
+	return appendUnescaped(dst, p.Bytes[1:len(p.Bytes)-1])
+}
+
 // appendQuoted appends text as a JSON string. Bytes that are not UTF-8 become
 // U+FFFD: what this package writes is always valid.
 func appendQuoted(dst, text []byte) []byte {
