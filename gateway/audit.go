@@ -23,11 +23,10 @@ func (g *Gateway) audited(action string, next http.HandlerFunc) http.HandlerFunc
 	return func(w http.ResponseWriter, r *http.Request) {
 		notes, seen := &auditNotes{}, &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next(seen, r.WithContext(context.WithValue(r.Context(), auditKey{}, notes)))
-		attributes := append([]slog.Attr{
+		g.logger.LogAttrs(r.Context(), slog.LevelInfo, "audit", append([]slog.Attr{
 			slog.String("action", action), slog.String("who", nameOf(whoOf(r))), slog.String("tenant", tenantOf(r)),
 			slog.String("target", clip(r.URL.Path, 512)), slog.String("from", r.RemoteAddr), slog.Int("status", seen.status),
-		}, notes.attributes...)
-		g.logger.LogAttrs(r.Context(), slog.LevelInfo, "audit", attributes...)
+		}, notes.attributes...)...)
 	}
 }
 

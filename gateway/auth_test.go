@@ -322,7 +322,7 @@ func TestRefreshKeepsTheSession(t *testing.T) {
 }
 
 // TestHTTPNeedsAToken: each route, by who asks.
-func TestHTTPNeedsAToken(t *testing.T) { //nolint:revive // A line for each.
+func TestHTTPNeedsAToken(t *testing.T) {
 	e, v := newClosedEdge(t)
 	token := func(key command.Key) string {
 		text, _ := v.add(key)
@@ -390,7 +390,7 @@ func TestHTTPNeedsAToken(t *testing.T) { //nolint:revive // A line for each.
 		if response.StatusCode != test.status {
 			t.Errorf("%s %s %s: %s, want %d", test.method, test.path, test.body, response.Status, test.status)
 		}
-		if asks := response.Header.Get("WWW-Authenticate") != ""; asks != (response.StatusCode == 401) {
+		if asks := response.Header.Get("WWW-Authenticate") != ""; asks != (response.StatusCode == http.StatusUnauthorized) {
 			t.Errorf("%s %s: a challenge is %v", test.method, test.path, asks)
 		}
 	}

@@ -136,26 +136,32 @@ func keyOf(said *wire.Token, who *auth.Identity) (*command.Key, refusal) {
 		}
 		key.Roles |= role
 	}
-	switch {
-	case who != nil && !who.InTenant(key.Tenant):
+	if who != nil && !who.InTenant(key.Tenant) {
 		return nil, refusal{wire.ReasonForbidden, notItsTenant}
+	}
+	return key, wrongToken(said, key)
+}
+
+// wrongToken says what is wrong with what a request for a key says.
+func wrongToken(said *wire.Token, key *command.Key) refusal { //nolint:revive // A case for each.
+	switch {
 	case said.Token != "" || said.ID != "" || said.CreatedAt != 0 || said.CreatedBy != "" || said.RevokedAt != 0:
-		return nil, refusal{wire.ReasonBadRequest, "id, token, created_at, created_by and revoked_at are not for the request to say"}
+		return refusal{wire.ReasonBadRequest, "id, token, created_at, created_by and revoked_at are not for the request to say"}
 	case key.Roles == 0:
-		return nil, refusal{wire.ReasonBadRequest, "roles must name at least one of client, worker and admin"}
+		return refusal{wire.ReasonBadRequest, "roles must name at least one of client, worker and admin"}
 	case key.Roles&command.RoleClient != 0 && key.ClientID == "":
-		return nil, refusal{wire.ReasonBadRequest, "the role client needs a client_id: the client's, or * for a backend that serves any"}
+		return refusal{wire.ReasonBadRequest, "the role client needs a client_id: the client's, or * for a backend that serves any"}
 	case key.Roles&command.RoleClient == 0 && key.ClientID != "":
-		return nil, refusal{wire.ReasonBadRequest, "a client_id needs the role client"}
+		return refusal{wire.ReasonBadRequest, "a client_id needs the role client"}
 	case key.ExpiresMS != 0 && key.ExpiresMS <= time.Now().UnixMilli():
-		return nil, refusal{wire.ReasonBadRequest, "expires_at lies in the past: it is in Unix milliseconds"}
+		return refusal{wire.ReasonBadRequest, "expires_at lies in the past: it is in Unix milliseconds"}
 	}
 	for _, patterns := range [][]string{key.Publish, key.Work, key.Follow} {
 		if err := auth.CheckPatterns(patterns); err != nil {
-			return nil, refusal{wire.ReasonBadRequest, err.Error()}
+			return refusal{wire.ReasonBadRequest, err.Error()}
 		}
 	}
-	return key, refusal{}
+	return refusal{}
 }
 
 // revokeToken ends a key. To who may see one tenant's, another's is not there.

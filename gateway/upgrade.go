@@ -53,7 +53,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		c.close(wire.CloseUnsupportedVersion, "this node speaks "+protocolName)
 	}
 	g.wheel.add(c, g.limits.HelloTimeout)
-	go c.serve(early)
+	go c.serve(early) //nolint:contextcheck // The connection outlives the upgrade.
 }
 
 // bring keeps what an upgrade shows of who asks, for hello.

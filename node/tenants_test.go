@@ -156,7 +156,7 @@ func (s *socket) ask(text string) string {
 	s.t.Helper()
 	s.send(text)
 	s.send(`{"type":"ping","time":7}`)
-	var all, pong = "", false
+	all, pong := "", false
 	for want := strings.Contains(text, `"id":`); !pong || want; {
 		answer := s.read()
 		switch {
@@ -203,7 +203,8 @@ func theirs(t *testing.T, n *node.Node, tenant string) (*asker, *things) {
 			EventID string `json:"event_id"`
 		}
 		answer := a.ask("POST", "/v1/events", `{"channel":"`+channel+`","client_id":"ann","correlation_id":"`+h.correlation+`","data":1}`)
-		if err := json.Unmarshal([]byte(answer[strings.Index(answer, "{"):]), &stored); err != nil || stored.EventID == "" {
+		_, body, _ := strings.Cut(answer, " application/json ")
+		if err := json.Unmarshal([]byte(body), &stored); err != nil || stored.EventID == "" {
 			t.Fatalf("%v: %s", err, answer)
 		}
 		return stored.EventID
@@ -345,8 +346,14 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) { //nolint:revive // A line 
 	}
 	// What is the same for all tenants is for who may act for all.
 	for _, route := range []struct{ method, path, body string }{
-		{"GET", "/v1/cluster", ""}, {"GET", "/metrics", ""}, {"GET", "/v1/tenants", ""}, {"POST", "/v1/tenants", `{"tenant":"x"}`},
-		{"DELETE", "/v1/tenants/acme", ""}, {"PATCH", "/v1/channels/plain", `{}`}, {"PUT", "/v1/channels/plain", `{}`}, {"DELETE", "/v1/channels/plain", ""},
+		{"GET", "/v1/cluster", ""},
+		{"GET", "/metrics", ""},
+		{"GET", "/v1/tenants", ""},
+		{"POST", "/v1/tenants", `{"tenant":"x"}`},
+		{"DELETE", "/v1/tenants/acme", ""},
+		{"PATCH", "/v1/channels/plain", `{}`},
+		{"PUT", "/v1/channels/plain", `{}`},
+		{"DELETE", "/v1/channels/plain", ""},
 	} {
 		if answer := evil.ask(route.method, route.path, route.body); !strings.HasPrefix(answer, "403 ") {
 			t.Errorf("%s %s: %s", route.method, route.path, answer)
@@ -477,7 +484,7 @@ func TestTenantsAreRemovedWithTheirTokens(t *testing.T) {
 	if err != nil || revoked != 1 {
 		t.Fatal(revoked, err)
 	}
-	if err := admin(t, n).CreateTenant(t.Context(), "acme"); err != nil {
+	if err = admin(t, n).CreateTenant(t.Context(), "acme"); err != nil {
 		t.Fatal(err)
 	}
 	if answer := acme.ask("GET", "/v1/events/"+has.event, ""); !strings.HasPrefix(answer, "401 ") {

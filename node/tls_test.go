@@ -127,7 +127,7 @@ func TestTLSForClients(t *testing.T) { //nolint:revive // Steps of one story.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := boss.CreateTenant(t.Context(), "acme"); err != nil {
+	if err = boss.CreateTenant(t.Context(), "acme"); err != nil {
 		t.Fatal(err)
 	}
 	dialAs := func(config *tls.Config) (*client.Client, error) {
@@ -187,7 +187,7 @@ func TestTLSForClients(t *testing.T) { //nolint:revive // Steps of one story.
 		}
 		return err
 	})
-	if response, err := http.Get("http://" + strings.TrimPrefix(n.ClientURL(), "https://") + "/healthz"); err == nil { //nolint:noctx // It fails.
+	if response, err := http.Get("http://" + strings.TrimPrefix(n.ClientURL(), "https://") + "/healthz"); err == nil {
 		_ = response.Body.Close()
 		if response.StatusCode == http.StatusOK {
 			t.Error("clients are answered without TLS")

@@ -111,10 +111,6 @@ func (a *Authenticator) Authenticate(ctx context.Context, token []byte) (*Identi
 	}
 }
 
-func (a *Authenticator) isAdminKey(token []byte) bool {
-	return a.admin != nil && subtle.ConstantTimeCompare(hashOf(token), a.admin.value()) == 1
-}
-
 // Ended says why an identity is not good any more, as far as is known without
 // waiting; empty while it is.
 func (a *Authenticator) Ended(who *Identity) string {
@@ -128,4 +124,8 @@ func (a *Authenticator) Ended(who *Identity) string {
 		return "the token was revoked"
 	}
 	return ""
+}
+
+func (a *Authenticator) isAdminKey(token []byte) bool {
+	return a.admin != nil && subtle.ConstantTimeCompare(hashOf(token), a.admin.value()) == 1
 }

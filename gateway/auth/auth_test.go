@@ -182,7 +182,7 @@ func TestJWTsOfEveryAlgorithm(t *testing.T) {
 
 // TestTokensThatAreRefused: each bad token has its own sentence, and none is said to
 // be nearly right.
-func TestTokensThatAreRefused(t *testing.T) { //nolint:revive // A line for each.
+func TestTokensThatAreRefused(t *testing.T) {
 	i := newIssuer(t)
 	a := i.open()
 	otherRSA, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -277,7 +277,7 @@ func TestWaysThatAreNotConfigured(t *testing.T) {
 
 // TestAPIKeys: the right secret of a key in force is accepted, until it is revoked
 // or expires.
-func TestAPIKeys(t *testing.T) {
+func TestAPIKeys(t *testing.T) { //nolint:revive // A life of a key.
 	i := newIssuer(t)
 	token, id, hash := NewKey()
 	other, _, _ := NewKey()
@@ -297,8 +297,8 @@ func TestAPIKeys(t *testing.T) {
 	for name, bad := range map[string]string{
 		"another secret": wrong, "unknown": other, "cut": token[:40], "another's secret": token[:17] + other[17:], "upper case": "bk_" + strings.ToUpper(token[3:]),
 	} {
-		if err := ask(bad); !errors.Is(err, ErrUnauthenticated) || strings.Contains(fmt.Sprint(err), bad) {
-			t.Errorf("%s: %v", name, err)
+		if refusal := ask(bad); !errors.Is(refusal, ErrUnauthenticated) || strings.Contains(fmt.Sprint(refusal), bad) {
+			t.Errorf("%s: %v", name, refusal)
 		}
 	}
 	if got, want := fmt.Sprint(ask(wrong)), fmt.Sprint(ask(other)); got != want {
@@ -453,14 +453,23 @@ func TestPatterns(t *testing.T) {
 		pattern, channel string
 		want             bool
 	}{
-		{"a", "a", true}, {"a", "a.b", false}, {"a", "ab", false}, {"a.*", "a.b", true}, {"a.*", "a.b.c", true},
-		{"a.*", "a", false}, {"a.*", "a.", true}, {"a*", "ab", true}, {"a*", "a", true}, {"*", "anything", true}, {"a", "", false},
+		{"a", "a", true},
+		{"a", "a.b", false},
+		{"a", "ab", false},
+		{"a.*", "a.b", true},
+		{"a.*", "a.b.c", true},
+		{"a.*", "a", false},
+		{"a.*", "a.", true},
+		{"a*", "ab", true},
+		{"a*", "a", true},
+		{"*", "anything", true},
+		{"a", "", false},
 	} {
 		if got := (Patterns{"never", test.pattern}).Match([]byte(test.channel)); got != test.want {
 			t.Errorf("%s and %s: %v", test.pattern, test.channel, got)
 		}
 	}
-	if (Patterns)(nil).Match([]byte("a")) {
+	if Patterns(nil).Match([]byte("a")) {
 		t.Error("no pattern grants something")
 	}
 	for _, bad := range []string{"", "**", "a.*.b", "*a", "a b", "a/b", strings.Repeat("a", 256)} {
