@@ -44,7 +44,6 @@ func (j *Job) BinaryStream(name string) *TokenStream { return j.stream(name, tru
 // Write adds text to the job's first stream: see Stream.
 func (j *Job) Write(text []byte) (int, error) { return j.Stream("").Write(text) }
 
-//nolint:revive // The flag is the stream's.
 func (j *Job) stream(name string, binary bool) *TokenStream {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -79,7 +78,7 @@ func (s *TokenStream) Close() error {
 	return nil
 }
 
-func (s *TokenStream) write(data []byte, final bool) { //nolint:revive // The flag ends the stream.
+func (s *TokenStream) write(data []byte, final bool) {
 	if s.closed {
 		return
 	}
@@ -108,7 +107,7 @@ func (s *TokenStream) write(data []byte, final bool) { //nolint:revive // The fl
 
 // whole is the text of what was written up to its last whole character; the rest waits
 // for the next write.
-func (s *TokenStream) whole(data []byte, final bool) []byte { //nolint:revive // As in write.
+func (s *TokenStream) whole(data []byte, final bool) []byte {
 	if len(s.rest) > 0 {
 		data = append(s.rest, data...)
 		s.rest = nil
@@ -128,7 +127,7 @@ func (s *TokenStream) whole(data []byte, final bool) []byte { //nolint:revive //
 
 // send sends chunks; without a socket they are lost, and so is what a socket that is
 // too slow does not take: readers see a reset.
-func (s *TokenStream) send(offset uint64, data []byte, final bool) { //nolint:revive // As in write.
+func (s *TokenStream) send(offset uint64, data []byte, final bool) {
 	for len(data) > 0 || final {
 		piece := data[:min(len(data), chunkBytes)]
 		for !s.binary && len(piece) > 0 && len(piece) < len(data) && !utf8.RuneStart(data[len(piece)]) {

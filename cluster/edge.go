@@ -116,7 +116,7 @@ type TokenChunk struct {
 type TokenSink interface {
 	// Began answers ReadTokens, or says why it cannot be read; then nothing follows.
 	Began(result *command.Result)
-	// Room tells whether the socket takes more. After false what there is is dropped,
+	// Room tells whether the socket takes more. After false what came is dropped,
 	// and asked for again after TokenReader.Resume.
 	Room() bool
 	// Chunk is the next piece, behind the last one or behind a Reset.

@@ -50,13 +50,15 @@ func (l *links) Send(to transport.NodeID, frame []byte) error {
 	return nil
 }
 
-// take returns what was sent since the last look.
-func (l *links) take() []sentFrame {
+// SendChunk implements transport.Transport.
+func (l *links) SendChunk(to transport.NodeID, frame []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	sent := l.sent
-	l.sent = nil
-	return sent
+	if l.chunksFail {
+		return transport.ErrLinkFull
+	}
+	l.chunks = append(l.chunks, sentFrame{to, slices.Clone(frame)})
+	return nil
 }
 
 // edge is the edge of a node called n1, with leaders elsewhere that the test
@@ -178,15 +180,13 @@ func check(tb tester, err error) {
 	}
 }
 
-// SendChunk implements transport.Transport.
-func (l *links) SendChunk(to transport.NodeID, frame []byte) error {
+// take returns what was sent since the last look.
+func (l *links) take() []sentFrame {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.chunksFail {
-		return transport.ErrLinkFull
-	}
-	l.chunks = append(l.chunks, sentFrame{to, slices.Clone(frame)})
-	return nil
+	sent := l.sent
+	l.sent = nil
+	return sent
 }
 
 // takeChunks returns what was sent for chunks since the last look.

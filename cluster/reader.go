@@ -58,13 +58,28 @@ func (c *Cluster) ReadTokens(spec TokenSpec, sink TokenSink) TokenReader {
 	return r
 }
 
-func (r *reader) partition() uint32 { return uint32(r.spec.ID.Event.Partition) }
+// Resume implements TokenReader.
+func (r *reader) Resume() {
+	r.delivering.Lock()
+	defer r.delivering.Unlock()
+	r.mu.Lock()
+	parked := r.mu.parked
+	r.mu.parked = false
+	r.mu.Unlock()
+	if parked {
+		r.want(true)
+	}
+}
 
-// check asks whose the event is.
-func (r *reader) check() {
-	body := command.AppendEventID(command.AppendString(nil, r.spec.Tenant), r.spec.ID.Event)
-	if l := r.cluster.laneOf(r.partition()); l == nil || !l.ask(opEvent, 0, body, r) {
-		r.unchecked()
+// Close implements TokenReader.
+func (r *reader) Close() {
+	r.cluster.tokens.removeReader(r.id)
+	r.mu.Lock()
+	r.mu.closed = true
+	generation := r.mu.generation
+	r.mu.Unlock()
+	if generation != 0 {
+		r.cluster.tellUnread(r.partition()+1, generation, r.id)
 	}
 }
 
@@ -84,6 +99,18 @@ func (e *readable) settled() bool {
 		return true
 	}
 }
+
+func (r *reader) partition() uint32 { return uint32(r.spec.ID.Event.Partition) }
+
+// check asks whose the event is.
+func (r *reader) check() {
+	body := command.AppendEventID(command.AppendString(nil, r.spec.Tenant), r.spec.ID.Event)
+	if l := r.cluster.laneOf(r.partition()); l == nil || !l.ask(opEvent, 0, body, r) {
+		r.unchecked()
+	}
+}
+
+const noStream = "there is no such stream, or it is not kept any more"
 
 // answered implements asker.
 func (r *reader) answered(how status, body *command.Reader) {
@@ -119,8 +146,6 @@ func (r *reader) unchecked() {
 	}
 	r.refuse(command.NoLeader, "")
 }
-
-const noStream = "there is no such stream, or it is not kept any more"
 
 // begin tells the socket that it reads; delivering is held.
 func (r *reader) begin() {
@@ -215,31 +240,6 @@ func (r *reader) hand(p *tokens.Piece) {
 		r.sink.Chunk(&TokenChunk{
 			CorrelationID: p.CorrelationID, Attempt: p.Attempt, Offset: p.Offset, Kind: p.Kind, Final: p.Final, Data: p.Data,
 		})
-	}
-}
-
-// Resume implements TokenReader.
-func (r *reader) Resume() {
-	r.delivering.Lock()
-	defer r.delivering.Unlock()
-	r.mu.Lock()
-	parked := r.mu.parked
-	r.mu.parked = false
-	r.mu.Unlock()
-	if parked {
-		r.want(true)
-	}
-}
-
-// Close implements TokenReader.
-func (r *reader) Close() {
-	r.cluster.tokens.removeReader(r.id)
-	r.mu.Lock()
-	r.mu.closed = true
-	generation := r.mu.generation
-	r.mu.Unlock()
-	if generation != 0 {
-		r.cluster.tellUnread(r.partition()+1, generation, r.id)
 	}
 }
 

@@ -83,6 +83,8 @@ func (c *Cluster) follow(l *lane, generation uint64) {
 }
 
 // Receive implements transport.Handler: one exhaustive switch over the frames.
+//
+//nolint:revive // A line for each kind.
 func (c *Cluster) Receive(peer transport.NodeID, data []byte) {
 	f := readFrame(data)
 	if f.Err() != nil {

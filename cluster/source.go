@@ -62,8 +62,6 @@ func (c *Cluster) WriteTokens(lease command.LeaseID, name string) TokenWriter {
 	return s
 }
 
-func (s *source) partition() uint32 { return uint32(s.lease.Event.Partition) }
-
 // Write implements TokenWriter.
 func (s *source) Write(offset uint64, kind TokenKind, data []byte, final bool) bool {
 	s.mu.Lock()
@@ -91,21 +89,7 @@ func (s *source) Write(offset uint64, kind TokenKind, data []byte, final bool) b
 	return true
 }
 
-// keepLocked adds to the tail. What it has no room for any more is forgotten, sent or
-// not: half of the tail, so that not every write moves the rest.
-func (s *source) keepLocked(data []byte) {
-	s.mu.tail = append(s.mu.tail, data...)
-	if over := len(s.mu.tail) - MaxTailBytes; over > 0 {
-		forgotten := min(max(over, MaxTailBytes/2), len(s.mu.tail))
-		s.mu.tail = s.mu.tail[:copy(s.mu.tail, s.mu.tail[forgotten:])]
-		s.mu.base += uint64(forgotten) //nolint:gosec // A length.
-		s.mu.sent = max(s.mu.sent, s.mu.base)
-	}
-}
-
 // Close implements TokenWriter.
-//
-//nolint:revive // The flag is a fact that the worker's node knows.
 func (s *source) Close(final bool) {
 	s.mu.Lock()
 	s.mu.closed, s.mu.closedAt = true, time.Now()
@@ -115,6 +99,20 @@ func (s *source) Close(final bool) {
 	s.mu.Unlock()
 	if over {
 		s.end()
+	}
+}
+
+func (s *source) partition() uint32 { return uint32(s.lease.Event.Partition) }
+
+// keepLocked adds to the tail. What it has no room for any more is forgotten, sent or
+// not: half of the tail, so that not every write moves the rest.
+func (s *source) keepLocked(data []byte) {
+	s.mu.tail = append(s.mu.tail, data...)
+	if over := len(s.mu.tail) - MaxTailBytes; over > 0 {
+		forgotten := min(max(over, MaxTailBytes/2), len(s.mu.tail))
+		s.mu.tail = s.mu.tail[:copy(s.mu.tail, s.mu.tail[forgotten:])]
+		s.mu.base += uint64(forgotten)
+		s.mu.sent = max(s.mu.sent, s.mu.base)
 	}
 }
 

@@ -232,10 +232,6 @@ type tokenPusher struct {
 	group   *Group
 }
 
-func (p *tokenPusher) begin(kind frameKind) []byte {
-	return appendFrame(make([]byte, 0, 256), kind, p.group.config.id, p.group.pushing.Load())
-}
-
 // PushPiece implements tokens.Pusher.
 func (p *tokenPusher) PushPiece(node string, piece *tokens.Piece) error {
 	return p.cluster.sendChunk(transport.NodeID(node), appendTokenPiece(p.begin(framePiece), piece))
@@ -258,4 +254,8 @@ func (p *tokenPusher) Announce(owner fsm.Owner, id tokens.ID) {
 	leader, generation, _ := l.current()
 	b := command.AppendString(appendFrame(nil, frameAnnounce, l.group, generation), owner.Tenant)
 	_ = p.cluster.sendChunk(leader, appendTokenID(command.AppendString(b, owner.ClientID), id)) // It is announced again.
+}
+
+func (p *tokenPusher) begin(kind frameKind) []byte {
+	return appendFrame(make([]byte, 0, 256), kind, p.group.config.id, p.group.pushing.Load())
 }

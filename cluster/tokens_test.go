@@ -126,7 +126,7 @@ func TestTailIsBounded(t *testing.T) {
 		s := e.source()
 		piece := []byte(strings.Repeat("x", 10<<10))
 		for i := range 100 {
-			s.Write(uint64(i*len(piece)), TokenText, piece, false) //nolint:gosec // Small.
+			s.Write(uint64(i*len(piece)), TokenText, piece, false)
 			if len(s.mu.tail) > MaxTailBytes {
 				t.Fatalf("%d bytes are kept", len(s.mu.tail))
 			}

@@ -58,7 +58,8 @@ func (c *connection) readChunk(m *wire.Chunk) (data []byte, kind cluster.TokenKi
 	}
 	if len(m.Stream) > wire.MaxStreamNameBytes || len(m.Stream) > 0 && !wire.ValidName(m.Stream) {
 		return nil, 0, refusal{wire.ReasonBadRequest, fmt.Sprintf(
-			"stream must have 1 to %d characters of A-Z a-z 0-9 . _ -, or be left out", wire.MaxStreamNameBytes)}
+			"stream must have 1 to %d characters of A-Z a-z 0-9 . _ -, or be left out", wire.MaxStreamNameBytes,
+		)}
 	}
 	switch m.Payload.Kind {
 	case wire.PayloadBytes:
@@ -106,8 +107,6 @@ func (c *connection) dropWriters() {
 
 // closeWriters ends the streams of a job: what was written is still sent. final says
 // that this is all of them.
-//
-//nolint:revive // The flag is what the readers are told.
 func (c *connection) closeWriters(lease command.LeaseID, final bool) {
 	for key := range c.writers {
 		if key.lease == lease {
@@ -116,7 +115,7 @@ func (c *connection) closeWriters(lease command.LeaseID, final bool) {
 	}
 }
 
-func (c *connection) closeWriter(key streamKey, final bool) { //nolint:revive // As in closeWriters.
+func (c *connection) closeWriter(key streamKey, final bool) {
 	c.writers[key].handle.Close(final)
 	delete(c.writers, key)
 	c.gateway.meter.writtenStreams.Dec()

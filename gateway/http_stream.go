@@ -50,6 +50,8 @@ func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) {
 }
 
 // streamSpec is whose notifications are asked for, and from where.
+//
+//nolint:revive // A line for each thing that may be wrong.
 func (g *Gateway) streamSpec(r *http.Request) (StreamSpec, refusal) {
 	query := r.URL.Query()
 	spec := StreamSpec{
@@ -83,9 +85,9 @@ func (g *Gateway) streamSpec(r *http.Request) (StreamSpec, refusal) {
 	if last == "" {
 		last = query.Get("last_event_id")
 	}
-	switch epoch, seq, found := strings.Cut(last, ":"); {
-	case last == "":
-	case last == "live":
+	switch epoch, seq, found := strings.Cut(last, ":"); last {
+	case "":
+	case "live":
 		spec.Resume = ResumeLive
 	default:
 		number, err := strconv.ParseUint(seq, 10, 53)
@@ -159,6 +161,31 @@ type eventStream struct {
 	over     bool
 }
 
+// Attached implements StreamSink.
+func (s *eventStream) Attached(state StreamState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attached, s.state = true, state
+	s.signal()
+}
+
+// Notification implements StreamSink.
+func (s *eventStream) Notification(n *command.Notification, redelivered bool) {
+	m := notifyOf(n, redelivered)
+	s.add("", n.Seq, wire.AppendNotify(nil, &m))
+}
+
+// Gap implements StreamSink.
+func (s *eventStream) Gap(from, to uint64, reason string) {
+	m := gapOf(from, to, reason)
+	s.add("gap", to, wire.AppendGap(nil, &m))
+}
+
+// Synced implements StreamSink.
+func (s *eventStream) Synced(seq uint64) {
+	s.add("synced", seq, wire.AppendSynced(nil, &wire.Synced{Seq: seq}))
+}
+
 func (s *eventStream) attachedBy(ctx context.Context) (StreamState, bool) {
 	for {
 		s.mu.Lock()
@@ -223,31 +250,6 @@ func (s *eventStream) add(name string, seq uint64, data []byte) {
 	}
 	s.out = append(s.out, "\n\n"...)
 	s.signal()
-}
-
-// Attached implements StreamSink.
-func (s *eventStream) Attached(state StreamState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.attached, s.state = true, state
-	s.signal()
-}
-
-// Notification implements StreamSink.
-func (s *eventStream) Notification(n *command.Notification, redelivered bool) {
-	m := notifyOf(n, redelivered)
-	s.add("", n.Seq, wire.AppendNotify(nil, &m))
-}
-
-// Gap implements StreamSink.
-func (s *eventStream) Gap(from, to uint64, reason string) {
-	m := gapOf(from, to, reason)
-	s.add("gap", to, wire.AppendGap(nil, &m))
-}
-
-// Synced implements StreamSink.
-func (s *eventStream) Synced(seq uint64) {
-	s.add("synced", seq, wire.AppendSynced(nil, &wire.Synced{Seq: seq}))
 }
 
 // dismiss ends the answer: its reader is to connect to another node.

@@ -22,7 +22,7 @@ type source struct {
 func (e *edge) events(query string, header ...string) (*source, *fakeStream) {
 	e.t.Helper()
 	request := e.request(http.MethodGet, "/v1/stream?client_id=ann"+query, "", header...)
-	response, err := http.DefaultClient.Do(request) //nolint:bodyclose // At the test's end.
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func (c *connection) read(m *wire.Read) {
 	}
 	c.openTokens(t, TokenSpec{
 		Tenant: c.identity.tenant, ClientID: c.identity.clientID, ID: id,
-		Attempt: uint32(min(m.Attempt, 1<<32-1)), Offset: m.Offset, //nolint:gosec // Bounded here.
+		Attempt: uint32(min(m.Attempt, 1<<32-1)), Offset: m.Offset,
 	})
 }
 

@@ -65,10 +65,6 @@ func (c *connection) unavailable(id uint64, message string) {
 	c.refuse(id, wire.ReasonNotAvailable, message)
 }
 
-func (c *connection) unavailableUnasked(message string) {
-	c.refuseUnasked(wire.ReasonNotAvailable, message)
-}
-
 func (c *connection) sendError(e *wire.Error) {
 	c.gateway.meter.refuse(e.Reason)
 	buf, at := c.out.begin()

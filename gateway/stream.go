@@ -39,7 +39,6 @@ func (s *streamSink) Notification(n *command.Notification, redelivered bool) {
 	c.sent.add(n.Seq, end, c.out.total())
 }
 
-//nolint:revive // The flag is the message's.
 func notifyOf(n *command.Notification, redelivered bool) wire.Notify {
 	return wire.Notify{
 		Seq:           n.Seq,

@@ -168,7 +168,7 @@ func TestSlowReaderDropsChunks(t *testing.T) {
 		}
 	}
 	go func() {
-		for range c.messages { //nolint:revive // It only has to be emptied.
+		for range c.messages {
 		}
 	}()
 	<-r.resumed

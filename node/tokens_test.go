@@ -53,6 +53,8 @@ func (s *shown) take(chunk *client.Chunk, err error) {
 }
 
 // shows is nil when the screen shows text, and the stream has ended if it is to.
+//
+//nolint:revive // The flag is what is wanted.
 func (s *shown) shows(text string, final bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,6 +74,7 @@ func ask(t *testing.T, c *client.Client) string {
 	return published.EventID
 }
 
+//nolint:contextcheck // The test's own.
 func dialAna(t *testing.T, n *node.Node, device string) *client.Client {
 	t.Helper()
 	c, err := client.Dial(t.Context(), client.Options{Nodes: []string{n.ClientURL()}, ClientID: "ana", DeviceID: device})

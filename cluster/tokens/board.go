@@ -69,7 +69,35 @@ func (b *Board) Lead() { b.reset(true) }
 // Resign forgets everything.
 func (b *Board) Resign() { b.reset(false) }
 
-//nolint:revive // The flag is what is set.
+// Stats are the board's numbers now.
+func (b *Board) Stats() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return Stats{Streams: len(b.mu.streams), Bytes: b.mu.bytes, Readers: len(b.mu.readers), Refused: b.mu.refused}
+}
+
+// Tick learns what happened to the leases, and once a second forgets what was kept
+// long enough.
+func (b *Board) Tick(now time.Time) {
+	b.mu.Lock()
+	b.learnLocked()
+	if now.Sub(b.mu.swept) < time.Second {
+		b.mu.Unlock()
+		return
+	}
+	b.mu.swept = now
+	var old []*stream
+	for _, s := range b.mu.streams {
+		if now.Sub(s.touched) >= KeepTimeout {
+			old = append(old, s)
+		}
+	}
+	b.mu.Unlock()
+	for _, s := range old {
+		b.expire(s, now)
+	}
+}
+
 func (b *Board) reset(leading bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -83,13 +111,6 @@ func (b *Board) resetLocked() {
 	b.mu.readers = make(map[readerKey]ID)
 	b.mu.bytes = 0
 	b.news.reset()
-}
-
-// Stats are the board's numbers now.
-func (b *Board) Stats() Stats {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return Stats{Streams: len(b.mu.streams), Bytes: b.mu.bytes, Readers: len(b.mu.readers), Refused: b.mu.refused}
 }
 
 // addLocked makes a stream; nil when there is no room.
@@ -144,28 +165,6 @@ func (b *Board) evictLocked(but *stream) bool {
 	}
 	b.removeLocked(oldest)
 	return true
-}
-
-// Tick learns what happened to the leases, and once a second forgets what was kept
-// long enough.
-func (b *Board) Tick(now time.Time) {
-	b.mu.Lock()
-	b.learnLocked()
-	if now.Sub(b.mu.swept) < time.Second {
-		b.mu.Unlock()
-		return
-	}
-	b.mu.swept = now
-	var old []*stream
-	for _, s := range b.mu.streams {
-		if now.Sub(s.touched) >= KeepTimeout {
-			old = append(old, s)
-		}
-	}
-	b.mu.Unlock()
-	for _, s := range old {
-		b.expire(s, now)
-	}
 }
 
 // expire forgets a stream that nothing happened to, unless its job is still worked

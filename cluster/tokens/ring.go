@@ -44,6 +44,8 @@ func (r *ring) restart(at uint64) { r.base, r.data = at, r.data[:0] }
 // text. at is where it begins: behind the offset where that is forgotten, or within
 // a character. open means that the stream goes on, so that a character at the end
 // may not be whole.
+//
+//nolint:revive // The flag is a fact about the stream.
 func (r *ring) from(offset uint64, most int, kind Kind, open bool) (at uint64, data []byte) {
 	at = max(offset, r.base)
 	if at > r.end() {

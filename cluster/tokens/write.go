@@ -43,6 +43,8 @@ func (b *Board) ownerOf(id ID) (fsm.Owner, bool) {
 }
 
 // openLocked is the stream that a write goes to, if it may.
+//
+//nolint:revive // The flag is a fact about the lease.
 func (b *Board) openLocked(w *Write, held bool) (*stream, Status) {
 	s := b.mu.streams[ID{w.Lease.Event, w.Name}]
 	switch {

@@ -34,7 +34,7 @@ is not kept any more, it says so on standard error and goes on with what follows
 				if err != nil {
 					return err
 				}
-				if err := f.showChunk(t, &chunk); err != nil {
+				if err := showChunk(t, &chunk, f.json); err != nil {
 					return err
 				}
 			}
@@ -60,8 +60,8 @@ type chunkLine struct {
 	DataBase64    []byte  `json:"data_base64,omitempty"`
 }
 
-func (f *target) showChunk(t *terminal, c *client.Chunk) error {
-	if !f.json {
+func showChunk(t *terminal, c *client.Chunk, asJSON bool) error { //nolint:revive // The flag is the verb's.
+	if !asJSON {
 		if c.Reset {
 			if _, err := t.err.Write([]byte("\n[reset: what follows is attempt " + strconv.Itoa(c.Attempt) + "]\n")); err != nil {
 				return err
