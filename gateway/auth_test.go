@@ -176,6 +176,8 @@ func TestVerbsNeedGrants(t *testing.T) {
 		{"an emit that is not granted", worker, `{"type":"complete","id":4,"lease":"` + lease + `","emit":[{"channel":"out","data":1},{"channel":"in.a","data":1}]}`},
 		{"a worker that cancels", worker, `{"type":"cancel","id":4,"event_id":"` + (command.EventID{Epoch: 1, Queue: 1, Position: 1}).String() + `"}`},
 		{"a worker that cancels a lineage", worker, `{"type":"cancel","id":4,"correlation_id":"c"}`},
+		{"a client that streams", ana, `{"type":"chunk","lease":"` + lease + `","offset":0,"data":"x"}`},
+		{"a worker that reads a client's stream", worker, `{"type":"read","id":4,"stream":"` + (command.EventID{Epoch: 1, Queue: 1, Position: 1}).String() + `","offset":0}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := e.open(`{"type":"hello","token":"` + test.token + `"}`)
@@ -372,6 +374,11 @@ func TestHTTPNeedsAToken(t *testing.T) {
 		{"POST", "/v1/leases/complete", `{"lease":"x"}`, ana, 403},
 		{"POST", "/v1/leases/complete", `{"lease":"x"}`, worker, 409},
 		{"POST", "/v1/leases/fail", `{"lease":"x","error":{"code":"x","message":"y"}}`, ana, 403},
+		{"POST", "/v1/events", `[{"channel":"in","client_id":"bob","data":1},{"channel":"in","data":1}]`, ana, 200},
+		{"GET", "/v1/stream?client_id=ana", "", "", 401},
+		{"GET", "/v1/stream?client_id=bob", "", ana, 403},
+		{"GET", "/v1/stream?client_id=ana&tenant=other", "", ana, 403},
+		{"GET", "/v1/stream?client_id=ana", "", worker, 403},
 		{"GET", "/v1/tenants", "", admin, 403},
 		{"GET", "/v1/tokens", "", worker, 403},
 		{"GET", "/v1/tokens", "", admin, 200},
@@ -477,4 +484,52 @@ func (l *locked) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.to.Write(p)
+}
+
+// TestBatchNeedsGrants: each event of a batch is asked for by itself.
+func TestBatchNeedsGrants(t *testing.T) {
+	e, v := newClosedEdge(t)
+	ana, _ := v.add(command.Key{Tenant: "acme", ClientID: "ana", Roles: command.RoleClient, Publish: []string{"in"}})
+	for _, test := range []struct{ kind, body string }{
+		{"application/json", `[{"channel":"in","client_id":"bob","data":1},{"channel":"out","data":1},{"channel":"in","tenant":"other","data":1},{"channel":"in","data":1}]`},
+		{"application/cloudevents-batch+json", `[{"specversion":"1.0","id":"1","source":"s","type":"out","data":1},` +
+			`{"specversion":"1.0","id":"2","source":"s","type":"out","data":1},{"specversion":"1.0","id":"3","source":"s","type":"out","data":1},` +
+			`{"specversion":"1.0","id":"4","source":"s","type":"in","data":1}]`},
+	} {
+		answer := e.do(t, e.request("POST", "/v1/events", test.body, "Content-Type", test.kind, "Authorization", "Bearer "+ana), 200, "")
+		if got := strings.Count(answer, `"forbidden"`); got != 3 {
+			t.Errorf("%d of the batch were refused, want 3: %s", got, answer)
+		}
+		if n := len(e.broker.submissions); n != 1 {
+			t.Errorf("%d events reached the cluster, want the last one", n)
+		}
+		event := e.submission().publish().Event
+		if event.Tenant != "acme" || event.ClientID != "ana" || event.Channel != "in" {
+			t.Errorf("%+v reached the cluster", event)
+		}
+	}
+}
+
+// TestEventStreamIsOnesOwn: a client gets its own notifications without naming itself,
+// and a backend those of whom it names.
+func TestEventStreamIsOnesOwn(t *testing.T) {
+	e, v := newClosedEdge(t)
+	ana, _ := v.add(command.Key{Tenant: "acme", ClientID: "ana", Roles: command.RoleClient})
+	backend, _ := v.add(command.Key{Tenant: "acme", ClientID: "*", Roles: command.RoleClient})
+	for _, test := range []struct{ path, token, client string }{
+		{"/v1/stream", ana, "ana"}, {"/v1/stream?client_id=ana", ana, "ana"}, {"/v1/stream?client_id=bob", backend, "bob"},
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		request := e.request("GET", test.path, "", "Authorization", "Bearer "+test.token).WithContext(ctx)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := (<-e.broker.attached).spec
+		if response.StatusCode != 200 || spec.Tenant != "acme" || spec.ClientID != test.client {
+			t.Errorf("%s: %s, of %s in %s", test.path, response.Status, spec.ClientID, spec.Tenant)
+		}
+		stop()
+		_ = response.Body.Close()
+	}
 }
