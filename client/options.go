@@ -120,7 +120,7 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 // token is the credential for the next connection or request.
-func (o *Options) token(ctx context.Context) (string, error) {
+func (o Options) token(ctx context.Context) (string, error) {
 	if o.TokenSource == nil {
 		return o.Token, nil
 	}

@@ -107,7 +107,7 @@ func (s *TokenStream) write(data []byte, final bool) {
 
 // whole is the text of what was written up to its last whole character; the rest waits
 // for the next write.
-func (s *TokenStream) whole(data []byte, final bool) []byte {
+func (s *TokenStream) whole(data []byte, final bool) []byte { //nolint:revive // As in write.
 	if len(s.rest) > 0 {
 		data = append(s.rest, data...)
 		s.rest = nil

@@ -162,9 +162,9 @@ func (p *tape) Chunk(c *TokenChunk) {
 }
 
 // gives has the leader answer a reader.
-func (e *edge) gives(generation uint64, r *reader, p tokens.Piece) {
+func (e *edge) gives(r *reader, p tokens.Piece) {
 	p.Reader, p.Kind = r.id, TokenText
-	e.ReceiveChunk("n2", appendTokenPiece(appendFrame(nil, framePiece, 1, generation), &p))
+	e.ReceiveChunk("n2", appendTokenPiece(appendFrame(nil, framePiece, 1, 1), &p))
 }
 
 // TestReaderGoesOn: a reader asks from where it is, through leaders and lost
@@ -175,26 +175,26 @@ func TestReaderGoesOn(t *testing.T) {
 	p := &tape{}
 	r := e.ReadTokens(TokenSpec{ID: TokenID{Event: leaseOf(0, 7).Event}, Announced: true}, p).(*reader)
 	e.hearsChunks(t, "n2: generation 1 read from 0, attempt 0, fence 0, turn 1")
-	e.gives(1, r, tokens.Piece{Turn: 1, Fence: 9, Attempt: 1, Data: []byte("he")})
-	e.gives(1, r, tokens.Piece{Turn: 1, Fence: 9, Attempt: 1, Data: []byte("he")}) // It came twice.
+	e.gives(r, tokens.Piece{Turn: 1, Fence: 9, Attempt: 1, Data: []byte("he")})
+	e.gives(r, tokens.Piece{Turn: 1, Fence: 9, Attempt: 1, Data: []byte("he")}) // It came twice.
 	p.hears(t, `"he" at 0 of attempt 1`)
 	e.hearsChunks(t, "n2: generation 1 read from 2, attempt 1, fence 9, turn 2")
 	p.full = true
-	e.gives(1, r, tokens.Piece{Turn: 2, Fence: 9, Attempt: 1, Offset: 2, Data: []byte("llo")})
+	e.gives(r, tokens.Piece{Turn: 2, Fence: 9, Attempt: 1, Offset: 2, Data: []byte("llo")})
 	p.hears(t)
 	e.hearsChunks(t) // It is asked for when there is room.
 	p.full = false
 	r.Resume()
 	e.hearsChunks(t, "n2: generation 1 read from 2, attempt 1, fence 9, turn 3")
-	e.gives(1, r, tokens.Piece{Turn: 3, Fence: 9, Attempt: 1, Offset: 2, Data: []byte("llo"), Final: true})
+	e.gives(r, tokens.Piece{Turn: 3, Fence: 9, Attempt: 1, Offset: 2, Data: []byte("llo"), Final: true})
 	p.hears(t, `"llo" at 2 of attempt 1 final`)
-	e.gives(1, r, tokens.Piece{Turn: 4, Fence: 11, Attempt: 2})
+	e.gives(r, tokens.Piece{Turn: 4, Fence: 11, Attempt: 2})
 	p.hears(t, "reset 2")
-	e.gives(1, r, tokens.Piece{Turn: 5, Fence: 11, Attempt: 2, Offset: 40, Data: []byte("x")})
+	e.gives(r, tokens.Piece{Turn: 5, Fence: 11, Attempt: 2, Offset: 40, Data: []byte("x")})
 	p.hears(t, "reset 2", `"x" at 40 of attempt 2`) // The beginning is lost.
-	e.gives(1, r, tokens.Piece{Turn: 6, Gone: true})
+	e.gives(r, tokens.Piece{Turn: 6, Gone: true})
 	p.hears(t, "gone")
-	e.gives(1, r, tokens.Piece{Turn: 6, Fence: 11, Attempt: 2, Offset: 41, Data: []byte("y")})
+	e.gives(r, tokens.Piece{Turn: 6, Fence: 11, Attempt: 2, Offset: 41, Data: []byte("y")})
 	p.hears(t)
 }
 
@@ -223,7 +223,7 @@ func TestReadIsChecked(t *testing.T) {
 		}
 		e.hearsChunks(t, "n2: generation 1 read from 5, attempt 2, fence 0, turn 1")
 		if c.want == "" {
-			e.gives(1, r, tokens.Piece{Turn: 1, Gone: true})
+			e.gives(r, tokens.Piece{Turn: 1, Gone: true})
 			p.hears(t, "began not_found")
 			continue
 		}

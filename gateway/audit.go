@@ -46,7 +46,6 @@ func nameOf(who *auth.Identity) string {
 
 // auditCancel writes the line of a cancel of others' work.
 func (c *connection) auditCancel(target string, reason command.Reason) {
-	c.gateway.logger.LogAttrs(context.Background(), slog.LevelInfo, "audit",
-		slog.String("action", "cancel"), slog.String("who", nameOf(c.who.Load())), slog.String("tenant", c.identity.tenant),
-		slog.String("target", clip(target, 512)), slog.String("from", c.conn.RemoteAddr().String()), slog.String("outcome", reason.String()))
+	c.gateway.logger.Info("audit", "action", "cancel", "who", nameOf(c.who.Load()), "tenant", c.identity.tenant,
+		"target", clip(target, 512), "from", c.conn.RemoteAddr().String(), "outcome", reason.String())
 }

@@ -526,7 +526,7 @@ func TestEventStreamIsOnesOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		spec := (<-e.broker.attached).spec
-		if response.StatusCode != 200 || spec.Tenant != "acme" || spec.ClientID != test.client {
+		if response.StatusCode != http.StatusOK || spec.Tenant != "acme" || spec.ClientID != test.client {
 			t.Errorf("%s: %s, of %s in %s", test.path, response.Status, spec.ClientID, spec.Tenant)
 		}
 		stop()

@@ -94,5 +94,5 @@ func (g *Gateway) writeProblem(w http.ResponseWriter, e *wire.Error, status int)
 func writeJSON(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(append(body, '\n')) //nolint:gosec // JSON, and said to be no page
+	_, _ = w.Write(append(body, '\n'))
 }

@@ -99,6 +99,12 @@ func (g *Gateway) streamSpec(r *http.Request) (StreamSpec, refusal) {
 	return spec, refusal{}
 }
 
+// tokenIsOver tells whether the token that a request came with is good no longer.
+func (g *Gateway) tokenIsOver(r *http.Request) bool {
+	who := whoOf(r)
+	return who != nil && g.auth.Ended(who) != ""
+}
+
 // writeStream writes what comes until the other side or the node ends, or the other
 // side is to come back.
 func (g *Gateway) writeStream(w http.ResponseWriter, r *http.Request, s *eventStream) {
@@ -137,8 +143,8 @@ func (g *Gateway) writeStream(w http.ResponseWriter, r *http.Request, s *eventSt
 			return
 		case <-s.wake:
 		case <-beat.C:
-			if who := whoOf(r); who != nil && g.auth.Ended(who) != "" {
-				return // Its token is over: it comes back with another, or is refused.
+			if g.tokenIsOver(r) {
+				return // It comes back with another, or is refused.
 			}
 			out = append(out, ":\n\n"...)
 		case <-again:

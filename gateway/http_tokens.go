@@ -143,7 +143,7 @@ func keyOf(said *wire.Token, who *auth.Identity) (*command.Key, refusal) {
 }
 
 // wrongToken says what is wrong with what a request for a key says.
-func wrongToken(said *wire.Token, key *command.Key) refusal { //nolint:revive // A case for each.
+func wrongToken(said *wire.Token, key *command.Key) refusal {
 	switch {
 	case said.Token != "" || said.ID != "" || said.CreatedAt != 0 || said.CreatedBy != "" || said.RevokedAt != 0:
 		return refusal{wire.ReasonBadRequest, "id, token, created_at, created_by and revoked_at are not for the request to say"}

@@ -74,7 +74,6 @@ func ask(t *testing.T, c *client.Client) string {
 	return published.EventID
 }
 
-//nolint:contextcheck // The test's own.
 func dialAna(t *testing.T, n *node.Node, device string) *client.Client {
 	t.Helper()
 	c, err := client.Dial(t.Context(), client.Options{Nodes: []string{n.ClientURL()}, ClientID: "ana", DeviceID: device})

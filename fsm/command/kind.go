@@ -32,7 +32,7 @@ const (
 	KindAdmitMember Kind = 65
 	KindSetReplicas Kind = 66
 	KindSetChannel  Kind = 67
-	// Of the credentials that nodes accept.
+	// KindPutTenant and those behind it are of the credentials that nodes accept.
 	KindPutTenant    Kind = 68
 	KindDeleteTenant Kind = 69
 	KindPutKey       Kind = 70
