@@ -118,7 +118,7 @@ func TestTokensReachEveryDevice(t *testing.T) {
 	}
 	close(more)
 	waitFor(t, "it is over", func() error { return errors.Join(one.shows(said, true), two.shows(said, true)) })
-	running.Go(func() { late.follow(ctx, dialAna(t, nodes[2], "late"), id) })
+	running.Go(func() { late.follow(ctx, dialAna(t, nodes[2], "late"), id) }) //nolint:contextcheck // It dials with the test's.
 	waitFor(t, "it is still kept", func() error { return late.shows(said, true) })
 	for chunk, err := range phone.ReadStream(ctx, id, client.StreamPosition{Attempt: 1, Offset: 3}) {
 		if err != nil || chunk.Reset || string(chunk.Data) != said[3:] || chunk.Offset != 3 {
