@@ -12,18 +12,13 @@ func (p positions) has(position uint64) bool {
 	return found
 }
 
-// inWork are the positions that some group has in work among the next so many
-// events from a position on.
-func (m *Machine) inWork(q *queue, from uint64, limit int) positions {
-	found, end := make(positions), uint64(0)
-	must(m.tx.Scan(keyEvent(nil, q.id, from), after(keyQueueEvents(q.id)), func(key, _ []byte) (bool, error) {
-		end = u64At(key, 5) + 1
-		limit--
-		return limit > 0, nil
-	}))
+// inWork are the positions that some group has in work, from a position to before
+// another one.
+func (m *Machine) inWork(q *queue, from, to uint64) positions {
+	found := make(positions)
 	for _, c := range q.cursors {
 		for _, kind := range []byte{kindActive, kindParked} {
-			lower, upper := jobKey{c.turns.group, q.id, from}, jobKey{c.turns.group, q.id, end}
+			lower, upper := jobKey{c.turns.group, q.id, from}, jobKey{c.turns.group, q.id, to}
 			must(m.tx.Scan(keyJob(nil, kind, lower), keyJob(nil, kind, upper), func(key, value []byte) (bool, error) {
 				if !stateOf(value).over() {
 					found[u64At(key, len(key)-8)] = struct{}{}
@@ -57,7 +52,7 @@ func (m *Machine) sweepIslands(row *sweepRow) {
 	}))
 	row.island = jobKey{}
 	for _, at := range found {
-		if q := m.queues[at.queue]; !m.inWork(q, at.position, 1).has(at.position) {
+		if q := m.queues[at.queue]; !m.inWork(q, at.position, at.position+1).has(at.position) {
 			m.deleteEvent(q, at.position)
 			m.remove(keyPlace(m.scratch.key[:0], kindIsland, q.id, at.position))
 		}

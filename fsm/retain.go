@@ -159,7 +159,7 @@ func (m *Machine) clear(q *queue) {
 	if r.left == 0 || (r.left < clearEvents && m.counters.timeMS-r.sinceMS < clearAfterMS) {
 		return
 	}
-	islands := m.islandsOf(q)
+	islands := m.positionsOf(q, kindIsland)
 	if r.left <= clearPoints {
 		for _, position := range m.positionsOf(q, kindEvent) {
 			if _, island := slices.BinarySearch(islands, position); !island {
@@ -176,9 +176,6 @@ func (m *Machine) clear(q *queue) {
 	r.cleared, r.left = r.first, 0
 	m.saveRetained(q)
 }
-
-// islandsOf are the islands among what is to be cleared.
-func (m *Machine) islandsOf(q *queue) []uint64 { return m.positionsOf(q, kindIsland) }
 
 // positionsOf are the positions of rows of a kind among what is to be cleared.
 func (m *Machine) positionsOf(q *queue, kind byte) (found []uint64) {
@@ -233,7 +230,7 @@ func (m *Machine) findTrimmed(q *queue, limit int) trimmed {
 	}
 	t := trimmed{next: q.retained.first}
 	q.oldestMS = 0
-	inWork := m.inWork(q, q.retained.first, limit)
+	var events []*event
 	channelName, tenant := m.names.text(nameChannel, q.channel), m.names.text(nameTenant, q.tenant)
 	must(m.tx.Scan(keyEvent(nil, q.id, q.retained.first), after(keyQueueEvents(q.id)), func(key, value []byte) (bool, error) {
 		e := readEvent(value, m.eventID(q.id, u64At(key, 5)), channelName, tenant)
@@ -242,14 +239,19 @@ func (m *Machine) findTrimmed(q *queue, limit int) trimmed {
 			return false, nil
 		}
 		t.next, t.count, t.bytes = e.id.Position+1, t.count+1, t.bytes+uint64(len(value))
+		e.strip()
+		events = append(events, e)
+		return true, nil
+	}))
+	inWork := m.inWork(q, q.retained.first, t.next)
+	for _, e := range events {
 		m.finishedUnseen(q, e)
 		if inWork.has(e.id.Position) {
 			t.passed = append(t.passed, e.id.Position)
 		} else if e.CorrelationID != "" {
 			t.indexed = append(t.indexed, keyLineage(nil, q.tenant, digestOf(e.CorrelationID), e.id.Position))
 		}
-		return true, nil
-	}))
+	}
 	return t
 }
 
