@@ -25,11 +25,15 @@ var (
 
 // Submit forwards one encoded command to the leader of a partition.
 func (c *Cluster) Submit(partition uint32, encoded []byte, to Replier, slot uint64) {
-	way := &submission{to: to, slot: slot}
+	c.askPartition(partition, opCommand, encoded, &submission{to: to, slot: slot})
+}
+
+// askPartition asks a partition's leader. One that cannot be asked has answered.
+func (c *Cluster) askPartition(partition uint32, what op, body []byte, to asker) {
 	if l := c.laneOf(partition); l == nil {
-		way.answered(statusNotLeader, &command.Reader{})
-	} else if !l.ask(opCommand, 0, encoded, way) {
-		way.answered(statusOverloaded, &command.Reader{})
+		to.answered(statusNotLeader, &command.Reader{})
+	} else if !l.ask(what, 0, body, to) {
+		to.answered(statusOverloaded, &command.Reader{})
 	}
 }
 
@@ -46,11 +50,8 @@ func (c *Cluster) SubmitLazy(partition uint32, encoded []byte) {
 
 // Renew extends leases of one partition. Where a tenant is named, another's are lost.
 func (c *Cluster) Renew(partition uint32, tenant string, leases []command.LeaseID, to Renewer, slot uint64) {
-	way := &renewal{to: to, slot: slot, leases: slices.Clone(leases)}
-	l := c.laneOf(partition)
-	if l == nil || !l.ask(opRenew, 0, command.AppendString(appendLeaseIDs(nil, leases), tenant), way) {
-		way.answered(statusNotLeader, &command.Reader{})
-	}
+	body := command.AppendString(appendLeaseIDs(nil, leases), tenant)
+	c.askPartition(partition, opRenew, body, &renewal{to: to, slot: slot, leases: slices.Clone(leases)})
 }
 
 // Subscribe starts lending a worker's credit to every partition.

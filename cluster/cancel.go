@@ -19,11 +19,7 @@ func (c *Cluster) CancelLineage(encoded []byte, to Replier, slot uint64) {
 	all := &canceling{to: to, slot: slot, left: partitions}
 	all.worst.Reason = command.NotFound
 	for p := range partitions {
-		if l := c.laneOf(p); l == nil {
-			all.answered(statusNotLeader, &command.Reader{})
-		} else if !l.ask(opCommand, 0, encoded, all) {
-			all.answered(statusOverloaded, &command.Reader{})
-		}
+		c.askPartition(p, opCommand, encoded, all)
 	}
 }
 

@@ -130,26 +130,26 @@ func (c *Cluster) ofMeta(ctx context.Context, what op, body []byte) ([]byte, err
 // askAll asks every partition's leader the same, and returns the answers in the
 // order of partitions.
 func (c *Cluster) askAll(ctx context.Context, what op, body []byte) ([][]byte, error) {
-	ways := make([]*reply, c.Partitions())
-	if len(ways) == 0 {
+	if c.Partitions() == 0 {
 		return nil, noAnswerError{statusNotLeader}
 	}
+	return c.askEach(ctx, what, func(int) []byte { return body })
+}
+
+// askEach is askAll where each is asked something of its own.
+func (c *Cluster) askEach(ctx context.Context, what op, body func(partition int) []byte) ([][]byte, error) {
+	ways := make([]*reply, c.Partitions())
 	for i := range ways {
 		ways[i] = newReply()
-		if !c.laneOf(uint32(i)).ask(what, 0, body, ways[i]) {
+		if !c.laneOf(uint32(i)).ask(what, 0, body(i), ways[i]) {
 			return nil, noAnswerError{statusOverloaded}
 		}
 	}
 	answers := make([][]byte, len(ways))
 	for i, way := range ways {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case answer := <-way.done:
-			if answer.how != statusDone {
-				return nil, fmt.Errorf("partition %d: %w", i, noAnswerError{answer.how})
-			}
-			answers[i] = answer.body
+		var err error
+		if answers[i], err = way.wait(ctx); err != nil {
+			return nil, fmt.Errorf("partition %d: %w", i, err)
 		}
 	}
 	return answers, nil

@@ -127,12 +127,7 @@ func (a *ensuring) ask(partition uint32, from command.GroupFrom, done func(*comm
 	create := command.CreateGroup{
 		Route: command.Route{SlotMap: command.SlotMapVersion}, Channel: a.key.channel, Group: a.key.group, From: from,
 	}
-	way := groupAnswer(done)
-	if l := a.cluster.laneOf(partition); l == nil {
-		way.answered(statusNotLeader, &command.Reader{})
-	} else if !l.ask(opCommand, 0, create.Append(nil), way) {
-		way.answered(statusOverloaded, &command.Reader{})
-	}
+	a.cluster.askPartition(partition, opCommand, create.Append(nil), groupAnswer(done))
 }
 
 // groupAnswer is the way back of one partition's answer.

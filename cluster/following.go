@@ -80,12 +80,7 @@ func (f *follower) name(partition uint32, at followBegin, begin command.FollowBe
 
 // ask asks a partition's leader, and refuses the follower where none answers.
 func (f *follower) ask(partition uint32, what op, body []byte, done followAnswer) {
-	way := followWay{f, done}
-	if l := f.cluster.laneOf(partition); l == nil {
-		way.answered(statusNotLeader, &command.Reader{})
-	} else if !l.ask(what, 0, body, way) {
-		way.answered(statusOverloaded, &command.Reader{})
-	}
+	f.cluster.askPartition(partition, what, body, followWay{f, done})
 }
 
 // followAnswer takes the body of one partition's answer.

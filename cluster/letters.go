@@ -51,18 +51,17 @@ func (c *Cluster) DeadLetters(ctx context.Context, want *Letters) (*LettersPage,
 		Tenant: want.Tenant, Channel: want.Channel, Group: want.Group, Reason: want.Reason,
 		Limit: min(max(want.Limit, 1), MaxDeadLetters),
 	}
-	ways := make([]*reply, len(places))
-	for i := range ways {
-		ways[i] = newReply()
-		query.After = places[i]
-		if !c.laneOf(uint32(i)).ask(opLetters, 0, encodeLetterQuery(&query), ways[i]) {
-			return nil, noAnswerError{statusOverloaded}
-		}
+	answers, err := c.askEach(ctx, opLetters, func(partition int) []byte {
+		query.After = places[partition]
+		return encodeLetterQuery(&query)
+	})
+	if err != nil {
+		return nil, err
 	}
 	pages := make([]fsm.LetterPage, len(places))
-	for i, way := range ways {
-		if err := way.decode(ctx, &pages[i]); err != nil {
-			return nil, fmt.Errorf("partition %d: %w", i, err)
+	for i, answer := range answers {
+		if err := json.Unmarshal(answer, &pages[i]); err != nil {
+			return nil, fmt.Errorf("read a page of partition %d: %w", i, err)
 		}
 	}
 	return mergeLetters(pages, places, query.Limit), nil
@@ -100,27 +99,14 @@ func (c *Cluster) askOf(ctx context.Context, id command.EventID, what op, body [
 	if uint32(id.Partition) >= c.Partitions() {
 		return ErrNotFound
 	}
-	way := newReply()
-	if !c.laneOf(uint32(id.Partition)).ask(what, 0, body, way) {
-		return noAnswerError{statusOverloaded}
+	answer, err := c.await(ctx, c.laneOf(uint32(id.Partition)), what, body)
+	if err != nil {
+		return err
 	}
-	return way.decode(ctx, into)
-}
-
-// decode waits for an answer in JSON.
-func (r *reply) decode(ctx context.Context, into any) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case answer := <-r.done:
-		if answer.how != statusDone {
-			return noAnswerError{answer.how}
-		}
-		if err := json.Unmarshal(answer.body, into); err != nil {
-			return fmt.Errorf("read a partition's answer: %w", err)
-		}
-		return nil
+	if err := json.Unmarshal(answer, into); err != nil {
+		return fmt.Errorf("read a partition's answer: %w", err)
 	}
+	return nil
 }
 
 // mergeLetters takes the first letters of all partitions' pages, and moves

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"context"
+
 	"github.com/batonmq/baton/fsm/command"
 )
 
@@ -80,6 +82,19 @@ type replied struct {
 }
 
 func newReply() *reply { return &reply{done: make(chan replied, 1)} }
+
+// wait waits for the answer's body.
+func (r *reply) wait(ctx context.Context) ([]byte, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case answer := <-r.done:
+		if answer.how != statusDone {
+			return nil, noAnswerError{answer.how}
+		}
+		return answer.body, nil
+	}
+}
 
 func (r *reply) answered(how status, body *command.Reader) {
 	r.done <- replied{how: how, body: append([]byte(nil), body.Rest()...)}

@@ -95,15 +95,7 @@ func (c *Cluster) await(ctx context.Context, l *lane, what op, body []byte) ([]b
 	if !l.ask(what, 0, body, way) {
 		return nil, noAnswerError{statusOverloaded}
 	}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case answer := <-way.done:
-		if answer.how != statusDone {
-			return nil, noAnswerError{answer.how}
-		}
-		return answer.body, nil
-	}
+	return way.wait(ctx)
 }
 
 // DurableIndex implements transport.Durability.
