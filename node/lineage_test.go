@@ -207,17 +207,7 @@ func TestCancelReachesAll(t *testing.T) {
 // TestTooManyUnfinished: a client over its limit is refused until something of its
 // has ended; nobody else notices.
 func TestTooManyUnfinished(t *testing.T) {
-	n, err := node.New(node.Config{
-		Name: "n1", DataDir: t.TempDir(), Listen: "127.0.0.1:0", PeerListen: "127.0.0.1:0", GossipListen: "127.0.0.1:0", MaxUnfinished: 3,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := n.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = n.Stop(context.Background()) })
-	waitFor(t, "the node is ready", func() error { return n.Ready(t.Context()) })
+	n := startOne(t, func(c *node.Config) { c.MaxUnfinished = 3 })
 	post := func(clientID string) (status int, body string) {
 		response, err := http.Post(n.ClientURL()+"/v1/events", "application/json",
 			strings.NewReader(fmt.Sprintf(`{"channel":"work","client_id":%q,"data":1}`, clientID)))

@@ -2,7 +2,6 @@ package node_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -18,18 +17,7 @@ import (
 // because they are large.
 func TestLogIsBoundedByBytes(t *testing.T) {
 	const events, size = 1500, 4 << 10
-	n, err := node.New(node.Config{
-		Name: "n1", DataDir: t.TempDir(), Listen: "127.0.0.1:0", PeerListen: "127.0.0.1:0", GossipListen: "127.0.0.1:0",
-		LogBytes: 256 << 10, SnapshotInterval: 50 * time.Millisecond,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := n.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = n.Stop(context.Background()) })
-	waitFor(t, "the node is ready", func() error { return n.Ready(t.Context()) })
+	n := startOne(t, func(c *node.Config) { c.LogBytes, c.SnapshotInterval = 256<<10, 50*time.Millisecond })
 	c := dialNode(t, n)
 	for range events {
 		if _, err := c.Publish(t.Context(), client.Event{Channel: "large", Data: strings.Repeat("x", size)}); err != nil {
