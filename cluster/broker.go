@@ -179,7 +179,7 @@ func (c *Cluster) Trace(ctx context.Context, tenant, correlationID string) ([]by
 			return nil, err
 		}
 	}
-	if len(all.Events) == 0 {
+	if len(all.Events) == 0 && len(all.Marks) == 0 {
 		return nil, ErrNotFound
 	}
 	if !all.Ended {

@@ -107,6 +107,8 @@ const (
 	// opCredentials is of the meta group: body is the version that is known, the
 	// answer's what has changed since, as JSON.
 	opCredentials
+	// opClient: body is tenant and client, the answer's a JSON Presence.
+	opClient
 )
 
 // status is how an ask was answered.

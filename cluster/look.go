@@ -11,7 +11,7 @@ import (
 // serveLook answers a look-up, when everything that was accepted before is applied
 // here.
 func (a answerTo) serveLook(g *Group, what op, r *command.Reader) {
-	read := lookUp(what, r)
+	read := lookUp(g, what, r)
 	if r.Err() != nil || read == nil {
 		a.status(statusUnknown)
 		return
@@ -29,11 +29,11 @@ func (a answerTo) serveLook(g *Group, what op, r *command.Reader) {
 }
 
 // lookUp reads what is asked for; nil for what this node does not know.
-func lookUp(what op, r *command.Reader) func(*storage.View) ([]byte, error) {
+func lookUp(g *Group, what op, r *command.Reader) func(*storage.View) ([]byte, error) {
 	if what == opFollow {
 		return readBegin(r)
 	}
-	read := lookUpJSON(what, r)
+	read := lookUpJSON(g, what, r)
 	if read == nil {
 		return nil
 	}
@@ -47,7 +47,7 @@ func lookUp(what op, r *command.Reader) func(*storage.View) ([]byte, error) {
 }
 
 // lookUpJSON is lookUp for what is answered as JSON.
-func lookUpJSON(what op, r *command.Reader) func(*storage.View) (any, error) {
+func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) {
 	switch what {
 	case opTrace:
 		tenant, id := r.String(), r.String()
@@ -69,6 +69,12 @@ func lookUpJSON(what op, r *command.Reader) func(*storage.View) (any, error) {
 	case opCredentials:
 		known := r.Uint()
 		return func(view *storage.View) (any, error) { return fsm.ReadCredentials(view, known) }
+	case opClient:
+		if g.duty == nil {
+			return nil // The meta group has no clients.
+		}
+		tenant, client := r.String(), r.String()
+		return presenceOf(g, tenant, client)
 	case opCommand, opRenew, opFollow:
 	}
 	return nil

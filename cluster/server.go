@@ -266,7 +266,7 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 		if ids, tenant := readLeaseIDs(&f.Reader), f.String(); f.Err() == nil {
 			way.renewed(g, ids, tenant)
 		}
-	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels, opFollow, opCredentials:
+	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels, opFollow, opCredentials, opClient:
 		way.serveLook(g, what, &f.Reader)
 	default:
 		way.status(statusNotLeader)

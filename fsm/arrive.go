@@ -135,18 +135,24 @@ func (m *Machine) arriveEvent(row *command.RelayRow, source relaySource) {
 // made, into its client's stream.
 func (m *Machine) deliver(row *command.RelayRow) {
 	e := &row.Event
-	mark := m.post(e.Tenant, e.ClientID, &command.Notification{
+	n := command.Notification{
 		Name: row.Name, Event: row.Parent, CorrelationID: e.CorrelationID, CausationID: row.Parent.String(),
 		TimeMS: row.TimeMS, Payload: e.Payload,
-	})
-	arrival := arrivalRow{event: row.Parent, channel: e.Channel, client: e.ClientID, name: row.Name, timeMS: m.counters.timeMS}
-	tenant := m.names.find(nameTenant, e.Tenant)
-	prefix := arrivalPrefix(m.scratch.key[:0], dayOf(row.TimeMS), tenant, digestOf(e.CorrelationID))
+	}
+	m.arriveNotification(m.post(e.Tenant, e.ClientID, &n), e.Tenant, &n, e.Channel)
+}
+
+// arriveNotification leaves the lineage's mark of a posted notification to which no
+// event of this partition leads.
+func (m *Machine) arriveNotification(mark notifiedMark, tenantName string, n *command.Notification, channel string) {
+	arrival := arrivalRow{event: n.Event, channel: channel, client: mark.client, name: n.Name, timeMS: m.counters.timeMS}
+	tenant := m.names.find(nameTenant, tenantName)
+	prefix := arrivalPrefix(m.scratch.key[:0], dayOf(n.TimeMS), tenant, digestOf(n.CorrelationID))
 	m.set(keyArrival(prefix, mark.stream, mark.seq), arrival.append(m.scratch.value[:0]))
 }
 
 // arrivalRow is the lineage's mark of a notification whose event is in another
-// partition: the events here do not lead to it.
+// partition, or of a broadcast: the events here do not lead to it.
 type arrivalRow struct {
 	event                 command.EventID
 	channel, client, name string

@@ -68,6 +68,7 @@ type scratch struct {
 	lineage    command.CancelLineage
 	follower   command.CommitFollower
 	park       command.Park
+	broadcast  command.Broadcast
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -197,6 +198,9 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindPark:
 		s.park.Decode(&r)
 		return checked(&r, func() command.Result { return m.parkLease(&s.park) })
+	case command.KindBroadcast:
+		s.broadcast.Decode(&r)
+		return checked(&r, func() command.Result { return m.broadcast(&s.broadcast) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
 		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey:
 		return refuse(command.BadRequest, "a meta command in a partition's log")

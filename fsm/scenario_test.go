@@ -29,6 +29,7 @@ import (
 //	                                                 complete and cancel with partition=1 or epoch=1 name the
 //	                                                 same numbers one partition or epoch further
 //	cancel-lineage EVENT|CORRELATION [reason= grace=ms client= tenant=]
+//	broadcast CLIENT… once=KEY [as=NAME] [tenant= correlation= cause= name= data=]  a notification for several clients
 //	relay SOURCE [first=n rows=n epoch=n]            rows of SOURCE's relay to this partition, from first on
 //	trim TARGET through=n [generation=n]
 //	group CHANNEL GROUP [from=earliest]              a new group
@@ -343,6 +344,8 @@ func (s *scenario) encodeOther(l *line) { //nolint:revive // A case for each dir
 		}).Append(nil)
 	case "redrive", "discard":
 		l.encoded = s.letterCommand(a)
+	case "broadcast":
+		l.encoded, l.as = s.broadcastCommand(a), []string{a.get("as", "")}
 	case "ack":
 		ack := command.Ack{Tenant: a.get("tenant", "t"), ClientID: a.get("client", "c"), DeviceID: a.get("device", "")}
 		ack.Seq, _ = strconv.ParseUint(a.word(), 10, 64)

@@ -214,9 +214,10 @@ func (m *Machine) markAcked(s *streamRow, c *command.Ack, device string, first u
 
 // keyAckOf is where the lineage finds an acknowledgement: with the event, or
 // with the notification's arrival when the event is in another partition, where
-// a position means another one.
+// a position means another one, or is a broadcast, which has no row.
 func (m *Machine) keyAckOf(c *command.Ack, n *command.Notification, stream uint64, device string) []byte {
-	if n.Event.Epoch == m.counters.epoch && uint32(n.Event.Partition) == m.counters.partition {
+	here := n.Event.Epoch == m.counters.epoch && uint32(n.Event.Partition) == m.counters.partition
+	if here && n.Event.Queue != broadcastQueue {
 		return keyAck(m.scratch.key[:0], n.Event, stream, n.Seq, device)
 	}
 	tenant := m.names.find(nameTenant, c.Tenant)

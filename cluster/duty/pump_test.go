@@ -2,6 +2,7 @@ package duty
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/batonmq/baton/fsm"
@@ -372,4 +373,32 @@ func TestRemembersBoundedly(t *testing.T) {
 	if len(p.pushed) != maxRemembered || p.pushed[device(0)] != 5 {
 		t.Errorf("%d devices are remembered, the first with %d", len(p.pushed), p.pushed[device(0)])
 	}
+}
+
+// TestPresent: the sockets of one client, with what each was sent, until they go or
+// their node does.
+func TestPresent(t *testing.T) {
+	w := newWorld(t)
+	present := func(want ...Socket) {
+		t.Helper()
+		if got := w.duty.Present("t", "ann"); !slices.Equal(got, want) {
+			t.Fatalf("present are %+v, want %+v", got, want)
+		}
+	}
+	present()
+	w.notify(4)
+	w.duty.Attach(socket(7, FromCursor, 0))
+	tablet := socket(8, FromLive, 0)
+	tablet.Node, tablet.DeviceID = "n2", "tablet"
+	w.duty.Attach(tablet)
+	other := socket(9, FromCursor, 0)
+	other.ClientID = "bob"
+	w.duty.Attach(other)
+	present(Socket{"n1", "phone", 3}, Socket{"n2", "tablet", 4})
+	w.duty.Acked("n1", 7, 1)
+	present(Socket{"n1", "phone", 4}, Socket{"n2", "tablet", 4})
+	w.duty.Detach("n1", 7)
+	present(Socket{"n2", "tablet", 4})
+	w.duty.Forget("n2")
+	present()
 }

@@ -33,8 +33,8 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 			}
 		}
 	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
-		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark, KindFormCluster, KindAdmitMember, KindSetReplicas,
-		KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
+		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark,
+		KindBroadcast, KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
 	}
 }
 

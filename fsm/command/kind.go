@@ -27,6 +27,8 @@ const (
 	KindCommitFollower Kind = 16
 	// KindPark keeps a job for an end from outside.
 	KindPark Kind = 17
+	// KindBroadcast notifies several clients at once.
+	KindBroadcast Kind = 19
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -78,6 +80,8 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "commit_follower"
 	case KindPark:
 		return "park"
+	case KindBroadcast:
+		return "broadcast"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
 		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
 		return k.metaString()

@@ -19,6 +19,7 @@ func bodies() map[Kind]body {
 		KindCancelLineage:  &CancelLineage{},
 		KindCommitFollower: &CommitFollower{},
 		KindPark:           &Park{},
+		KindBroadcast:      &Broadcast{},
 		KindPutTenant:      &PutTenant{}, KindDeleteTenant: &DeleteTenant{}, KindPutKey: &PutKey{}, KindRevokeKey: &RevokeKey{},
 	}
 }
@@ -80,6 +81,8 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *CommitFollower:
 		c.Route = route
 	case *Park:
+		c.Route = route
+	case *Broadcast:
 		c.Route = route
 	case *PutTenant:
 		c.Route = route
@@ -183,12 +186,16 @@ func sampleCommands() map[Kind]body {
 		KindCreateGroup:      &CreateGroup{Route: route, Channel: "orders", Group: "audit", From: FromEarliest},
 		KindConfigureChannel: &ConfigureChannel{Route: route, Channel: "orders", Settings: sampleSettings()},
 		KindPark:             &Park{Route: route, Lease: sampleLease(), TimeoutMS: 60_001},
-		KindSetChannel:       &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
-		KindPutTenant:        &PutTenant{Route: route, Tenant: "acme"},
-		KindDeleteTenant:     &DeleteTenant{Route: route, Tenant: "acme"},
-		KindPutKey:           &PutKey{Route: route, Key: sampleCredential()},
-		KindRevokeKey:        &RevokeKey{Route: route, ID: "k1", Tenant: "acme"},
-		KindSetReplicas:      &SetReplicas{Route: route, Group: 4, Members: []string{"n1-7", "n2-8"}},
+		KindBroadcast: &Broadcast{
+			Route: route, Tenant: "acme", IdempotencyKey: "once-1", CorrelationID: "corr-2", CausationID: "cause-3", Name: "news",
+			Payload: Payload{Codec: CodecJSON, Bytes: []byte("[4]")}, Clients: []string{"ana", "ben"},
+		},
+		KindSetChannel:   &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
+		KindPutTenant:    &PutTenant{Route: route, Tenant: "acme"},
+		KindDeleteTenant: &DeleteTenant{Route: route, Tenant: "acme"},
+		KindPutKey:       &PutKey{Route: route, Key: sampleCredential()},
+		KindRevokeKey:    &RevokeKey{Route: route, ID: "k1", Tenant: "acme"},
+		KindSetReplicas:  &SetReplicas{Route: route, Group: 4, Members: []string{"n1-7", "n2-8"}},
 		KindCommitFollower: &CommitFollower{
 			Route: route, Tenant: "acme", Channel: "orders", Name: "audit", Position: 70_000, Begin: FollowBeginAt,
 		},
