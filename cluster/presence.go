@@ -19,6 +19,8 @@ var ErrNoClient = errors.New("no client of this tenant has that id")
 
 // Presence is a client as the leader of its partition sees it.
 type Presence struct {
+	// Epoch is the stream's, as clients see it.
+	Epoch string `json:"-"`
 	// Known means that there is, or was, something in the client's stream.
 	Known bool `json:"known"`
 	fsm.ClientState
@@ -28,7 +30,7 @@ type Presence struct {
 
 // PresentSocket is a socket that a client has now.
 type PresentSocket struct {
-	// Node is the member's id, which begins with its name.
+	// Node is the name of the node that holds it.
 	Node     string `json:"node"`
 	DeviceID string `json:"device_id"`
 	// Sent is the last seq that it was sent.
@@ -53,6 +55,15 @@ func (c *Cluster) Client(ctx context.Context, tenant, client string) (*Presence,
 	}
 	if !presence.Known && len(presence.Sockets) == 0 {
 		return nil, ErrNoClient
+	}
+	presence.Epoch = c.Epoch(partition)
+	names := make(map[string]string)
+	for _, m := range c.memberStatus() {
+		names[m.ID] = m.Name
+	}
+	for i := range presence.Sockets {
+		s := &presence.Sockets[i]
+		s.Node = cmp.Or(names[s.Node], s.Node)
 	}
 	return presence, nil
 }

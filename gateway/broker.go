@@ -62,6 +62,12 @@ type Broker interface {
 	DeadLetters(ctx context.Context, want *cluster.Letters) (*cluster.LettersPage, error)
 	DeadLettersOf(ctx context.Context, tenant, group string, id command.EventID) ([]cluster.DeadLetter, error)
 	Event(ctx context.Context, tenant string, id command.EventID) ([]byte, error)
+	// Client is whether a client is there, and how far it is; cluster.ErrNoClient where
+	// nothing is known of it.
+	Client(ctx context.Context, tenant, client string) (*cluster.Presence, error)
+	// Broadcast notifies several clients; to.Reply is called once with slot, when all
+	// are, maybe within the call.
+	Broadcast(spec *cluster.BroadcastSpec, to Replier, slot uint64)
 	// Channels are a tenant's channels, or one. ChannelSettings are a channel's
 	// settings, SetChannel puts others in the place of those of a version; it is a
 	// *cluster.RefusedError where there is another one.

@@ -63,6 +63,7 @@ type fakeBroker struct {
 	renewals    chan renewCall
 	followed    chan *fakeFollower
 	tokens      fakeTokens
+	clients     fakeClients
 	holdFollow  bool
 	state       StreamState
 	holdAttach  bool

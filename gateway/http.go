@@ -52,7 +52,7 @@ func (g *Gateway) routes() *routeTable {
 	}
 	mux.HandleFunc("GET /v1/stream", g.allow(needToken, g.streamEvents)) // It goes on: no request waits behind it.
 	for _, later := range []string{
-		"/v1/clients/{rest...}", "/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}",
+		"/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}",
 	} {
 		mux.HandleFunc(later, g.allow(needToken, g.later))
 	}
@@ -76,6 +76,7 @@ func (g *Gateway) asked() []route {
 	return []route{
 		{"POST /v1/events", needToken, "", g.publishEvents},
 		{"GET /v1/events/{event_id}", needAdmin, "", g.showEvent},
+		{"GET /v1/clients/{client_id}", needToken, "", g.showClient},
 		{"GET /v1/traces/{correlation_id}", needAdmin, "", g.trace},
 		{"GET /v1/cluster", needAllTenants, "", g.cluster},
 		{"GET /v1/deadletters", needAdmin, "", g.listLetters},
