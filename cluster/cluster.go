@@ -58,6 +58,7 @@ type Cluster struct {
 	known  knownGroups
 	tokens tokenEdge
 	spread spread
+	wants  wants
 
 	mu struct {
 		sync.RWMutex
@@ -97,6 +98,7 @@ func New(config Config) *Cluster {
 	c.mu.couriers = make(map[uint64]*courier)
 	c.mu.followers = make(map[uint64]*follower)
 	c.tokens.init()
+	c.wants.init()
 	return c
 }
 
@@ -345,9 +347,7 @@ func (c *Cluster) sweep() {
 			for _, s := range c.allSubscriptions() {
 				s.sweep()
 			}
-			for _, f := range c.allFollowers() {
-				f.sweep()
-			}
+			c.sweepWants()
 			for _, r := range c.tokens.allReaders() {
 				r.sweep(now)
 			}

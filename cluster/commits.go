@@ -48,18 +48,17 @@ func (f *follower) Close(to Replier, slot uint64) {
 
 // leaveLocked ends a partition's part.
 func (f *follower) leaveLocked(partition int, last *lastCommits) {
-	feed, group := &f.mu.feeds[partition], partitionGroup(partition)
+	feed := &f.mu.feeds[partition]
 	feed.piece = nil
 	if f.mu.closed {
 		return
 	}
-	if feed.generation != 0 {
-		b := command.AppendUint(appendFrame(nil, frameUnfollow, group, feed.generation), f.id)
-		_ = f.cluster.groupLane(group).tell(feed.generation, b) // A want that is left is answered once, to nobody.
+	if feed.want != nil && f.cluster.wants.leave(f, feed.want) {
+		f.cluster.unask(feed.want)
 	}
 	if feed.committed > feed.kept {
 		last.left.Add(1)
-		f.cluster.Submit(group-1, f.commitOf(feed.committed), last, 0)
+		f.cluster.Submit(partitionGroup(partition)-1, f.commitOf(feed.committed), last, 0)
 	}
 }
 

@@ -259,7 +259,7 @@ type FollowSink interface {
 	// before Follower.Resume.
 	Room() bool
 	// Event is the next event, and the cursor behind it.
-	Event(event *command.Followed, cursor []byte)
+	Event(event *FollowedEvent, cursor []byte)
 	// Trimmed says that events were deleted before the follower came to them.
 	Trimmed()
 }

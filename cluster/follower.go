@@ -4,14 +4,14 @@ import (
 	"sync"
 
 	"github.com/batonmq/baton/cluster/duty"
-	"github.com/batonmq/baton/fsm/command"
 )
 
 // follower brings one socket the events of a channel from all partitions, through
 // leader changes: each once, and those of a partition in their order.
 //
 // It asks each partition's leader for a piece behind what it has, and for the next
-// one when that is handed on. So a socket that takes nothing has a piece of each
+// one when that is handed on; with other followers who are at the same place, as one:
+// see wants. So a socket that takes nothing has a piece of each
 // partition wait here, and the rest on disks. All that a leader knows of it is the
 // piece that it wants, which is said anew wherever it may have been lost.
 //
@@ -48,10 +48,11 @@ type followFeed struct {
 	// gap that it has to be told of one.
 	at, told uint64
 	gap      bool
-	// piece is what was asked for and not handed on, wanting that it did not come
-	// yet, untold that the leader could not be asked.
-	piece           []command.Followed
-	wanting, untold bool
+	// piece is what was asked for and not handed on; want is what was asked for last,
+	// and wanting that it did not come yet.
+	piece   []FollowedEvent
+	want    *want
+	wanting bool
 	// committed is what a named follower has committed, kept what its name stood at
 	// in the beginning.
 	committed, kept uint64
@@ -87,7 +88,7 @@ func (f *follower) deliver() {
 
 // next takes the next event of any partition, or the news of a gap in one. The
 // cursor is then what the sink is to have with it.
-func (f *follower) next() (event *command.Followed, gap bool) {
+func (f *follower) next() (event *FollowedEvent, gap bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.mu.closed || !f.mu.begun || f.spec.Name != "" && len(f.mu.out) >= int(f.spec.Window) {
@@ -127,46 +128,50 @@ func (f *follower) cursorLocked() {
 	f.cursor = appendCursor(f.cursor[:0], f.cluster.Epoch(0), f.spec.Channel, positions)
 }
 
-// wantLocked asks a partition for what comes next.
+// wantLocked asks a partition for what comes next, or takes it where this node has it.
 func (f *follower) wantLocked(partition int) {
 	feed := &f.mu.feeds[partition]
 	feed.wanting = true
 	if feed.generation == 0 || f.mu.closed {
 		return
 	}
-	want := duty.Want{
-		Follower: f.id, Tenant: f.spec.Tenant, Channel: f.spec.Channel, After: feed.at, Told: feed.told,
-		Events: min(f.spec.Window, duty.MaxFollowEvents),
+	place := wantPlace{
+		partition: partition, generation: feed.generation, tenant: f.spec.Tenant, channel: f.spec.Channel,
+		after: feed.at, told: feed.told, events: min(f.spec.Window, duty.MaxFollowEvents),
 	}
-	group := partitionGroup(partition)
-	frame := appendWant(appendFrame(nil, frameFollow, group, feed.generation), &want)
-	feed.untold = f.cluster.groupLane(group).tell(feed.generation, frame) != nil
+	if feed.want != nil && feed.want.wantPlace != place {
+		f.cluster.wants.leave(f, feed.want)
+	}
+	wanted, ask := f.cluster.wants.join(f, place, &f.cluster.nextID)
+	feed.want = wanted
+	switch {
+	case wanted.answered:
+		f.takeLocked(feed)
+	case ask:
+		f.cluster.ask(wanted)
+	}
 }
 
-// receive takes the piece that was wanted, and no other: one that comes twice, after
-// a link was lost, or from a former leader, is none.
-func (f *follower) receive(frame *frame) {
-	after, trimmed, events := readPiece(frame)
-	if frame.Err() != nil {
-		return
+// takeLocked takes the piece that was wanted.
+func (f *follower) takeLocked(feed *followFeed) {
+	piece := feed.want.piece
+	feed.wanting, feed.piece = false, piece.events
+	if piece.trimmed > feed.told {
+		feed.told, feed.gap = piece.trimmed, true
 	}
+}
+
+// receive takes the piece that was wanted, and no other.
+func (f *follower) receive(wanted *want) {
 	f.mu.Lock()
-	p := int(frame.group) - 1
-	if p < 0 || p >= len(f.mu.feeds) || f.mu.closed {
+	feed := &f.mu.feeds[wanted.partition]
+	if f.mu.closed || !feed.wanting || feed.want != wanted {
 		f.mu.Unlock()
 		return
 	}
-	feed := &f.mu.feeds[p]
-	if !feed.wanting || feed.generation != frame.generation || feed.at != after {
-		f.mu.Unlock()
-		return
-	}
-	feed.wanting, feed.piece = false, events
-	if trimmed > feed.told {
-		feed.told, feed.gap = trimmed, true
-	}
-	if len(events) == 0 {
-		f.wantLocked(p)
+	f.takeLocked(feed)
+	if len(feed.piece) == 0 {
+		f.wantLocked(wanted.partition)
 	}
 	f.mu.Unlock()
 	f.deliver()
@@ -185,10 +190,11 @@ func (f *follower) register(partition uint32, generation uint64) {
 // start is register for a follower that no leader of the partition knows of yet.
 func (f *follower) start(partition uint32, generation uint64) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.mu.begun && f.mu.feeds[partition].generation == 0 {
 		f.registerLocked(int(partition), generation)
 	}
+	f.mu.Unlock()
+	f.deliver() // This node may have had what is wanted.
 }
 
 func (f *follower) registerLocked(partition int, generation uint64) {
@@ -199,16 +205,5 @@ func (f *follower) registerLocked(partition int, generation uint64) {
 	}
 	if feed.committed > feed.kept && !f.mu.closed { // The former leader may have lost it.
 		f.cluster.SubmitLazy(uint32(partition), f.commitOf(feed.committed)) //nolint:gosec // There are few partitions.
-	}
-}
-
-// sweep asks again where the leader could not be asked.
-func (f *follower) sweep() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for p := range f.mu.feeds {
-		if feed := &f.mu.feeds[p]; feed.untold && feed.wanting {
-			f.wantLocked(p)
-		}
 	}
 }

@@ -27,7 +27,7 @@ func (p *page) Began(result *command.Result, cursor []byte) {
 func (p *page) Room() bool { return p.room > 0 }
 
 // Event implements FollowSink.
-func (p *page) Event(e *command.Followed, cursor []byte) {
+func (p *page) Event(e *FollowedEvent, cursor []byte) {
 	p.room--
 	p.add("event %d of partition %d, at %v", e.ID.Position, e.ID.Partition, p.edge.positions(cursor))
 }
@@ -70,7 +70,7 @@ func (e *edge) pieces(from leader, follower *follower, after uint64, positions .
 	for i := range p.Events {
 		p.Events[i].ID.Partition = uint16(from.partition)
 	}
-	e.push(frameEvents, from.partition, from.generation, follower.id, func(b []byte) []byte { return appendPiece(b, after, p) })
+	e.push(frameEvents, from.partition, from.generation, follower.wantID(from.partition), func(b []byte) []byte { return appendPiece(b, after, p) })
 }
 
 // leader is who says something, and up to where it has deleted events.
@@ -199,9 +199,19 @@ func TestFollowerBegins(t *testing.T) {
 	}
 }
 
+// wantID is the id of what the follower wanted last of a partition, 0 for nothing.
+func (f *follower) wantID(partition uint32) uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if int(partition) < len(f.mu.feeds) && f.mu.feeds[partition].want != nil {
+		return f.mu.feeds[partition].want.id
+	}
+	return 0
+}
+
 // frameOf is a piece that the follower did not want.
 func (f *follower) frameOf(partition uint32) []byte {
-	b := command.AppendUint(appendFrame(nil, frameEvents, partition+1, 1), f.id)
+	b := command.AppendUint(appendFrame(nil, frameEvents, partition+1, 1), f.wantID(partition))
 	return appendPiece(b, 0, piece(1))
 }
 
@@ -291,11 +301,11 @@ func TestFollowerHearsOfAGapOnce(t *testing.T) {
 // TestFollowerSaysAgain what a full link did not take.
 func TestFollowerSaysAgain(t *testing.T) {
 	e := newEdge(1)
-	f, _ := e.follow(FollowSpec{Start: FollowCursor, Cursor: e.cursor(3), Window: 5})
+	_, _ = e.follow(FollowSpec{Start: FollowCursor, Cursor: e.cursor(3), Window: 5})
 	e.links.fails = transport.ErrLinkDown
 	e.lead("n2", 0, 1)
 	e.links.fails = nil
-	f.sweep()
-	f.sweep()
+	e.sweepWants()
+	e.sweepWants()
 	e.hears(t, "n2: follow, partition 0 of 1, after 3 told 0 events 5")
 }

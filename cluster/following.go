@@ -195,13 +195,3 @@ func appendPiece(dst []byte, after uint64, piece *fsm.FollowPiece) []byte {
 	}
 	return dst
 }
-
-// readPiece reads a piece to keep: its bytes are its own.
-func readPiece(f *frame) (after, trimmed uint64, events []command.Followed) {
-	after, trimmed = f.Uint(), f.Uint()
-	f.Reader = command.NewReader(append([]byte(nil), f.Rest()...))
-	for range f.Count(duty.MaxFollowEvents) {
-		events = append(events, f.Followed())
-	}
-	return after, trimmed, events
-}

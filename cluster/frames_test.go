@@ -26,7 +26,7 @@ func attachment() duty.Attachment {
 	}
 }
 
-func want() duty.Want {
+func sampleWant() duty.Want {
 	return duty.Want{Node: "n1", Follower: 9, Tenant: "t", Channel: "mail", After: 200, Told: 5, Events: 256}
 }
 
@@ -43,7 +43,7 @@ func piece(positions ...uint64) *fsm.FollowPiece {
 // TestFramesAsBytes holds frames against the bytes that they were when nodes first
 // spoke them: whoever changes one changes it for all nodes of a cluster at once.
 func TestFramesAsBytes(t *testing.T) {
-	r, a, w := registration(), attachment(), want()
+	r, a, w := registration(), attachment(), sampleWant()
 	e := newEdge(3)
 	p := pusher{cluster: e.Cluster, group: &Group{config: groupConfig{id: 3}}}
 	p.group.pushing.Store(300)
@@ -130,13 +130,13 @@ func TestFollowersFramesReadBack(t *testing.T) {
 		p, at := piece(rapid.SliceOfN(rapid.Uint64(), 0, 9).Draw(t, "positions")...), rapid.Uint64().Draw(t, "at")
 		p.Trimmed = rapid.Uint64().Draw(t, "trimmed")
 		f = readFrame(appendPiece(appendFrame(nil, frameEvents, group, generation), at, p))
-		after, trimmed, events := readPiece(&f)
-		if after != at || trimmed != p.Trimmed || len(events) != len(p.Events) || !f.Done() || f.Err() != nil {
-			t.Fatalf("read %d, %d, %v of %+v: %v", after, trimmed, events, p, f.Err())
+		after, got := readPiece(&f)
+		if after != at || got.trimmed != p.Trimmed || len(got.events) != len(p.Events) || !f.Done() || f.Err() != nil {
+			t.Fatalf("read %d, %+v of %+v: %v", after, got, p, f.Err())
 		}
-		for i := range events {
-			if !reflect.DeepEqual(events[i], p.Events[i]) {
-				t.Fatalf("read\n%+v\nwant\n%+v", events[i], p.Events[i])
+		for i := range got.events {
+			if !reflect.DeepEqual(got.events[i].Followed, p.Events[i]) {
+				t.Fatalf("read\n%+v\nwant\n%+v", got.events[i].Followed, p.Events[i])
 			}
 		}
 	})
@@ -144,7 +144,7 @@ func TestFollowersFramesReadBack(t *testing.T) {
 
 // FuzzReceive: no bytes from another node can do more than be ignored.
 func FuzzReceive(f *testing.F) {
-	r, a, w := registration(), attachment(), want()
+	r, a, w := registration(), attachment(), sampleWant()
 	for group := range uint32(4) {
 		for kind := range frameAnnounced + 2 {
 			head := appendFrame(nil, kind, group, 1)

@@ -138,13 +138,6 @@ func (c *Cluster) receiveStream(f *frame) {
 	}
 }
 
-// receiveEvents hands a piece to the follower that it is for.
-func (c *Cluster) receiveEvents(f *frame) {
-	if follower := c.follower(f.Uint()); follower != nil {
-		follower.receive(f)
-	}
-}
-
 // receivePush hands a leader's word to the subscription it is for. A job for
 // one that is gone goes back.
 func (c *Cluster) receivePush(f *frame) {

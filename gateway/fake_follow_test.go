@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 
+	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
 )
 
@@ -66,13 +67,13 @@ func (f *fakeFollower) give(events int, data string) (given int) {
 	return given
 }
 
-func followed(position uint64, data string) *command.Followed {
-	return &command.Followed{
+func followed(position uint64, data string) *cluster.FollowedEvent {
+	return &cluster.FollowedEvent{Followed: command.Followed{
 		ID: command.EventID{Epoch: 1, Partition: 3, Queue: 2, Position: position}, CorrelationID: "co", CausationID: "ca",
 		StoredMS: 1000, DeliverMS: 5000,
 		Event: command.Event{
 			Channel: "c", Tenant: "t", ClientID: "ann", Key: "k", IdempotencyKey: "i", Headers: []byte(`{"h":"v"}`),
 			ContentType: "x", ClientSeq: 7, TTLMS: 9000, Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(data)},
 		},
-	}
+	}}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
 )
@@ -138,7 +139,7 @@ func (f *follower) Room() bool {
 }
 
 // Event implements FollowSink.
-func (f *follower) Event(e *command.Followed, cursor []byte) {
+func (f *follower) Event(e *cluster.FollowedEvent, cursor []byte) {
 	c, event := f.connection, &e.Event
 	m := wire.Event{
 		Subscription: aliasBytes(f.id),
