@@ -55,7 +55,7 @@ type fakeSocket struct {
 func (s *fakeSocket) send(m *wire.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = wsutil.WriteServerText(s.conn, m.Append(nil))
+	_ = wsutil.WriteServerText(s.conn, m.Append(wire.JSON.On(nil)).Bytes)
 }
 
 func newFakeCluster(t *testing.T) *fakeCluster {
@@ -70,7 +70,7 @@ func newFakeCluster(t *testing.T) *fakeCluster {
 }
 
 func (f *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
-	conn, _, _, err := ws.HTTPUpgrader{Protocol: func(string) bool { return true }}.Upgrade(r, w)
+	conn, _, _, err := ws.HTTPUpgrader{Protocol: func(p string) bool { return p == wire.JSON.Protocol() }}.Upgrade(r, w)
 	if err != nil {
 		return
 	}

@@ -12,7 +12,7 @@ import (
 // the table of requests, the answer. The socket itself is left out.
 func BenchmarkPublish(b *testing.B) {
 	c := &Client{flight: newFlight(), prefix: newPrefix(), room: make(chan struct{}, 64)}
-	c.flight.attach(&session{out: newOutbox(), maxInFlight: 64, maxMessage: 1 << 20})
+	c.flight.attach(&session{out: newOutbox(wire.JSON), maxInFlight: 64, maxMessage: 1 << 20})
 	data := json.RawMessage(`{"text":"` + string(make256()) + `"}`)
 	ok := wire.OK{EventID: []byte("0123456789abcdef"), CorrelationID: []byte("0123456789abcdef")}
 	frames := make([]byte, 0, 1<<16)

@@ -39,7 +39,7 @@ func (c *Client) cancel(ctx context.Context, m *wire.Cancel) error {
 	}
 	m.ID = c.flight.id()
 	result := make(chan error, 1)
-	r := &request{id: m.ID, encoded: wire.AppendCancel(nil, m), done: func(a answer) { result <- a.err }}
+	r := &request{id: m.ID, encoded: wire.AppendCancel(c.flight.blank(), m), done: func(a answer) { result <- a.err }}
 	c.flight.submit(r)
 	select {
 	case err := <-result:

@@ -97,7 +97,7 @@ func (c *Client) Close() error {
 		s := c.session
 		c.mu.Unlock()
 		if s != nil {
-			s.out.finish(wire.AppendBye(nil, &wire.Bye{}))
+			s.out.finish(wire.AppendBye(s.out.blank(), &wire.Bye{}))
 		}
 		c.stop()
 	})
@@ -167,7 +167,7 @@ func (c *Client) fail(err error) {
 }
 
 // hello is what to say to the next node.
-func (c *Client) hello(token string) []byte {
+func (c *Client) hello(token string) *wire.Hello {
 	o := &c.options
 	h := wire.Hello{
 		Token: alias(token), Tenant: alias(o.Tenant), ClientID: alias(o.ClientID), DeviceID: alias(o.DeviceID),
@@ -177,7 +177,7 @@ func (c *Client) hello(token string) []byte {
 		h.Resume = c.stream.resume()
 		h.Ready = wire.No
 	}
-	return wire.AppendHello(nil, &h)
+	return &h
 }
 
 // attach takes a new session into use. It runs before the session is read.
@@ -250,7 +250,7 @@ func (c *Client) handle(s *session, m *wire.Message) {
 	case wire.TypeCancel:
 		c.canceled(&m.Cancel)
 	case wire.TypePing:
-		s.out.add(wire.AppendPong(nil, &wire.Pong{Time: m.Ping.Time}))
+		s.out.add(wire.AppendPong(s.out.blank(), &wire.Pong{Time: m.Ping.Time}))
 	case wire.TypeBye:
 		s.farewell(&m.Bye)
 	}

@@ -248,11 +248,13 @@ func TestFragmentedAndJoinedMessages(t *testing.T) {
 	one := conn.expect(wire.TypePublish).Publish
 	second := publishing(t.Context(), c, Event{Channel: "a"})
 	two := conn.expect(wire.TypePublish).Publish
-	both := wire.AppendOK(nil, &wire.OK{ID: one.ID, EventID: []byte("e1"), CorrelationID: []byte("e1")})
-	both = append(both, '\n')
-	both = wire.AppendOK(both, &wire.OK{ID: two.ID, EventID: []byte("e2"), CorrelationID: []byte("e2")})
+	buf := wire.AppendOK(conn.encoding.On(nil), &wire.OK{ID: one.ID, EventID: []byte("e1"), CorrelationID: []byte("e1")})
+	if conn.encoding == wire.JSON {
+		buf.Bytes = append(buf.Bytes, '\n')
+	}
+	both := wire.AppendOK(buf, &wire.OK{ID: two.ID, EventID: []byte("e2"), CorrelationID: []byte("e2")}).Bytes
 	for _, f := range []ws.Frame{
-		ws.NewFrame(ws.OpText, false, both[:20]),
+		ws.NewFrame(opcodeOf(conn.encoding), false, both[:20]),
 		ws.NewPingFrame(nil), // may stand between
 		ws.NewFrame(ws.OpContinuation, false, both[20:50]),
 		ws.NewFrame(ws.OpContinuation, true, both[50:]),

@@ -26,18 +26,21 @@ type fakeNode struct {
 	server  *httptest.Server
 	conns   chan *fakeConn
 	welcome wire.Welcome
+	// speaks says which protocols the node takes; nil means all.
+	speaks func(protocol string) bool
 
 	mu   sync.Mutex
 	open []*fakeConn
 }
 
 type fakeConn struct {
-	t       *testing.T
-	conn    net.Conn
-	in      *bufio.Reader
-	decoder *wire.Decoder
-	frame   []byte
-	hello   wire.Hello
+	t        *testing.T
+	conn     net.Conn
+	in       *bufio.Reader
+	encoding wire.Encoding
+	decoder  *wire.Decoder
+	frame    []byte
+	hello    wire.Hello
 }
 
 func newFakeNode(t *testing.T) *fakeNode {
@@ -64,11 +67,15 @@ func (n *fakeNode) cutAll() {
 }
 
 func (n *fakeNode) serve(w http.ResponseWriter, r *http.Request) {
-	conn, buffered, _, err := ws.HTTPUpgrader{Protocol: func(p string) bool { return p == "baton.v1.json" }}.Upgrade(r, w)
+	conn, buffered, shaken, err := ws.HTTPUpgrader{Protocol: func(p string) bool {
+		_, known := wire.EncodingOf(p)
+		return known && (n.speaks == nil || n.speaks(p))
+	}}.Upgrade(r, w)
 	if err != nil {
 		return
 	}
-	c := &fakeConn{t: n.t, conn: conn, in: buffered.Reader, decoder: wire.NewDecoder(wire.FromClient)}
+	encoding, _ := wire.EncodingOf(shaken.Protocol)
+	c := &fakeConn{t: n.t, conn: conn, in: buffered.Reader, encoding: encoding, decoder: wire.NewDecoder(wire.FromClient)}
 	n.mu.Lock()
 	n.open = append(n.open, c)
 	n.mu.Unlock()
@@ -132,10 +139,12 @@ func (c *fakeConn) tryRead() (*wire.Message, error) {
 		}
 		ws.Cipher(payload, header.Mask, 0)
 		switch header.OpCode { //nolint:exhaustive // the rest asks for nothing
-		case ws.OpText:
+		case opcodeOf(c.encoding):
 			c.frame = payload
 			c.decoder = wire.NewDecoder(wire.FromClient)
-			c.decoder.Reset(payload)
+			c.decoder.ResetAs(c.encoding, payload, nil)
+		case ws.OpText, ws.OpBinary:
+			return nil, errors.New("a frame of the other encoding")
 		case ws.OpClose:
 			return nil, io.EOF
 		}
@@ -160,7 +169,7 @@ func (c *fakeConn) expect(want wire.Type) *wire.Message {
 			continue
 		}
 		if m.Type != want {
-			c.t.Fatalf("the client sent %s, want %s", m.Append(nil), want)
+			c.t.Fatalf("the client sent %s, want %s", m.Append(wire.JSON.On(nil)).Bytes, want)
 		}
 		return m
 	}
@@ -169,10 +178,14 @@ func (c *fakeConn) expect(want wire.Type) *wire.Message {
 func (c *fakeConn) send(messages ...*wire.Message) {
 	c.t.Helper()
 	for _, m := range messages {
-		if err := wsutil.WriteServerText(c.conn, m.Append(nil)); err != nil {
+		if err := c.write(m); err != nil {
 			c.t.Fatalf("writing to the client: %v", err)
 		}
 	}
+}
+
+func (c *fakeConn) write(m *wire.Message) error {
+	return wsutil.WriteServerMessage(c.conn, opcodeOf(c.encoding), m.Append(c.encoding.On(nil)).Bytes)
 }
 
 func (c *fakeConn) ok(id uint64, event string) {
@@ -226,6 +239,9 @@ func (c *fakeConn) cut() { _ = c.conn.Close() }
 // dialing connects in the background, and hands the client over when it is.
 func dialing(t *testing.T, o Options) <-chan *Client {
 	t.Helper()
+	if spoken == Binary {
+		o.Encoding = Binary
+	}
 	if o.MinBackoff == 0 {
 		o.MinBackoff, o.MaxBackoff = time.Millisecond, 10*time.Millisecond
 	}

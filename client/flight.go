@@ -15,6 +15,8 @@ import (
 // carries them over to the next socket.
 type flight struct {
 	ids atomic.Uint64
+	// encoding is the last session's, a guess for the next one.
+	encoding atomic.Uint32
 
 	mu      sync.Mutex // guards the rest; before outbox.mu
 	session *session   // nil while there is none
@@ -31,6 +33,11 @@ func newFlight() *flight {
 	return &flight{sent: make(map[uint64]*request), delayed: make(map[*request]struct{})}
 }
 
+// blank is what a request is appended to.
+func (f *flight) blank() wire.Buffer {
+	return wire.Encoding(f.encoding.Load()).On(nil) //nolint:gosec // it was one
+}
+
 // id is the next request's number.
 func (f *flight) id() uint64 { return f.ids.Add(1) }
 
@@ -44,8 +51,12 @@ func (f *flight) submit(r *request) {
 	f.orders++
 	r.order = f.orders
 	err := f.closed
-	if err == nil && r.bound && f.session == nil {
+	switch {
+	case err != nil || !r.bound:
+	case f.session == nil:
 		err = errSessionLost
+	default:
+		err = r.fit(f.session)
 	}
 	if err != nil {
 		r.state = requestFinished
@@ -144,6 +155,7 @@ func (f *flight) retryLater(r *request, atLeast time.Duration) {
 // attach goes on over a new socket: what was sent and not answered is sent
 // again, in its order.
 func (f *flight) attach(s *session) {
+	f.encoding.Store(uint32(s.out.encoding))
 	f.mu.Lock()
 	f.session, f.limit = s, s.maxInFlight
 	dropped := f.pump()
@@ -215,9 +227,8 @@ func (f *flight) idle() bool {
 func (f *flight) pump() (dropped []*request) {
 	for f.session != nil && f.counted < f.limit && !f.waiting.empty() {
 		r := f.waiting.pop()
-		if len(r.encoded) > f.session.maxMessage {
-			r.state = requestFinished
-			r.last = refuse(wire.ReasonTooLarge, "the message has %d bytes, the node takes %d", len(r.encoded), f.session.maxMessage)
+		if err := r.fit(f.session); err != nil {
+			r.state, r.last = requestFinished, err
 			dropped = append(dropped, r)
 			continue
 		}

@@ -133,7 +133,7 @@ func (f *follower) follow() {
 	if f.position != "" {
 		m.From = wire.From{Kind: wire.FromCursor, Cursor: alias(f.position)}
 	}
-	r := &request{id: m.ID, bound: true, encoded: wire.AppendFollow(nil, &m)}
+	r := &request{id: m.ID, bound: true, encoded: wire.AppendFollow(f.client.flight.blank(), &m)}
 	r.done = func(a answer) {
 		switch refused, ok := errors.AsType[*Error](a.err); {
 		case a.err == nil:
@@ -193,7 +193,7 @@ func (f *follower) unsubscribe() (answered <-chan struct{}) {
 	m := wire.Unsubscribe{ID: f.client.flight.id(), Subscription: alias(f.subscription)}
 	f.subscription = ""
 	f.client.flight.submit(&request{
-		id: m.ID, bound: true, encoded: wire.AppendUnsubscribe(nil, &m), done: func(answer) { close(done) },
+		id: m.ID, bound: true, encoded: wire.AppendUnsubscribe(f.client.flight.blank(), &m), done: func(answer) { close(done) },
 	})
 	return done
 }
@@ -323,7 +323,7 @@ func (f *follower) noteCommit() {
 func (f *follower) sayCommit() {
 	f.unsaid = 0
 	if f.session != nil && f.subscription != "" {
-		f.session.out.add(wire.AppendCommit(nil, &wire.Commit{Subscription: alias(f.subscription), Cursor: alias(f.committed)}))
+		f.session.out.add(wire.AppendCommit(f.session.out.blank(), &wire.Commit{Subscription: alias(f.subscription), Cursor: alias(f.committed)}))
 	}
 }
 

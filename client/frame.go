@@ -8,10 +8,20 @@ import (
 	"io"
 
 	"github.com/gobwas/ws"
+
+	"github.com/batonmq/baton/transport/wire"
 )
 
 // maxReadFrame bounds what a node may send in one message.
 const maxReadFrame = 32 << 20
+
+// opcodeOf is the opcode of an encoding's data frames.
+func opcodeOf(encoding wire.Encoding) ws.OpCode {
+	if encoding == wire.Binary {
+		return ws.OpBinary
+	}
+	return ws.OpText
+}
 
 // appendFrame appends one masked frame: RFC 6455, section 5.2.
 func appendFrame(dst []byte, opcode ws.OpCode, payload []byte) []byte {
@@ -37,6 +47,7 @@ func appendFrame(dst []byte, opcode ws.OpCode, payload []byte) []byte {
 // frameReader reads a node's frames into one buffer, used again and again.
 type frameReader struct {
 	in      *bufio.Reader
+	data    ws.OpCode // of the frames that hold messages
 	message []byte
 	control [125]byte
 	within  bool // a fragmented message
@@ -71,7 +82,7 @@ func (r *frameReader) next() (ws.OpCode, []byte, error) {
 			return 0, nil, err
 		}
 		if r.within = !fin; fin {
-			return ws.OpText, r.message, nil
+			return r.data, r.message, nil
 		}
 	}
 }
@@ -106,7 +117,7 @@ func (r *frameReader) length(short byte) (int, error) {
 // more reads a data frame's payload behind what the message has so far.
 func (r *frameReader) more(opcode ws.OpCode, length int) error {
 	switch {
-	case opcode == ws.OpText && !r.within:
+	case opcode == r.data && !r.within:
 		r.message = r.message[:0]
 	case opcode == ws.OpContinuation && r.within:
 	default:

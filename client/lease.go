@@ -39,7 +39,7 @@ func (c *Client) CompleteLease(ctx context.Context, lease string, done Completio
 		return nil, err
 	}
 	m.ID = c.flight.id()
-	err = c.request(ctx, "completing a lease", m.ID, wire.AppendComplete(nil, &m), func(ok *wire.OK) {
+	err = c.request(ctx, "completing a lease", m.ID, wire.AppendComplete(c.flight.blank(), &m), func(ok *wire.OK) {
 		for _, id := range ok.Events {
 			events = append(events, string(id))
 		}
@@ -55,7 +55,7 @@ func (c *Client) FailLease(ctx context.Context, lease string, failure error) err
 		return err
 	}
 	m.ID = c.flight.id()
-	return c.request(ctx, "failing a lease", m.ID, wire.AppendFail(nil, &m), nil)
+	return c.request(ctx, "failing a lease", m.ID, wire.AppendFail(c.flight.blank(), &m), nil)
 }
 
 // CompleteLease is Client.CompleteLease without a connection.
@@ -150,7 +150,7 @@ func (f *JobError) fields(lease string) wire.Fail {
 
 // request sends a request and waits for its answer, through lost sockets and
 // refusals that say so, until ctx ends. read, if not nil, is given the ok.
-func (c *Client) request(ctx context.Context, doing string, id uint64, encoded []byte, read func(*wire.OK)) error {
+func (c *Client) request(ctx context.Context, doing string, id uint64, encoded wire.Buffer, read func(*wire.OK)) error {
 	result := make(chan error, 1)
 	r := &request{id: id, encoded: encoded, done: func(a answer) {
 		if a.err == nil && read != nil {

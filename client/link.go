@@ -150,7 +150,7 @@ func (l *link) watch(ctx context.Context, s *session) {
 		case probed > 0:
 			probed++
 		case owes, silent >= idleProbes:
-			s.out.add(wire.AppendPing(nil, &wire.Ping{}))
+			s.out.add(wire.AppendPing(s.out.blank(), &wire.Ping{}))
 			probed = 1
 		}
 	}
@@ -160,7 +160,7 @@ var errSilent = errors.New("client: the node was silent for too long")
 
 // part gives what is still to be written its time.
 func (l *link) part(s *session) {
-	s.out.finish(wire.AppendBye(nil, &wire.Bye{}))
+	s.out.finish(wire.AppendBye(s.out.blank(), &wire.Bye{}))
 	timer := time.NewTimer(closeTimeout)
 	defer timer.Stop()
 	select {

@@ -254,7 +254,7 @@ func TestWindowIsEnforced(t *testing.T) {
 	go func() {
 		for seq := uint64(1); seq < 500; seq++ {
 			m := wire.Notify{Seq: seq, Name: []byte("n")}
-			if _, err := conn.conn.Write(append([]byte{0x81, byte(len(wire.AppendNotify(nil, &m)))}, wire.AppendNotify(nil, &m)...)); err != nil {
+			if err := conn.write(&wire.Message{Type: wire.TypeNotify, Notify: m}); err != nil {
 				return
 			}
 		}

@@ -6,5 +6,22 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain finds goroutines that nobody waited for.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs every test in each encoding, and finds goroutines that nobody
+// waited for.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(everyEncoding{m}) }
+
+// spoken is the encoding that the tests' clients ask for.
+//
+//nolint:gochecknoglobals // set between two runs of all tests
+var spoken = JSON
+
+type everyEncoding struct{ tests *testing.M }
+
+func (e everyEncoding) Run() (code int) {
+	for _, spoken = range []Encoding{JSON, Binary} {
+		if code = e.tests.Run(); code != 0 {
+			break
+		}
+	}
+	return code
+}

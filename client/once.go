@@ -179,7 +179,7 @@ func (j *Job) saveOnce(ctx context.Context, key string, value json.RawMessage) e
 		return err
 	}
 	m := wire.Checkpoint{ID: j.worker.client.flight.id(), Lease: alias(j.token), Checkpoint: wire.Raw(checkpoint)}
-	err = j.worker.askUntil(ctx, m.ID, wire.AppendCheckpoint(nil, &m))
+	err = j.worker.askUntil(ctx, m.ID, wire.AppendCheckpoint(j.worker.client.flight.blank(), &m))
 	if refused, ok := errors.AsType[*Error](err); ok && !refused.Retryable && !errors.Is(err, ErrLeaseLost) {
 		return &JobError{Code: refused.Reason, Permanent: true, Err: fmt.Errorf("the result of %s cannot be kept: %w", key, err)}
 	}

@@ -45,6 +45,10 @@ type Options struct {
 	// none. DeviceID is one of the client's devices, each with its own cursor.
 	ClientID string
 	DeviceID string
+	// Encoding is how messages are written. JSON is the default for as long as there
+	// are nodes that speak nothing else: a client of a cluster that is half upgraded
+	// would write what waits for an answer anew with every other connection.
+	Encoding Encoding
 	// Name is the program, for the lineage: which worker did it.
 	Name string
 	// Window is how many notifications may be out and not acknowledged; 0 leaves
@@ -113,6 +117,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("client: Window and MaxPending must not be negative")
 	case o.Token != "" && o.TokenSource != nil:
 		return o, errors.New("client: give Token or TokenSource, not both")
+	case o.Encoding > Binary:
+		return o, errors.New("client: Encoding must be JSON or Binary")
 	case o.ClientID == "" && (o.DeviceID != "" || o.Resume != Resume{}):
 		return o, errors.New("client: DeviceID and Resume need a ClientID")
 	}

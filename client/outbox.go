@@ -26,11 +26,13 @@ const (
 // are bounded by the node's limits, acknowledgements and renewals coalesce.
 type outbox struct {
 	wake chan struct{} // room for one
+	// encoding is the session's.
+	encoding wire.Encoding
 	// maxFrame is how long a frame may be; set before use.
 	maxFrame int
 
 	mu       sync.Mutex // guards the rest
-	messages []byte     // separated by newlines
+	messages []byte     // separated by newlines where they are JSON
 	cuts     []int      // where a frame ends, besides the last one
 	start    int        // of the last frame
 	control  []byte     // whole control frames, which go first
@@ -40,29 +42,32 @@ type outbox struct {
 	finished bool       // nothing more is taken; a close frame ends it all
 }
 
-func newOutbox() *outbox {
-	return &outbox{wake: make(chan struct{}, 1), maxFrame: frameTarget}
+func newOutbox(encoding wire.Encoding) *outbox {
+	return &outbox{wake: make(chan struct{}, 1), maxFrame: frameTarget, encoding: encoding}
 }
 
+// blank is what a message for the session is appended to.
+func (o *outbox) blank() wire.Buffer { return o.encoding.On(nil) }
+
 // add queues one message.
-func (o *outbox) add(message []byte) {
+func (o *outbox) add(message wire.Buffer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.finished {
 		return
 	}
-	o.append(message)
+	o.append(message.Bytes)
 	o.signal()
 }
 
 // offer is add for what may be lost; false when more than limit bytes wait.
-func (o *outbox) offer(message []byte, limit int) bool {
+func (o *outbox) offer(message wire.Buffer, limit int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.finished || len(o.messages)+len(message) > limit {
+	if o.finished || len(o.messages)+len(message.Bytes) > limit {
 		return false
 	}
-	o.append(message)
+	o.append(message.Bytes)
 	o.signal()
 	return true
 }
@@ -91,15 +96,15 @@ func (o *outbox) nudge() {
 }
 
 // finish lets the writer end after everything queued, and last, by a close frame.
-func (o *outbox) finish(last []byte) {
+func (o *outbox) finish(last wire.Buffer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.finished {
 		return
 	}
-	if last != nil {
+	if last.Bytes != nil {
 		o.takeAck()
-		o.append(last)
+		o.append(last.Bytes)
 	}
 	o.finished, o.corked = true, false
 	o.signal()
@@ -128,7 +133,7 @@ func (o *outbox) append(message []byte) {
 	case at-o.start+1+len(message) > min(frameTarget, o.maxFrame):
 		o.cuts = append(o.cuts, at)
 		o.start = at
-	default:
+	case o.encoding == wire.JSON:
 		o.messages = append(o.messages, '\n')
 	}
 	o.messages = append(o.messages, message...)
@@ -150,7 +155,7 @@ func (o *outbox) takeAck() {
 	if o.ack == 0 {
 		return
 	}
-	o.append(wire.AppendAck(nil, &wire.Ack{Seq: o.ack}))
+	o.append(wire.AppendAck(o.blank(), &wire.Ack{Seq: o.ack}).Bytes)
 	o.ack = 0
 }
 
@@ -167,7 +172,7 @@ func (o *outbox) take(dst []byte) (frames []byte, last bool) {
 	from := 0
 	for _, cut := range append(o.cuts, len(o.messages)) {
 		if cut > from {
-			dst = appendFrame(dst, ws.OpText, o.messages[from:cut])
+			dst = appendFrame(dst, opcodeOf(o.encoding), o.messages[from:cut])
 		}
 		from = cut
 	}

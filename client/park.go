@@ -40,7 +40,7 @@ func (w *worker) park(ctx context.Context, token string, timeout time.Duration) 
 	j.parking = true
 	w.mu.Unlock()
 	m := wire.Park{ID: w.client.flight.id(), Lease: alias(token), TimeoutMs: milliseconds(timeout)}
-	err := w.client.request(ctx, "parking a job", m.ID, wire.AppendPark(nil, &m), nil)
+	err := w.client.request(ctx, "parking a job", m.ID, wire.AppendPark(w.client.flight.blank(), &m), nil)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	j.parking, j.parked = false, err == nil

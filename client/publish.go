@@ -80,7 +80,9 @@ func (c *Client) prepare(ctx context.Context, event Event, done func(Receipt, er
 		return nil, interrupted(ctx, "publishing", nil)
 	}
 	m := wire.Publish{EventFields: fields, ID: c.flight.id()}
-	r := &request{id: m.ID, encoded: wire.AppendPublish(make([]byte, 0, 192+len(fields.Payload.Bytes)), &m)}
+	blank := c.flight.blank()
+	blank.Bytes = make([]byte, 0, 192+len(fields.Payload.Bytes))
+	r := &request{id: m.ID, encoded: wire.AppendPublish(blank, &m)}
 	r.done = func(a answer) {
 		<-c.room
 		if a.err != nil {

@@ -141,7 +141,7 @@ func (r *streamReader) ask() {
 	m := wire.Read{
 		ID: r.client.flight.id(), Stream: alias(r.stream), Attempt: uint64(r.attempt), Offset: r.next, //nolint:gosec // Not negative.
 	}
-	q := &request{id: m.ID, bound: true, encoded: wire.AppendRead(nil, &m)}
+	q := &request{id: m.ID, bound: true, encoded: wire.AppendRead(r.client.flight.blank(), &m)}
 	q.done = func(a answer) {
 		switch refused, ok := errors.AsType[*Error](a.err); {
 		case a.err == nil:

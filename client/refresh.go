@@ -53,6 +53,6 @@ func (c *Client) refresh(ctx context.Context, s *session) {
 			c.options.Logger.Warn("no fresh token", "error", err)
 			return
 		}
-		s.out.add(wire.AppendAuth(nil, &wire.Auth{ID: refreshID, Token: []byte(token)}))
+		s.out.add(wire.AppendAuth(s.out.blank(), &wire.Auth{ID: refreshID, Token: []byte(token)}))
 	})
 }

@@ -68,12 +68,12 @@ func (w *worker) renewIf(due func(*running) bool) {
 		}
 		m.Leases = append(m.Leases, wire.RenewLease{Lease: alias(j.job.token)})
 		if len(m.Leases) == renewAtOnce {
-			w.session.out.add(wire.AppendRenew(nil, &m))
+			w.session.out.add(wire.AppendRenew(w.session.out.blank(), &m))
 			m.Leases = m.Leases[:0]
 		}
 	}
 	if len(m.Leases) > 0 {
-		w.session.out.add(wire.AppendRenew(nil, &m))
+		w.session.out.add(wire.AppendRenew(w.session.out.blank(), &m))
 	}
 }
 
@@ -88,9 +88,9 @@ func (w *worker) checkpoint(token string, value wire.Raw) {
 		return
 	}
 	m := wire.Renew{Leases: []wire.RenewLease{{Lease: alias(token), Checkpoint: value}}}
-	encoded := wire.AppendRenew(nil, &m)
-	if len(encoded) > w.session.maxMessage {
-		w.client.options.Logger.Warn("a checkpoint is too large", "bytes", len(encoded), "limit", w.session.maxMessage)
+	encoded := wire.AppendRenew(w.session.out.blank(), &m)
+	if len(encoded.Bytes) > w.session.maxMessage {
+		w.client.options.Logger.Warn("a checkpoint is too large", "bytes", len(encoded.Bytes), "limit", w.session.maxMessage)
 		return
 	}
 	w.session.out.add(encoded)

@@ -9,7 +9,7 @@ import (
 // request is a message that is answered by ok or error.
 type request struct {
 	id      uint64
-	encoded []byte // the whole message, id included: resent as it is
+	encoded wire.Buffer // the whole message, id included: resent as it is
 	// bound requests belong to one socket and die with it. The node does not
 	// count them, and they are not tried again.
 	bound bool

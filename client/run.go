@@ -77,7 +77,7 @@ func (w *worker) completed(j *running) error {
 	m, err := j.job.outcome()
 	if err == nil {
 		m.ID = w.client.flight.id()
-		err = w.ask(m.ID, wire.AppendComplete(nil, &m))
+		err = w.ask(m.ID, wire.AppendComplete(w.client.flight.blank(), &m))
 		refused, ok := errors.AsType[*Error](err)
 		if err == nil || !ok || errors.Is(err, ErrLeaseLost) {
 			return err
@@ -110,21 +110,21 @@ func (w *worker) broken(j *running, err error) error {
 func (w *worker) sendFailure(j *running, f *JobError) error {
 	m := f.fields(j.job.token)
 	m.ID = w.client.flight.id()
-	if err := w.ask(m.ID, wire.AppendFail(nil, &m)); err != nil {
+	if err := w.ask(m.ID, wire.AppendFail(w.client.flight.blank(), &m)); err != nil {
 		return errors.Join(f, err)
 	}
 	return f
 }
 
 // ask sends a request on whatever session there is, until it is answered.
-func (w *worker) ask(id uint64, encoded []byte) error {
+func (w *worker) ask(id uint64, encoded wire.Buffer) error {
 	answered := make(chan error, 1)
 	w.client.flight.submit(&request{id: id, encoded: encoded, done: func(a answer) { answered <- a.err }})
 	return <-answered
 }
 
 // askUntil is ask for one who waits no longer than ctx.
-func (w *worker) askUntil(ctx context.Context, id uint64, encoded []byte) error {
+func (w *worker) askUntil(ctx context.Context, id uint64, encoded wire.Buffer) error {
 	answered := make(chan error, 1)
 	w.client.flight.submit(&request{id: id, encoded: encoded, done: func(a answer) { answered <- a.err }})
 	select {
@@ -142,7 +142,7 @@ func (w *worker) release(j *running) {
 	s, lost := w.session, j.lost
 	w.mu.Unlock()
 	if s != nil && !lost {
-		s.out.add(wire.AppendRelease(nil, &wire.Release{Lease: alias(j.job.token)}))
+		s.out.add(wire.AppendRelease(s.out.blank(), &wire.Release{Lease: alias(j.job.token)}))
 	}
 }
 

@@ -66,14 +66,16 @@ const helloTimeout = 20 * time.Second
 const readBuffer = 32 << 10
 
 // openSession connects to a node and says hello.
-func openSession(ctx context.Context, url string, o *Options, hello []byte) (*session, error) {
-	dialer := ws.Dialer{Timeout: o.ConnectTimeout, Protocols: []string{"baton.v1.json"}, TLSConfig: o.TLS}
-	conn, early, _, err := dialer.Dial(ctx, url)
+func openSession(ctx context.Context, url string, o *Options, hello *wire.Hello) (*session, error) {
+	dialer := ws.Dialer{Timeout: o.ConnectTimeout, Protocols: o.Encoding.protocols(), TLSConfig: o.TLS}
+	conn, early, shaken, err := dialer.Dial(ctx, url)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", url, err)
 	}
+	// A node that names no protocol, or a proxy that drops its name, means JSON.
+	encoding, _ := wire.EncodingOf(shaken.Protocol)
 	s := &session{
-		url: url, conn: conn, out: newOutbox(), decoder: wire.NewDecoder(wire.FromServer), ended: make(chan struct{}),
+		url: url, conn: conn, out: newOutbox(encoding), decoder: wire.NewDecoder(wire.FromServer), ended: make(chan struct{}),
 		refresh: time.NewTimer(0),
 	}
 	s.refresh.Stop()
@@ -85,7 +87,7 @@ func openSession(ctx context.Context, url string, o *Options, hello []byte) (*se
 		ws.PutReader(early)
 		in = io.MultiReader(bytes.NewReader(ahead), in)
 	}
-	s.reader.in = bufio.NewReaderSize(in, readBuffer)
+	s.reader.in, s.reader.data = bufio.NewReaderSize(in, readBuffer), opcodeOf(encoding)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if err := s.greet(hello); err != nil {
@@ -99,12 +101,12 @@ func openSession(ctx context.Context, url string, o *Options, hello []byte) (*se
 }
 
 // greet says hello and waits for welcome.
-func (s *session) greet(hello []byte) error {
+func (s *session) greet(hello *wire.Hello) error {
 	deadline := time.Now().Add(helloTimeout)
 	if err := s.conn.SetDeadline(deadline); err != nil {
 		return err
 	}
-	if _, err := s.conn.Write(appendFrame(nil, ws.OpText, hello)); err != nil {
+	if _, err := s.conn.Write(appendFrame(nil, s.reader.data, wire.AppendHello(s.out.blank(), hello).Bytes)); err != nil {
 		return fmt.Errorf("saying hello to %s: %w", s.url, err)
 	}
 	var last error
@@ -116,11 +118,11 @@ func (s *session) greet(hello []byte) error {
 		switch opcode { //nolint:exhaustive // the rest says nothing
 		case ws.OpClose:
 			return closeError(payload, last)
-		case ws.OpText:
+		case s.reader.data:
 		default:
 			continue
 		}
-		s.decoder.Reset(payload)
+		s.decoder.ResetAs(s.out.encoding, payload, nil)
 		// One message: what follows welcome in its frame is the reader's.
 		err = s.decoder.Next(&s.message)
 		switch {
@@ -205,10 +207,10 @@ func (s *session) read(handle func(*wire.Message)) error {
 		case opcode == ws.OpPing:
 			s.out.pong(payload)
 			continue
-		case opcode != ws.OpText:
+		case opcode != s.reader.data:
 			continue
 		}
-		s.decoder.Reset(payload)
+		s.decoder.ResetAs(s.out.encoding, payload, nil)
 		if err := s.handleFrame(handle); err != nil {
 			return err
 		}

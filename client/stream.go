@@ -87,7 +87,7 @@ func (s *stream) detach() {
 func (s *stream) sayReady() {
 	if s.session != nil && s.listening && !s.ready {
 		s.ready = true
-		s.session.out.add(wire.AppendReady(nil, &wire.Ready{}))
+		s.session.out.add(wire.AppendReady(s.session.out.blank(), &wire.Ready{}))
 	}
 }
 

@@ -141,7 +141,7 @@ func (s *TokenStream) send(offset uint64, data []byte, final bool) {
 		default:
 			m.Payload = wire.Payload{Kind: wire.PayloadJSON, Bytes: wire.AppendString(nil, piece)}
 		}
-		if s.session != nil && !s.session.out.offer(wire.AppendChunk(nil, &m), maxChunkBacklog) {
+		if s.session != nil && !s.session.out.offer(wire.AppendChunk(s.session.out.blank(), &m), maxChunkBacklog) {
 			return
 		}
 		offset, data = offset+uint64(len(piece)), data[len(piece):]

@@ -133,7 +133,7 @@ func (c *Client) job(s *session, m *wire.Job) {
 			return
 		}
 	}
-	s.out.add(wire.AppendRelease(nil, &wire.Release{Lease: m.Lease}))
+	s.out.add(wire.AppendRelease(s.out.blank(), &wire.Release{Lease: m.Lease}))
 }
 
 func (c *Client) renewed(m *wire.Renewed) {

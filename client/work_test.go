@@ -92,8 +92,8 @@ func TestJobFails(t *testing.T) {
 			conn.job("l1", time.Minute)
 			got := conn.expect(wire.TypeFail).Fail
 			test.want.ID, test.want.Lease = got.ID, []byte("l1")
-			if string(wire.AppendFail(nil, &got)) != string(wire.AppendFail(nil, &test.want)) {
-				t.Errorf("got %s, want %s", wire.AppendFail(nil, &got), wire.AppendFail(nil, &test.want))
+			if string(wire.AppendFail(wire.JSON.On(nil), &got).Bytes) != string(wire.AppendFail(wire.JSON.On(nil), &test.want).Bytes) {
+				t.Errorf("got %s, want %s", wire.AppendFail(wire.JSON.On(nil), &got).Bytes, wire.AppendFail(wire.JSON.On(nil), &test.want).Bytes)
 			}
 		})
 	}

@@ -94,7 +94,7 @@ func (w *worker) subscribe() {
 		ID: w.client.flight.id(), Channel: alias(w.options.Channel), Group: alias(w.options.Group),
 		From: w.options.From.fields(), Credit: w.credit(), LeaseMs: milliseconds(w.options.Lease),
 	}
-	r := &request{id: m.ID, bound: true, encoded: wire.AppendSubscribe(nil, &m)}
+	r := &request{id: m.ID, bound: true, encoded: wire.AppendSubscribe(w.client.flight.blank(), &m)}
 	r.done = func(a answer) {
 		switch refused, ok := errors.AsType[*Error](a.err); {
 		case a.err == nil:
@@ -151,7 +151,7 @@ func (w *worker) credit() uint64 {
 // lend tells the node the current credit.
 func (w *worker) lend() {
 	if w.subscription != "" && !w.stopping {
-		w.session.out.add(wire.AppendCredit(nil, &wire.Credit{Subscription: alias(w.subscription), Credit: w.credit()}))
+		w.session.out.add(wire.AppendCredit(w.session.out.blank(), &wire.Credit{Subscription: alias(w.subscription), Credit: w.credit()}))
 	}
 }
 
@@ -160,7 +160,7 @@ func (w *worker) unsubscribe() {
 		return
 	}
 	m := wire.Unsubscribe{ID: w.client.flight.id(), Subscription: alias(w.subscription)}
-	w.session.out.add(wire.AppendUnsubscribe(nil, &m)) // The answer is of no interest.
+	w.session.out.add(wire.AppendUnsubscribe(w.session.out.blank(), &m)) // The answer is of no interest.
 	w.subscription = ""
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"github.com/gobwas/ws"
+
+	"github.com/batonmq/baton/transport/wire"
 )
 
 // The frame header of RFC 6455, section 5.2:
@@ -15,6 +17,14 @@ const (
 	maxHeaderBytes  = 14
 	maxControlBytes = 125
 )
+
+// opcodeOf is the opcode of an encoding's data frames.
+func opcodeOf(encoding wire.Encoding) ws.OpCode {
+	if encoding == wire.Binary {
+		return ws.OpBinary
+	}
+	return ws.OpText
+}
 
 // headerBytes is how long the header is that begins with these two bytes.
 func headerBytes(first [2]byte) int {
@@ -62,7 +72,7 @@ func decodeHeader(raw []byte) frameHeader {
 	return h
 }
 
-// reservedHeader is how much room a text frame's header is given before its
+// reservedHeader is how much room a data frame's header is given before its
 // length is known: right for 126 to 65535 bytes, moved otherwise.
 const reservedHeader = 4
 

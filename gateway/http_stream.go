@@ -178,18 +178,18 @@ func (s *eventStream) Attached(state StreamState) {
 // Notification implements StreamSink.
 func (s *eventStream) Notification(n *command.Notification, redelivered bool) {
 	m := notifyOf(n, redelivered)
-	s.add("", n.Seq, wire.AppendNotify(nil, &m))
+	s.add("", n.Seq, wire.AppendNotify(wire.JSON.On(nil), &m).Bytes)
 }
 
 // Gap implements StreamSink.
 func (s *eventStream) Gap(from, to uint64, reason string) {
 	m := gapOf(from, to, reason)
-	s.add("gap", to, wire.AppendGap(nil, &m))
+	s.add("gap", to, wire.AppendGap(wire.JSON.On(nil), &m).Bytes)
 }
 
 // Synced implements StreamSink.
 func (s *eventStream) Synced(seq uint64) {
-	s.add("synced", seq, wire.AppendSynced(nil, &wire.Synced{Seq: seq}))
+	s.add("synced", seq, wire.AppendSynced(wire.JSON.On(nil), &wire.Synced{Seq: seq}).Bytes)
 }
 
 func (s *eventStream) attachedBy(ctx context.Context) (StreamState, bool) {
@@ -260,7 +260,7 @@ func (s *eventStream) add(name string, seq uint64, data []byte) {
 
 // dismiss ends the answer: its reader is to connect to another node.
 func (s *eventStream) dismiss(b *wire.Bye) {
-	s.add("bye", 0, wire.AppendBye(nil, b))
+	s.add("bye", 0, wire.AppendBye(wire.JSON.On(nil), b).Bytes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.over = true

@@ -29,6 +29,8 @@ type outbox struct {
 	ended func(err error)
 	soft  int
 	hard  int
+	// encoding is that of the connection; set before the first message.
+	encoding wire.Encoding
 
 	// writeSince is when the write under way began, in Unix nanoseconds; 0 for none.
 	writeSince atomic.Int64
@@ -55,22 +57,23 @@ func (o *outbox) init(conn net.Conn, g *Gateway) {
 }
 
 // begin locks the outbox and returns its buffer, to which one message is to be
-// appended and given to commit together with at. A negative at means that
-// nothing may be written any more: then there must be no commit.
-func (o *outbox) begin() (buf []byte, at int) {
+// appended, in the encoding that the buffer names, and given to commit together
+// with at. A negative at means that nothing may be written any more: then there
+// must be no commit.
+func (o *outbox) begin() (buf wire.Buffer, at int) {
 	o.mu.Lock()
 	if o.sealed || o.broken || o.over {
 		o.mu.Unlock()
-		return nil, -1
+		return wire.Buffer{}, -1
 	}
 	at = len(o.pending)
-	return append(o.buffer(), 0, 0, 0, 0), at
+	return o.encoding.On(append(o.buffer(), 0, 0, 0, 0)), at
 }
 
 // commit ends what begin began. It returns the position of the message's last
 // byte in all that was ever queued, and false when the outbox is over its bound.
-func (o *outbox) commit(buf []byte, at int, t wire.Type) (end uint64, ok bool) {
-	o.pending = sealFrame(buf, at, ws.OpText)
+func (o *outbox) commit(buf wire.Buffer, at int, t wire.Type) (end uint64, ok bool) {
+	o.pending = sealFrame(buf.Bytes, at, opcodeOf(buf.Encoding))
 	end, ok = o.added(len(o.pending) - at)
 	o.over = !ok
 	o.mu.Unlock()

@@ -82,7 +82,7 @@ func (c *connection) sendOK(ok *wire.OK) {
 
 // commit ends a message begun in the outbox, and cuts a connection that is
 // owed more than may wait for it.
-func (c *connection) commit(buf []byte, at int, t wire.Type) (end uint64) {
+func (c *connection) commit(buf wire.Buffer, at int, t wire.Type) (end uint64) {
 	end, ok := c.out.commit(buf, at, t)
 	if !ok {
 		c.abort(wire.CloseWriteStall)

@@ -17,8 +17,9 @@ func (m *Ack) set(d *Decoder, field uint8) {
 
 func (m *Ack) check(d *Decoder) { d.need(fieldSeq) }
 
-// AppendAck appends m as one JSON object.
-func AppendAck(dst []byte, m *Ack) []byte {
-	dst = appendUint(dst, `{"type":"ack","seq":`, m.Seq)
-	return append(dst, '}')
+// AppendAck appends m.
+func AppendAck(dst Buffer, m *Ack) Buffer {
+	e := open(dst, TypeAck)
+	e.number(fieldSeq, m.Seq)
+	return e.close()
 }

@@ -21,9 +21,10 @@ func (m *Auth) set(d *Decoder, field uint8) {
 
 func (m *Auth) check(d *Decoder) { d.need(fieldID, fieldToken) }
 
-// AppendAuth appends m as one JSON object.
-func AppendAuth(dst []byte, m *Auth) []byte {
-	dst = appendUint(dst, `{"type":"auth","id":`, m.ID)
-	dst = appendText(dst, `,"token":`, m.Token)
-	return append(dst, '}')
+// AppendAuth appends m.
+func AppendAuth(dst Buffer, m *Auth) Buffer {
+	e := open(dst, TypeAuth)
+	e.id(m.ID)
+	e.text(fieldToken, m.Token)
+	return e.close()
 }

@@ -205,9 +205,9 @@ func TestRefusalIsLocal(t *testing.T) {
 			t.Fatalf("%v at %+v", err, bad)
 		}
 	}
-	if reply := (&DecodeError{Message: "m", ID: 4, HasID: true}).Reply(); string(AppendError(nil, &reply)) !=
+	if reply := (&DecodeError{Message: "m", ID: 4, HasID: true}).Reply(); string(AppendError(JSON.On(nil), &reply).Bytes) !=
 		`{"type":"error","id":4,"code":400,"reason":"bad_request","message":"m","retryable":false}` {
-		t.Errorf("%s", AppendError(nil, &reply))
+		t.Errorf("%s", AppendError(JSON.On(nil), &reply).Bytes)
 	}
 }
 
@@ -223,8 +223,8 @@ func TestLenient(t *testing.T) {
 	} {
 		d, m := NewDecoder(FromClient), new(Message)
 		d.Reset([]byte(c[0]))
-		if err := d.Next(m); err != nil || !strings.Contains(string(m.Append(nil)), c[1]) {
-			t.Errorf("%s:\n%v %s", c[0], err, m.Append(nil))
+		if err := d.Next(m); err != nil || !strings.Contains(string(m.json()), c[1]) {
+			t.Errorf("%s:\n%v %s", c[0], err, m.json())
 		}
 	}
 }
@@ -281,9 +281,9 @@ func TestLeaseBodies(t *testing.T) {
 // TestRawHeaders: headers that are encoded already make the same job.
 func TestRawHeaders(t *testing.T) {
 	job := Job{Lease: b("l"), Payload: jsonData("1")}
-	raw := AppendJobRaw(nil, &job, AppendHeaders(nil, []Header{{Name: b("a"), Value: b("1\n")}}))
+	raw := AppendJobRaw(JSON.On(nil), &job, AppendHeaders(nil, []Header{{Name: b("a"), Value: b("1\n")}})).Bytes
 	job.Headers = []Header{{Name: b("a"), Value: b("1\n")}}
-	if want := AppendJob(nil, &job); string(raw) != string(want) {
+	if want := AppendJob(JSON.On(nil), &job).Bytes; string(raw) != string(want) {
 		t.Errorf("%s, want\n%s", raw, want)
 	}
 }

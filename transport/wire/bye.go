@@ -1,7 +1,5 @@
 package wire
 
-import "strconv"
-
 // Bye ends a connection. A client's has no fields; a server's has a Reason, and
 // says where and when to go on.
 type Bye struct {
@@ -34,18 +32,17 @@ func (m *Bye) check(d *Decoder) {
 	}
 }
 
-// AppendBye appends m as one JSON object: a server's where it has a Reason.
-func AppendBye(dst []byte, m *Bye) []byte {
-	dst = append(dst, `{"type":"bye"`...)
+// AppendBye appends m: a server's where it has a Reason.
+func AppendBye(dst Buffer, m *Bye) Buffer {
+	e := open(dst, TypeBye)
 	if len(m.Reason) == 0 {
-		return append(dst, '}')
+		return e.close()
 	}
-	dst = appendText(dst, `,"reason":`, m.Reason)
-	dst = append(dst, `,"reconnect":`...)
-	dst = strconv.AppendBool(dst, m.Reconnect)
-	dst = appendOptMillis(dst, `,"after_ms":`, m.AfterMs)
+	e.text(fieldReason, m.Reason)
+	e.boolean(fieldReconnect, m.Reconnect)
+	e.optMillis(fieldAfterMs, m.AfterMs)
 	if len(m.Nodes) > 0 {
-		dst = appendTexts(dst, `,"nodes":`, m.Nodes)
+		e.texts(fieldNodes, m.Nodes)
 	}
-	return append(dst, '}')
+	return e.close()
 }

@@ -56,18 +56,19 @@ func (m *Cancel) check(d *Decoder) {
 	}
 }
 
-// AppendCancel appends m as one JSON object: a server's where it has a Lease.
-func AppendCancel(dst []byte, m *Cancel) []byte {
+// AppendCancel appends m: a server's where it has a Lease.
+func AppendCancel(dst Buffer, m *Cancel) Buffer {
+	e := open(dst, TypeCancel)
 	if len(m.Lease) > 0 {
-		dst = appendText(dst, `{"type":"cancel","lease":`, m.Lease)
-		dst = appendText(dst, `,"reason":`, m.Reason)
-		dst = appendMillis(dst, `,"grace_ms":`, m.GraceMs)
-		return append(dst, '}')
+		e.text(fieldLease, m.Lease)
+		e.text(fieldReason, m.Reason)
+		e.millis(fieldGraceMs, m.GraceMs)
+		return e.close()
 	}
-	dst = appendUint(dst, `{"type":"cancel","id":`, m.ID)
-	dst = appendOptText(dst, `,"correlation_id":`, m.CorrelationID)
-	dst = appendOptText(dst, `,"run":`, m.Run)
-	dst = appendOptText(dst, `,"event_id":`, m.EventID)
-	dst = appendOptText(dst, `,"reason":`, m.Reason)
-	return append(dst, '}')
+	e.id(m.ID)
+	e.optText(fieldCorrelationID, m.CorrelationID)
+	e.optText(fieldRun, m.Run)
+	e.optText(fieldEventID, m.EventID)
+	e.optText(fieldReason, m.Reason)
+	return e.close()
 }

@@ -26,10 +26,11 @@ func (m *Checkpoint) set(d *Decoder, field uint8) {
 
 func (m *Checkpoint) check(d *Decoder) { d.need(fieldID, fieldLease, fieldCheckpoint) }
 
-// AppendCheckpoint appends m as one JSON object.
-func AppendCheckpoint(dst []byte, m *Checkpoint) []byte {
-	dst = appendUint(dst, `{"type":"checkpoint","id":`, m.ID)
-	dst = appendText(dst, `,"lease":`, m.Lease)
-	dst = appendOptRaw(dst, `,"checkpoint":`, m.Checkpoint)
-	return append(dst, '}')
+// AppendCheckpoint appends m.
+func AppendCheckpoint(dst Buffer, m *Checkpoint) Buffer {
+	e := open(dst, TypeCheckpoint)
+	e.id(m.ID)
+	e.text(fieldLease, m.Lease)
+	e.optRaw(fieldCheckpoint, m.Checkpoint)
+	return e.close()
 }

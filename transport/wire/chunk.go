@@ -49,20 +49,19 @@ func (m *Chunk) check(d *Decoder) {
 	}
 }
 
-// AppendChunk appends m as one JSON object: a worker's where it has a Lease.
-func AppendChunk(dst []byte, m *Chunk) []byte {
+// AppendChunk appends m: a worker's where it has a Lease.
+func AppendChunk(dst Buffer, m *Chunk) Buffer {
+	e := open(dst, TypeChunk)
 	if len(m.Lease) > 0 {
-		dst = appendText(dst, `{"type":"chunk","lease":`, m.Lease)
-		dst = appendOptText(dst, `,"stream":`, m.Stream)
+		e.text(fieldLease, m.Lease)
+		e.optText(fieldStream, m.Stream)
 	} else {
-		dst = appendText(dst, `{"type":"chunk","stream":`, m.Stream)
-		dst = appendText(dst, `,"correlation_id":`, m.CorrelationID)
-		dst = appendUint(dst, `,"attempt":`, m.Attempt)
+		e.text(fieldStream, m.Stream)
+		e.text(fieldCorrelationID, m.CorrelationID)
+		e.uint(fieldAttempt, m.Attempt)
 	}
-	dst = appendUint(dst, `,"offset":`, m.Offset)
-	if m.Final {
-		dst = append(dst, `,"final":true`...)
-	}
-	dst = appendPayload(dst, &m.Payload)
-	return append(dst, '}')
+	e.uint(fieldOffset, m.Offset)
+	e.flag(fieldFinal, m.Final)
+	e.payload(&m.Payload)
+	return e.close()
 }

@@ -21,9 +21,10 @@ func (m *Commit) set(d *Decoder, field uint8) {
 
 func (m *Commit) check(d *Decoder) { d.need(fieldSubscription, fieldCursor) }
 
-// AppendCommit appends m as one JSON object.
-func AppendCommit(dst []byte, m *Commit) []byte {
-	dst = appendText(dst, `{"type":"commit","subscription":`, m.Subscription)
-	dst = appendText(dst, `,"cursor":`, m.Cursor)
-	return append(dst, '}')
+// AppendCommit appends m.
+func AppendCommit(dst Buffer, m *Commit) Buffer {
+	e := open(dst, TypeCommit)
+	e.text(fieldSubscription, m.Subscription)
+	e.text(fieldCursor, m.Cursor)
+	return e.close()
 }

@@ -102,51 +102,39 @@ func (m *NotifyItem) check(d *Decoder) {
 	d.needPayload(&m.Payload)
 }
 
-func (m *NotifyItem) append(dst []byte) []byte {
-	dst = append(dst, '{')
-	if len(m.ClientID) > 0 {
-		dst = appendText(dst, `"client_id":`, m.ClientID)
-		dst = append(dst, ',')
-	}
-	dst = appendText(dst, `"name":`, m.Name)
-	dst = appendPayload(dst, &m.Payload)
-	return append(dst, '}')
+func (m *NotifyItem) encode(e *encoder) {
+	mark := e.item()
+	e.optText(fieldClientID, m.ClientID)
+	e.text(fieldName, m.Name)
+	e.payload(&m.Payload)
+	e.endObject(mark)
 }
 
-// AppendComplete appends m as one JSON object.
-func AppendComplete(dst []byte, m *Complete) []byte {
-	dst = appendUint(dst, `{"type":"complete","id":`, m.ID)
-	return m.append(append(dst, ','))
+// AppendComplete appends m.
+func AppendComplete(dst Buffer, m *Complete) Buffer {
+	e := open(dst, TypeComplete)
+	e.id(m.ID)
+	m.encode(&e)
+	return e.close()
 }
 
-// append appends what stands in a message behind its id, and the closing bracket.
-func (m *Complete) append(dst []byte) []byte {
-	dst = appendText(dst, `"lease":`, m.Lease)
-	dst = appendOptRaw(dst, `,"result":`, m.Result)
-	dst = appendOptRaw(dst, `,"usage":`, m.Usage)
+// encode writes what stands in a message behind its id.
+func (m *Complete) encode(e *encoder) {
+	e.text(fieldLease, m.Lease)
+	e.optRaw(fieldResult, m.Result)
+	e.optRaw(fieldUsage, m.Usage)
 	if len(m.Emit) > 0 {
-		dst = append(dst, `,"emit":`...)
+		mark := e.list(fieldEmit)
 		for i := range m.Emit {
-			dst = append(dst, opening(i))
-			dst = m.Emit[i].append(dst)
+			m.Emit[i].encode(e)
 		}
-		dst = append(dst, ']')
+		e.endList(mark)
 	}
 	if len(m.Notify) > 0 {
-		dst = append(dst, `,"notify":`...)
+		mark := e.list(fieldNotify)
 		for i := range m.Notify {
-			dst = append(dst, opening(i))
-			dst = m.Notify[i].append(dst)
+			m.Notify[i].encode(e)
 		}
-		dst = append(dst, ']')
+		e.endList(mark)
 	}
-	return append(dst, '}')
-}
-
-// opening is what stands before the i-th element of a list.
-func opening(i int) byte {
-	if i == 0 {
-		return '['
-	}
-	return ','
 }

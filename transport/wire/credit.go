@@ -21,9 +21,10 @@ func (m *Credit) set(d *Decoder, field uint8) {
 
 func (m *Credit) check(d *Decoder) { d.need(fieldSubscription, fieldCredit) }
 
-// AppendCredit appends m as one JSON object.
-func AppendCredit(dst []byte, m *Credit) []byte {
-	dst = appendText(dst, `{"type":"credit","subscription":`, m.Subscription)
-	dst = appendUint(dst, `,"credit":`, m.Credit)
-	return append(dst, '}')
+// AppendCredit appends m.
+func AppendCredit(dst Buffer, m *Credit) Buffer {
+	e := open(dst, TypeCredit)
+	e.text(fieldSubscription, m.Subscription)
+	e.uint(fieldCredit, m.Credit)
+	return e.close()
 }

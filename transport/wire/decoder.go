@@ -16,7 +16,9 @@ type Decoder struct {
 	scanner
 
 	side    Side
+	binary  bool
 	scratch []byte
+	record
 
 	// Of the object being read.
 	seen  fieldSet // its fields so far
@@ -33,11 +35,22 @@ type fault struct {
 // NewDecoder returns a Decoder of the messages that side sends.
 func NewDecoder(side Side) *Decoder { return &Decoder{side: side} }
 
-// Reset begins a frame.
+// Reset begins a frame of JSON.
 func (d *Decoder) Reset(frame []byte) {
+	d.binary = false
 	d.begin(frame)
 	if cap(d.scratch) > maxScratch {
 		d.scratch = nil
+	}
+}
+
+// ResetAs begins a frame of a connection's encoding. handles are the
+// connection's; nil where the other side cannot give any.
+func (d *Decoder) ResetAs(encoding Encoding, frame []byte, handles *ChannelHandles) {
+	d.Reset(frame)
+	if encoding == Binary {
+		d.binary = true
+		d.record = record{handles: handles}
 	}
 }
 
@@ -49,6 +62,9 @@ func (d *Decoder) Next(m *Message) error {
 	m.Type = TypeUnknown
 	d.scratch = d.scratch[:0]
 	d.fault = fault{}
+	if d.binary {
+		return d.nextRecord(m)
+	}
 	switch c := d.peek(); {
 	case d.problem != "":
 		return d.malformedError()
@@ -122,17 +138,24 @@ func (d *Decoder) leadingType() (name []byte, ok bool) {
 	return name, ok && !escaped
 }
 
-// object reads an object, of which peek has shown the opening bracket.
+// object reads an object, which isObject has shown.
 func (d *Decoder) object(b body) {
 	outer := d.seen
 	d.seen = fieldSet{}
 	b.reset()
-	if !d.enter() {
-		return
-	}
-	for n := 0; d.more(n, '}'); n++ {
-		if !d.member(b) {
+	if d.binary {
+		if !d.enterGroup() || !d.fields(b) {
 			return
+		}
+		d.leaveGroup()
+	} else {
+		if !d.enter() {
+			return
+		}
+		for n := 0; d.more(n, '}'); n++ {
+			if !d.member(b) {
+				return
+			}
 		}
 	}
 	if d.problem == "" {
@@ -141,7 +164,7 @@ func (d *Decoder) object(b body) {
 	d.seen = outer
 }
 
-// member reads one field of an object.
+// member reads one field of an object in JSON.
 func (d *Decoder) member(b body) bool {
 	span, escaped, ok := d.key()
 	if !ok {
@@ -157,6 +180,11 @@ func (d *Decoder) member(b body) bool {
 	if d.peek() == 'n' && !isRaw(f) {
 		return d.literal("null")
 	}
+	return d.give(b, f)
+}
+
+// give hands a field to the object that it belongs to.
+func (d *Decoder) give(b body, f uint8) bool {
 	d.field = f
 	if d.seen.has(f) {
 		d.refuse("is given twice")
@@ -164,10 +192,18 @@ func (d *Decoder) member(b body) bool {
 	}
 	d.seen.add(f)
 	if f == fieldType && d.depth == 1 {
-		return d.skip() // Next has read it.
+		return d.pass() // Next has read it.
 	}
 	b.set(d, f)
 	return d.problem == "" && d.fault.text == ""
+}
+
+// pass goes over the value of a field.
+func (d *Decoder) pass() bool {
+	if d.binary {
+		return d.passValue()
+	}
+	return d.skip()
 }
 
 // lookupEscaped is lookup of a name that is spelled with escapes.
@@ -182,7 +218,7 @@ func (d *Decoder) lookupEscaped(span []byte) uint8 {
 // ignore skips a field that this object does not know.
 func (d *Decoder) ignore(field uint8) {
 	d.seen.remove(field)
-	d.skip()
+	d.pass()
 }
 
 // refuse says that the current field is not as wanted.

@@ -32,27 +32,18 @@ func (m *Emit) set(d *Decoder, field uint8) {
 	}
 }
 
-func (m *Emit) append(dst []byte) []byte {
-	dst = append(dst, '{')
-	if len(m.ClientID) > 0 {
-		dst = appendText(dst, `"client_id":`, m.ClientID)
-		dst = append(dst, ',')
-	}
-	dst = m.EventFields.append(dst, nil)
-	return append(dst, '}')
+func (m *Emit) encode(e *encoder) {
+	mark := e.item()
+	e.optText(fieldClientID, m.ClientID)
+	m.EventFields.encode(e, nil)
+	e.endObject(mark)
 }
 
 // AppendBody appends m as the body of an HTTP publish, as Decoder.Body reads it.
 func AppendBody(dst []byte, m *Emit) []byte {
-	dst = append(dst, '{')
-	if len(m.Tenant) > 0 {
-		dst = appendText(dst, `"tenant":`, m.Tenant)
-		dst = append(dst, ',')
-	}
-	if len(m.ClientID) > 0 {
-		dst = appendText(dst, `"client_id":`, m.ClientID)
-		dst = append(dst, ',')
-	}
-	dst = m.EventFields.append(dst, nil)
-	return append(dst, '}')
+	e := openBody(dst)
+	e.optText(fieldTenant, m.Tenant)
+	e.optText(fieldClientID, m.ClientID)
+	m.EventFields.encode(&e, nil)
+	return e.closeBody()
 }

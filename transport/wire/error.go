@@ -1,7 +1,5 @@
 package wire
 
-import "strconv"
-
 // Error refuses a request, or a message whose id is not known.
 type Error struct {
 	ID           uint64
@@ -43,18 +41,16 @@ func (m *Error) set(d *Decoder, field uint8) {
 
 func (m *Error) check(d *Decoder) { d.need(fieldCode, fieldReason) }
 
-// AppendError appends m as one JSON object.
-func AppendError(dst []byte, m *Error) []byte {
-	dst = append(dst, `{"type":"error"`...)
+// AppendError appends m.
+func AppendError(dst Buffer, m *Error) Buffer {
+	e := open(dst, TypeError)
 	if m.HasID {
-		dst = appendUint(dst, `,"id":`, m.ID)
+		e.id(m.ID)
 	}
-	dst = append(dst, `,"code":`...)
-	dst = strconv.AppendInt(dst, int64(m.Code), 10)
-	dst = appendText(dst, `,"reason":`, []byte(m.Reason))
-	dst = appendText(dst, `,"message":`, m.Message)
-	dst = append(dst, `,"retryable":`...)
-	dst = strconv.AppendBool(dst, m.Retryable)
-	dst = appendOptMillis(dst, `,"retry_after_ms":`, m.RetryAfterMs)
-	return append(dst, '}')
+	e.uint(fieldCode, uint64(m.Code)) //nolint:gosec // an HTTP status
+	e.text(fieldReason, []byte(m.Reason))
+	e.text(fieldMessage, m.Message)
+	e.boolean(fieldRetryable, m.Retryable)
+	e.optMillis(fieldRetryAfterMs, m.RetryAfterMs)
+	return e.close()
 }

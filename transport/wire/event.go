@@ -42,19 +42,19 @@ func (m *Event) check(d *Decoder) {
 	d.need(fieldSubscription, fieldCursor, fieldEventID, fieldChannel)
 }
 
-// AppendEvent appends m as one JSON object.
-func AppendEvent(dst []byte, m *Event) []byte { return AppendEventRaw(dst, m, nil) }
+// AppendEvent appends m.
+func AppendEvent(dst Buffer, m *Event) Buffer { return AppendEventRaw(dst, m, nil) }
 
 // AppendEventRaw is AppendEvent for headers that are encoded already, by
 // AppendHeaders; m.Headers must be empty then.
-func AppendEventRaw(dst []byte, m *Event, rawHeaders Raw) []byte {
-	dst = appendText(dst, `{"type":"event","subscription":`, m.Subscription)
-	dst = appendText(dst, `,"cursor":`, m.Cursor)
-	dst = appendText(dst, `,"event_id":`, m.EventID)
-	dst = appendOptText(dst, `,"client_id":`, m.ClientID)
-	dst = appendOptText(dst, `,"tenant":`, m.Tenant)
-	dst = appendOptMillis(dst, `,"time":`, m.Time)
-	dst = append(dst, ',')
-	dst = m.append(dst, rawHeaders)
-	return append(dst, '}')
+func AppendEventRaw(dst Buffer, m *Event, rawHeaders Raw) Buffer {
+	e := open(dst, TypeEvent)
+	e.text(fieldSubscription, m.Subscription)
+	e.text(fieldCursor, m.Cursor)
+	e.text(fieldEventID, m.EventID)
+	e.optText(fieldClientID, m.ClientID)
+	e.optText(fieldTenant, m.Tenant)
+	e.optMillis(fieldTime, m.Time)
+	m.encode(&e, rawHeaders)
+	return e.close()
 }

@@ -4,6 +4,7 @@ package wire
 // common: the publish fields.
 type EventFields struct {
 	Channel        []byte
+	ChannelHandle  uint8 // A number for Channel on a binary connection, from 1; 0 is none.
 	IdempotencyKey []byte
 	CorrelationID  []byte
 	CausationID    []byte
@@ -26,6 +27,8 @@ func (m *EventFields) set(d *Decoder, field uint8) {
 	switch field {
 	case fieldChannel:
 		d.name(&m.Channel)
+	case fieldChannelHandle:
+		d.handle(&m.ChannelHandle)
 	case fieldIdempotencyKey:
 		d.text(&m.IdempotencyKey, MaxIdempotencyKeyBytes)
 	case fieldCorrelationID:
@@ -73,24 +76,35 @@ func (m *EventFields) setNumber(d *Decoder, field uint8) {
 }
 
 func (m *EventFields) check(d *Decoder) {
+	d.bind(m.ChannelHandle, &m.Channel)
 	d.need(fieldChannel)
 	d.needPayload(&m.Payload)
 }
 
-func (m *EventFields) append(dst []byte, rawHeaders Raw) []byte {
-	dst = appendText(dst, `"channel":`, m.Channel)
-	dst = appendOptText(dst, `,"idempotency_key":`, m.IdempotencyKey)
-	dst = appendOptText(dst, `,"correlation_id":`, m.CorrelationID)
-	dst = appendOptText(dst, `,"causation_id":`, m.CausationID)
-	dst = appendOptText(dst, `,"key":`, m.Key)
-	dst = appendOptUint(dst, `,"client_seq":`, m.ClientSeq)
-	dst = appendOptUint(dst, `,"priority":`, uint64(m.Priority))
-	dst = appendOptMillis(dst, `,"delay_ms":`, m.DelayMs)
-	dst = appendOptMillis(dst, `,"deliver_at":`, m.DeliverAt)
-	dst = appendOptMillis(dst, `,"ttl_ms":`, m.TTLMs)
-	dst = appendOptText(dst, `,"on_end":`, m.OnEnd)
-	dst = appendOptHeaders(dst, m.Headers)
-	dst = appendOptRaw(dst, `,"headers":`, rawHeaders)
-	dst = appendOptText(dst, `,"content_type":`, m.ContentType)
-	return appendPayload(dst, &m.Payload)
+func (m *EventFields) encode(e *encoder, rawHeaders Raw) {
+	e.channel(m.Channel, m.ChannelHandle)
+	e.optText(fieldIdempotencyKey, m.IdempotencyKey)
+	e.optText(fieldCorrelationID, m.CorrelationID)
+	e.optText(fieldCausationID, m.CausationID)
+	e.optText(fieldKey, m.Key)
+	e.optUint(fieldClientSeq, m.ClientSeq)
+	e.optUint(fieldPriority, uint64(m.Priority))
+	e.optMillis(fieldDelayMs, m.DelayMs)
+	e.optMillis(fieldDeliverAt, m.DeliverAt)
+	e.optMillis(fieldTTLMs, m.TTLMs)
+	e.optText(fieldOnEnd, m.OnEnd)
+	e.optHeaders(m.Headers, rawHeaders)
+	e.optText(fieldContentType, m.ContentType)
+	e.payload(&m.Payload)
+}
+
+// channel writes a channel's name, or the number that it was given.
+func (e *encoder) channel(name []byte, handle uint8) {
+	numbered := e.binary && handle > 0
+	if len(name) > 0 || !numbered {
+		e.text(fieldChannel, name)
+	}
+	if numbered {
+		e.uint(fieldChannelHandle, uint64(handle))
+	}
 }

@@ -60,11 +60,15 @@ func (m *FailError) check(d *Decoder) { d.need(fieldCode, fieldMessage) }
 // code reads a string, or an integer as the text it is.
 func (d *Decoder) code(dst *[]byte) {
 	const want = "must be a string or an integer"
-	c := d.peek()
-	if c == '"' {
+	if d.isText() {
 		d.text(dst, MaxReasonBytes)
 		return
 	}
+	if d.binary {
+		d.recordDigits(dst, want)
+		return
+	}
+	c := d.peek()
 	if c != '-' && c-'0' > 9 {
 		d.refuse(want)
 		return
@@ -84,23 +88,23 @@ func (d *Decoder) code(dst *[]byte) {
 	*dst = span
 }
 
-// AppendFail appends m as one JSON object.
-func AppendFail(dst []byte, m *Fail) []byte {
-	dst = appendUint(dst, `{"type":"fail","id":`, m.ID)
-	return m.append(append(dst, ','))
+// AppendFail appends m.
+func AppendFail(dst Buffer, m *Fail) Buffer {
+	e := open(dst, TypeFail)
+	e.id(m.ID)
+	m.encode(&e)
+	return e.close()
 }
 
-// append appends what stands in a message behind its id, and the closing bracket.
-func (m *Fail) append(dst []byte) []byte {
-	dst = appendText(dst, `"lease":`, m.Lease)
-	dst = appendText(dst, `,"error":{"code":`, m.Error.Code)
-	dst = appendText(dst, `,"message":`, m.Error.Message)
-	dst = appendOptRaw(dst, `,"detail":`, m.Error.Detail)
-	dst = append(dst, '}')
-	dst = appendTristate(dst, `,"retryable":`, m.Retryable)
-	dst = appendOptMillis(dst, `,"retry_after_ms":`, m.RetryAfterMs)
-	if m.Throttled {
-		dst = append(dst, `,"throttled":true`...)
-	}
-	return append(dst, '}')
+// encode writes what stands in a message behind its id.
+func (m *Fail) encode(e *encoder) {
+	e.text(fieldLease, m.Lease)
+	mark := e.object(fieldError)
+	e.text(fieldCode, m.Error.Code)
+	e.text(fieldMessage, m.Error.Message)
+	e.optRaw(fieldDetail, m.Error.Detail)
+	e.endObject(mark)
+	e.tristate(fieldRetryable, m.Retryable)
+	e.optMillis(fieldRetryAfterMs, m.RetryAfterMs)
+	e.flag(fieldThrottled, m.Throttled)
 }

@@ -4,8 +4,9 @@ import "errors"
 
 // What can be wrong with a message. A DecodeError unwraps to one of them.
 var (
-	// ErrMalformed: not JSON, or not an object. The rest of the frame is lost.
-	ErrMalformed = errors.New("malformed JSON")
+	// ErrMalformed: not JSON, or not an object; not a record. The rest of the frame
+	// is lost.
+	ErrMalformed = errors.New("malformed message")
 	// ErrUnknownType: the type is none of those that this side sends.
 	ErrUnknownType = errors.New("unknown message type")
 	// ErrMissingType: the object has no type, or one that is not a string.

@@ -1,9 +1,10 @@
 package wire
 
 // Every field name of the protocol has a number, so that a message knows which
-// of its fields it has seen from a bit set and finds them with a jump. The
-// numbers are uint8 rather than a type of their own: each message handles only
-// its own few.
+// of its fields it has seen from a bit set and finds them with a jump, and so that
+// the binary encoding can write it. Numbers are for good: a new field goes to the
+// end, and the number of one that is given up is never used again. They are uint8
+// rather than a type of their own: each message handles only its own few.
 const (
 	fieldUnknown uint8 = iota
 	fieldType
@@ -88,97 +89,105 @@ const (
 	fieldStream
 	fieldFinal
 	fieldTimeoutMs
+	fieldChannelHandle
 	fieldCount
 )
 
-// nameOf is a field's name in JSON.
-func nameOf(field uint8) string { return fieldNames[field] }
+// nameOf is a field's name.
+func nameOf(field uint8) string {
+	spelling := fieldSpellings[field]
+	return spelling[len(`,"`) : len(spelling)-len(`":`)]
+}
+
+// fieldSpellings are the names as JSON has them in an object: with the comma
+// before and the colon behind, so that one append writes all of it.
 
 //nolint:gochecknoglobals // a constant table; Go has no constant arrays
-var fieldNames = [fieldCount]string{
-	fieldUnknown:         "unknown field",
-	fieldType:            "type",
-	fieldID:              "id",
-	fieldToken:           "token",
-	fieldTenant:          "tenant",
-	fieldClientID:        "client_id",
-	fieldDeviceID:        "device_id",
-	fieldWindow:          "window",
-	fieldResume:          "resume",
-	fieldReady:           "ready",
-	fieldName:            "name",
-	fieldVersion:         "version",
-	fieldSession:         "session",
-	fieldNode:            "node",
-	fieldEpoch:           "epoch",
-	fieldSeq:             "seq",
-	fieldOldest:          "oldest",
-	fieldResumed:         "resumed",
-	fieldProtocol:        "protocol",
-	fieldFeatures:        "features",
-	fieldLimits:          "limits",
-	fieldNodes:           "nodes",
-	fieldHeartbeatMs:     "heartbeat_ms",
-	fieldServerTime:      "server_time",
-	fieldTokenExpiresMs:  "token_expires_ms",
-	fieldMaxInFlight:     "max_in_flight",
-	fieldMaxMessageBytes: "max_message_bytes",
-	fieldMaxPayloadBytes: "max_payload_bytes",
-	fieldTime:            "time",
-	fieldReason:          "reason",
-	fieldReconnect:       "reconnect",
-	fieldAfterMs:         "after_ms",
-	fieldChannel:         "channel",
-	fieldIdempotencyKey:  "idempotency_key",
-	fieldCorrelationID:   "correlation_id",
-	fieldCausationID:     "causation_id",
-	fieldKey:             "key",
-	fieldClientSeq:       "client_seq",
-	fieldPriority:        "priority",
-	fieldDelayMs:         "delay_ms",
-	fieldDeliverAt:       "deliver_at",
-	fieldTTLMs:           "ttl_ms",
-	fieldOnEnd:           "on_end",
-	fieldHeaders:         "headers",
-	fieldContentType:     "content_type",
-	fieldData:            "data",
-	fieldDataBase64:      "data_base64",
-	fieldEventID:         "event_id",
-	fieldOffset:          "offset",
-	fieldDuplicate:       "duplicate",
-	fieldCode:            "code",
-	fieldMessage:         "message",
-	fieldRetryable:       "retryable",
-	fieldRetryAfterMs:    "retry_after_ms",
-	fieldRedelivered:     "redelivered",
-	fieldFrom:            "from",
-	fieldTo:              "to",
-	fieldSubscription:    "subscription",
-	fieldGroup:           "group",
-	fieldCredit:          "credit",
-	fieldLeaseMs:         "lease_ms",
-	fieldLease:           "lease",
-	fieldFence:           "fence",
-	fieldAttempt:         "attempt",
-	fieldRun:             "run",
-	fieldStep:            "step",
-	fieldCheckpoint:      "checkpoint",
-	fieldLeases:          "leases",
-	fieldProgress:        "progress",
-	fieldLost:            "lost",
-	fieldResult:          "result",
-	fieldUsage:           "usage",
-	fieldEmit:            "emit",
-	fieldNotify:          "notify",
-	fieldEvents:          "events",
-	fieldError:           "error",
-	fieldDetail:          "detail",
-	fieldThrottled:       "throttled",
-	fieldGraceMs:         "grace_ms",
-	fieldCursor:          "cursor",
-	fieldStream:          "stream",
-	fieldFinal:           "final",
-	fieldTimeoutMs:       "timeout_ms",
+var fieldSpellings = [fieldCount]string{
+	fieldUnknown:         `,"unknown field":`,
+	fieldType:            `,"type":`,
+	fieldID:              `,"id":`,
+	fieldToken:           `,"token":`,
+	fieldTenant:          `,"tenant":`,
+	fieldClientID:        `,"client_id":`,
+	fieldDeviceID:        `,"device_id":`,
+	fieldWindow:          `,"window":`,
+	fieldResume:          `,"resume":`,
+	fieldReady:           `,"ready":`,
+	fieldName:            `,"name":`,
+	fieldVersion:         `,"version":`,
+	fieldSession:         `,"session":`,
+	fieldNode:            `,"node":`,
+	fieldEpoch:           `,"epoch":`,
+	fieldSeq:             `,"seq":`,
+	fieldOldest:          `,"oldest":`,
+	fieldResumed:         `,"resumed":`,
+	fieldProtocol:        `,"protocol":`,
+	fieldFeatures:        `,"features":`,
+	fieldLimits:          `,"limits":`,
+	fieldNodes:           `,"nodes":`,
+	fieldHeartbeatMs:     `,"heartbeat_ms":`,
+	fieldServerTime:      `,"server_time":`,
+	fieldTokenExpiresMs:  `,"token_expires_ms":`,
+	fieldMaxInFlight:     `,"max_in_flight":`,
+	fieldMaxMessageBytes: `,"max_message_bytes":`,
+	fieldMaxPayloadBytes: `,"max_payload_bytes":`,
+	fieldTime:            `,"time":`,
+	fieldReason:          `,"reason":`,
+	fieldReconnect:       `,"reconnect":`,
+	fieldAfterMs:         `,"after_ms":`,
+	fieldChannel:         `,"channel":`,
+	fieldIdempotencyKey:  `,"idempotency_key":`,
+	fieldCorrelationID:   `,"correlation_id":`,
+	fieldCausationID:     `,"causation_id":`,
+	fieldKey:             `,"key":`,
+	fieldClientSeq:       `,"client_seq":`,
+	fieldPriority:        `,"priority":`,
+	fieldDelayMs:         `,"delay_ms":`,
+	fieldDeliverAt:       `,"deliver_at":`,
+	fieldTTLMs:           `,"ttl_ms":`,
+	fieldOnEnd:           `,"on_end":`,
+	fieldHeaders:         `,"headers":`,
+	fieldContentType:     `,"content_type":`,
+	fieldData:            `,"data":`,
+	fieldDataBase64:      `,"data_base64":`,
+	fieldEventID:         `,"event_id":`,
+	fieldOffset:          `,"offset":`,
+	fieldDuplicate:       `,"duplicate":`,
+	fieldCode:            `,"code":`,
+	fieldMessage:         `,"message":`,
+	fieldRetryable:       `,"retryable":`,
+	fieldRetryAfterMs:    `,"retry_after_ms":`,
+	fieldRedelivered:     `,"redelivered":`,
+	fieldFrom:            `,"from":`,
+	fieldTo:              `,"to":`,
+	fieldSubscription:    `,"subscription":`,
+	fieldGroup:           `,"group":`,
+	fieldCredit:          `,"credit":`,
+	fieldLeaseMs:         `,"lease_ms":`,
+	fieldLease:           `,"lease":`,
+	fieldFence:           `,"fence":`,
+	fieldAttempt:         `,"attempt":`,
+	fieldRun:             `,"run":`,
+	fieldStep:            `,"step":`,
+	fieldCheckpoint:      `,"checkpoint":`,
+	fieldLeases:          `,"leases":`,
+	fieldProgress:        `,"progress":`,
+	fieldLost:            `,"lost":`,
+	fieldResult:          `,"result":`,
+	fieldUsage:           `,"usage":`,
+	fieldEmit:            `,"emit":`,
+	fieldNotify:          `,"notify":`,
+	fieldEvents:          `,"events":`,
+	fieldError:           `,"error":`,
+	fieldDetail:          `,"detail":`,
+	fieldThrottled:       `,"throttled":`,
+	fieldGraceMs:         `,"grace_ms":`,
+	fieldCursor:          `,"cursor":`,
+	fieldStream:          `,"stream":`,
+	fieldFinal:           `,"final":`,
+	fieldTimeoutMs:       `,"timeout_ms":`,
+	fieldChannelHandle:   `,"channel_handle":`,
 }
 
 // lookup is the number of a field name, fieldUnknown if the protocol has none.
@@ -350,6 +359,8 @@ func lookup(name []byte) uint8 {
 		return fieldFinal
 	case "timeout_ms":
 		return fieldTimeoutMs
+	case "channel_handle":
+		return fieldChannelHandle
 	default:
 		return fieldUnknown
 	}

@@ -31,12 +31,13 @@ func (m *Follow) set(d *Decoder, field uint8) {
 
 func (m *Follow) check(d *Decoder) { d.need(fieldID, fieldChannel) }
 
-// AppendFollow appends m as one JSON object.
-func AppendFollow(dst []byte, m *Follow) []byte {
-	dst = appendUint(dst, `{"type":"follow","id":`, m.ID)
-	dst = appendText(dst, `,"channel":`, m.Channel)
-	dst = m.From.append(dst)
-	dst = appendOptText(dst, `,"name":`, m.Name)
-	dst = appendOptUint(dst, `,"window":`, m.Window)
-	return append(dst, '}')
+// AppendFollow appends m.
+func AppendFollow(dst Buffer, m *Follow) Buffer {
+	e := open(dst, TypeFollow)
+	e.id(m.ID)
+	e.text(fieldChannel, m.Channel)
+	m.From.encode(&e)
+	e.optText(fieldName, m.Name)
+	e.optUint(fieldWindow, m.Window)
+	return e.close()
 }

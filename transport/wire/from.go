@@ -23,7 +23,7 @@ const wantFrom = `must be "new", "earliest", or an object with either cursor or 
 
 // from reads a word or an object.
 func (d *Decoder) from(f *From) {
-	if d.peek() == '{' {
+	if d.isObject() {
 		d.nested(f)
 		return
 	}
@@ -62,19 +62,20 @@ func (f *From) check(d *Decoder) {
 	}
 }
 
-func (f *From) append(dst []byte) []byte {
+func (f *From) encode(e *encoder) {
 	switch f.Kind {
 	case FromNew:
-		return append(dst, `,"from":"new"`...)
+		e.word(fieldFrom, "new")
 	case FromEarliest:
-		return append(dst, `,"from":"earliest"`...)
+		e.word(fieldFrom, "earliest")
 	case FromCursor:
-		dst = appendText(dst, `,"from":{"cursor":`, f.Cursor)
-		return append(dst, '}')
+		mark := e.object(fieldFrom)
+		e.text(fieldCursor, f.Cursor)
+		e.endObject(mark)
 	case FromTime:
-		dst = appendMillis(dst, `,"from":{"time":`, f.Time)
-		return append(dst, '}')
+		mark := e.object(fieldFrom)
+		e.millis(fieldTime, f.Time)
+		e.endObject(mark)
 	case FromUnset:
 	}
-	return dst
 }

@@ -66,17 +66,17 @@ func (d *Decoder) gapReason(dst *GapReason) {
 	}
 }
 
-// AppendGap appends m as one JSON object.
-func AppendGap(dst []byte, m *Gap) []byte {
+// AppendGap appends m.
+func AppendGap(dst Buffer, m *Gap) Buffer {
+	e := open(dst, TypeGap)
 	if len(m.Subscription) > 0 {
-		dst = appendText(dst, `{"type":"gap","subscription":`, m.Subscription)
-		dst = appendOptUint(dst, `,"from":`, m.From)
-		dst = appendOptUint(dst, `,"to":`, m.To)
+		e.text(fieldSubscription, m.Subscription)
+		e.optUint(fieldFrom, m.From)
+		e.optUint(fieldTo, m.To)
 	} else {
-		dst = appendUint(dst, `{"type":"gap","from":`, m.From)
-		dst = appendUint(dst, `,"to":`, m.To)
+		e.uint(fieldFrom, m.From)
+		e.uint(fieldTo, m.To)
 	}
-	dst = append(dst, `,"reason":"`...)
-	dst = append(dst, m.Reason.String()...)
-	return append(dst, `"}`...)
+	e.word(fieldReason, m.Reason.String())
+	return e.close()
 }

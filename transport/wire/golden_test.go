@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -164,7 +165,7 @@ func TestGolden(t *testing.T) {
 	for file, list := range map[string][]golden{"client.jsonl": fromClients(), "server.jsonl": fromServers()} {
 		var lines []byte
 		for i := range list {
-			lines = append(list[i].m.Append(lines), '\n')
+			lines = append(list[i].m.Append(JSON.On(lines)).Bytes, '\n')
 		}
 		compareGolden(t, file, lines)
 		d := NewDecoder(list[0].from)
@@ -172,7 +173,7 @@ func TestGolden(t *testing.T) {
 		for i := range list {
 			var m Message
 			if err := d.Next(&m); err != nil {
-				t.Fatalf("%s: %s: %v", file, list[i].m.Append(nil), err)
+				t.Fatalf("%s: %s: %v", file, list[i].m.json(), err)
 			}
 			if !sameValue(reflect.ValueOf(m), reflect.ValueOf(list[i].m)) {
 				t.Errorf("%s: got\n%+v\nwant\n%+v", file, m, list[i].m)
@@ -184,7 +185,7 @@ func TestGolden(t *testing.T) {
 // TestGoldenIsComplete fails when a type, or a field of one, is in no golden line.
 func TestGoldenIsComplete(t *testing.T) {
 	var union Message
-	for _, g := range append(fromClients(), fromServers()...) {
+	for _, g := range slices.Concat(fromClients(), fromServers(), numbered()) {
 		used := reflect.ValueOf(g.m).FieldByName(goName(g.m.Type))
 		mergeInto(reflect.ValueOf(&union).Elem().FieldByName(goName(g.m.Type)), used)
 	}
@@ -299,3 +300,9 @@ func compareGolden(t *testing.T, file string, got []byte) {
 		t.Errorf("testdata/%s differs (run with -update and look at the diff):\n%s", file, got)
 	}
 }
+
+// json is the message as one JSON object.
+func (m *Message) json() []byte { return m.Append(JSON.On(nil)).Bytes }
+
+// record is the message as one record.
+func (m *Message) record() []byte { return m.Append(Binary.On(nil)).Bytes }

@@ -7,6 +7,10 @@ type Header struct {
 
 // headers reads an object of strings. Names are not repeated.
 func (d *Decoder) headers(dst *[]Header) {
+	if d.binary {
+		d.recordHeaders(dst)
+		return
+	}
 	if d.peek() != '{' {
 		d.refuse("must be an object of strings")
 		return
@@ -53,15 +57,6 @@ func hasHeader(headers []Header, name []byte) bool {
 		}
 	}
 	return false
-}
-
-// appendOptHeaders leaves an empty set out.
-func appendOptHeaders(dst []byte, headers []Header) []byte {
-	if len(headers) == 0 {
-		return dst
-	}
-	dst = append(dst, `,"headers":`...)
-	return AppendHeaders(dst, headers)
 }
 
 // AppendHeaders appends headers as a JSON object of strings.

@@ -62,7 +62,7 @@ func (m *Hello) check(*Decoder) {}
 // resume reads "live" or an object of epoch and seq.
 func (d *Decoder) resume(r *Resume) {
 	const want = `must be "live" or an object of epoch and seq`
-	if d.peek() == '{' {
+	if d.isObject() {
 		d.nested(r)
 		return
 	}
@@ -91,25 +91,30 @@ func (r *Resume) set(d *Decoder, field uint8) {
 
 func (r *Resume) check(d *Decoder) { d.need(fieldEpoch, fieldSeq) }
 
-// AppendHello appends m as one JSON object.
-func AppendHello(dst []byte, m *Hello) []byte {
-	dst = append(dst, `{"type":"hello"`...)
-	dst = appendOptText(dst, `,"token":`, m.Token)
-	dst = appendOptText(dst, `,"tenant":`, m.Tenant)
-	dst = appendOptText(dst, `,"client_id":`, m.ClientID)
-	dst = appendOptText(dst, `,"device_id":`, m.DeviceID)
-	dst = appendOptUint(dst, `,"window":`, m.Window)
-	switch m.Resume.Kind {
+func (r *Resume) encode(e *encoder) {
+	switch r.Kind {
 	case ResumeAfter:
-		dst = appendText(dst, `,"resume":{"epoch":`, m.Resume.Epoch)
-		dst = appendUint(dst, `,"seq":`, m.Resume.Seq)
-		dst = append(dst, '}')
+		mark := e.object(fieldResume)
+		e.text(fieldEpoch, r.Epoch)
+		e.uint(fieldSeq, r.Seq)
+		e.endObject(mark)
 	case ResumeLive:
-		dst = append(dst, `,"resume":"live"`...)
+		e.word(fieldResume, "live")
 	case ResumeStored:
 	}
-	dst = appendTristate(dst, `,"ready":`, m.Ready)
-	dst = appendOptText(dst, `,"name":`, m.Name)
-	dst = appendOptText(dst, `,"version":`, m.Version)
-	return append(dst, '}')
+}
+
+// AppendHello appends m.
+func AppendHello(dst Buffer, m *Hello) Buffer {
+	e := open(dst, TypeHello)
+	e.optText(fieldToken, m.Token)
+	e.optText(fieldTenant, m.Tenant)
+	e.optText(fieldClientID, m.ClientID)
+	e.optText(fieldDeviceID, m.DeviceID)
+	e.optUint(fieldWindow, m.Window)
+	m.Resume.encode(&e)
+	e.tristate(fieldReady, m.Ready)
+	e.optText(fieldName, m.Name)
+	e.optText(fieldVersion, m.Version)
+	return e.close()
 }

@@ -86,32 +86,32 @@ func (m *Job) check(d *Decoder) {
 	d.need(fieldSubscription, fieldLease, fieldFence, fieldEventID, fieldChannel, fieldAttempt, fieldLeaseMs)
 }
 
-// AppendJob appends m as one JSON object.
-func AppendJob(dst []byte, m *Job) []byte { return AppendJobRaw(dst, m, nil) }
+// AppendJob appends m.
+func AppendJob(dst Buffer, m *Job) Buffer { return AppendJobRaw(dst, m, nil) }
 
 // AppendJobRaw is AppendJob for headers that are encoded already, by
 // AppendHeaders; m.Headers must be empty then.
-func AppendJobRaw(dst []byte, m *Job, rawHeaders Raw) []byte {
-	dst = appendText(dst, `{"type":"job","subscription":`, m.Subscription)
-	dst = appendText(dst, `,"lease":`, m.Lease)
-	dst = appendUint(dst, `,"fence":`, m.Fence)
-	dst = appendText(dst, `,"event_id":`, m.EventID)
-	dst = appendText(dst, `,"channel":`, m.Channel)
-	dst = appendText(dst, `,"group":`, m.Group)
-	dst = appendUint(dst, `,"attempt":`, m.Attempt)
-	dst = appendMillis(dst, `,"lease_ms":`, m.LeaseMs)
-	dst = appendText(dst, `,"key":`, m.Key)
-	dst = appendText(dst, `,"idempotency_key":`, m.IdempotencyKey)
-	dst = appendText(dst, `,"correlation_id":`, m.CorrelationID)
-	dst = appendText(dst, `,"causation_id":`, m.CausationID)
-	dst = appendOptText(dst, `,"client_id":`, m.ClientID)
-	dst = appendText(dst, `,"tenant":`, m.Tenant)
-	dst = appendOptHeaders(dst, m.Headers)
-	dst = appendOptRaw(dst, `,"headers":`, rawHeaders)
-	dst = appendOptText(dst, `,"content_type":`, m.ContentType)
-	dst = appendOptText(dst, `,"run":`, m.Run)
-	dst = appendOptText(dst, `,"step":`, m.Step)
-	dst = appendOptRaw(dst, `,"checkpoint":`, m.Checkpoint)
-	dst = appendPayload(dst, &m.Payload)
-	return append(dst, '}')
+func AppendJobRaw(dst Buffer, m *Job, rawHeaders Raw) Buffer {
+	e := open(dst, TypeJob)
+	e.text(fieldSubscription, m.Subscription)
+	e.text(fieldLease, m.Lease)
+	e.uint(fieldFence, m.Fence)
+	e.text(fieldEventID, m.EventID)
+	e.text(fieldChannel, m.Channel)
+	e.text(fieldGroup, m.Group)
+	e.uint(fieldAttempt, m.Attempt)
+	e.millis(fieldLeaseMs, m.LeaseMs)
+	e.text(fieldKey, m.Key)
+	e.text(fieldIdempotencyKey, m.IdempotencyKey)
+	e.text(fieldCorrelationID, m.CorrelationID)
+	e.text(fieldCausationID, m.CausationID)
+	e.optText(fieldClientID, m.ClientID)
+	e.text(fieldTenant, m.Tenant)
+	e.optHeaders(m.Headers, rawHeaders)
+	e.optText(fieldContentType, m.ContentType)
+	e.optText(fieldRun, m.Run)
+	e.optText(fieldStep, m.Step)
+	e.optRaw(fieldCheckpoint, m.Checkpoint)
+	e.payload(&m.Payload)
+	return e.close()
 }

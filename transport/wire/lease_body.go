@@ -11,10 +11,18 @@ func (d *Decoder) CompleteBody(body []byte, m *Complete) error {
 func (d *Decoder) FailBody(body []byte, m *Fail) error { return d.whole(body, &failBody{m}, TypeFail) }
 
 // AppendCompleteBody appends m as CompleteBody reads it.
-func AppendCompleteBody(dst []byte, m *Complete) []byte { return m.append(append(dst, '{')) }
+func AppendCompleteBody(dst []byte, m *Complete) []byte {
+	e := openBody(dst)
+	m.encode(&e)
+	return e.closeBody()
+}
 
 // AppendFailBody appends m as FailBody reads it.
-func AppendFailBody(dst []byte, m *Fail) []byte { return m.append(append(dst, '{')) }
+func AppendFailBody(dst []byte, m *Fail) []byte {
+	e := openBody(dst)
+	m.encode(&e)
+	return e.closeBody()
+}
 
 type completeBody struct{ *Complete }
 

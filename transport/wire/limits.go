@@ -47,6 +47,9 @@ const (
 	MaxRenewLeases = 1024
 	// MaxNodes is how many node URLs, and features, a welcome or bye may list.
 	MaxNodes = 256
+	// MaxChannelHandles is how many channels a binary connection may give a number,
+	// and the highest of them.
+	MaxChannelHandles = 64
 	// MaxPriority is the highest priority of an event; 0 is the default and lowest.
 	MaxPriority = 9
 )

@@ -48,11 +48,10 @@ type body interface {
 	check(d *Decoder)
 }
 
-// Append appends the message that Type names as one JSON object, without a
-// newline. A message without a type appends nothing.
+// Append appends the message that Type names. A message without a type appends nothing.
 //
 //nolint:revive,funlen // one case per type
-func (m *Message) Append(dst []byte) []byte {
+func (m *Message) Append(dst Buffer) Buffer {
 	switch m.Type {
 	case TypeHello:
 		return AppendHello(dst, &m.Hello)

@@ -41,17 +41,16 @@ func (m *Notify) set(d *Decoder, field uint8) {
 
 func (m *Notify) check(d *Decoder) { d.need(fieldSeq, fieldName) }
 
-// AppendNotify appends m as one JSON object.
-func AppendNotify(dst []byte, m *Notify) []byte {
-	dst = appendUint(dst, `{"type":"notify","seq":`, m.Seq)
-	dst = appendText(dst, `,"name":`, m.Name)
-	dst = appendText(dst, `,"event_id":`, m.EventID)
-	dst = appendText(dst, `,"correlation_id":`, m.CorrelationID)
-	dst = appendText(dst, `,"causation_id":`, m.CausationID)
-	dst = appendMillis(dst, `,"time":`, m.Time)
-	if m.Redelivered {
-		dst = append(dst, `,"redelivered":true`...)
-	}
-	dst = appendPayload(dst, &m.Payload)
-	return append(dst, '}')
+// AppendNotify appends m.
+func AppendNotify(dst Buffer, m *Notify) Buffer {
+	e := open(dst, TypeNotify)
+	e.number(fieldSeq, m.Seq)
+	e.text(fieldName, m.Name)
+	e.text(fieldEventID, m.EventID)
+	e.text(fieldCorrelationID, m.CorrelationID)
+	e.text(fieldCausationID, m.CausationID)
+	e.millis(fieldTime, m.Time)
+	e.flag(fieldRedelivered, m.Redelivered)
+	e.payload(&m.Payload)
+	return e.close()
 }

@@ -57,9 +57,7 @@ func (m *OK) setEvents(d *Decoder) {
 			return
 		}
 		var id []byte
-		if d.peek() == 'n' {
-			d.literal("null")
-		} else {
+		if !d.null() {
 			d.opaque(&id)
 		}
 		m.Events = append(m.Events, id)
@@ -68,35 +66,25 @@ func (m *OK) setEvents(d *Decoder) {
 
 func (m *OK) check(d *Decoder) { d.need(fieldID) }
 
-// AppendOK appends m as one JSON object.
-func AppendOK(dst []byte, m *OK) []byte {
-	dst = appendUint(dst, `{"type":"ok","id":`, m.ID)
+// AppendOK appends m.
+func AppendOK(dst Buffer, m *OK) Buffer {
+	e := open(dst, TypeOK)
+	e.id(m.ID)
 	if len(m.EventID) > 0 {
-		dst = appendText(dst, `,"event_id":`, m.EventID)
-		dst = appendText(dst, `,"correlation_id":`, m.CorrelationID)
-		dst = appendUint(dst, `,"offset":`, m.Offset)
+		e.text(fieldEventID, m.EventID)
+		e.text(fieldCorrelationID, m.CorrelationID)
+		e.uint(fieldOffset, m.Offset)
 	}
 	if m.HasEvents {
-		dst = append(dst, `,"events":[`...)
-		for i, id := range m.Events {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			if len(id) == 0 {
-				dst = append(dst, "null"...)
-			} else {
-				dst = appendQuoted(dst, id)
-			}
+		mark := e.list(fieldEvents)
+		for _, id := range m.Events {
+			e.nullableItem(id)
 		}
-		dst = append(dst, ']')
+		e.endList(mark)
 	}
-	dst = appendOptText(dst, `,"subscription":`, m.Subscription)
-	dst = appendOptText(dst, `,"cursor":`, m.Cursor)
-	if m.Duplicate {
-		dst = append(dst, `,"duplicate":true`...)
-	}
-	if m.TokenExpiresMs > 0 {
-		dst = appendMillis(dst, `,"token_expires_ms":`, m.TokenExpiresMs)
-	}
-	return append(dst, '}')
+	e.optText(fieldSubscription, m.Subscription)
+	e.optText(fieldCursor, m.Cursor)
+	e.flag(fieldDuplicate, m.Duplicate)
+	e.optMillis(fieldTokenExpiresMs, m.TokenExpiresMs)
+	return e.close()
 }

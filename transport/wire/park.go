@@ -24,10 +24,11 @@ func (m *Park) set(d *Decoder, field uint8) {
 
 func (m *Park) check(d *Decoder) { d.need(fieldID, fieldLease) }
 
-// AppendPark appends m as one JSON object.
-func AppendPark(dst []byte, m *Park) []byte {
-	dst = appendUint(dst, `{"type":"park","id":`, m.ID)
-	dst = appendText(dst, `,"lease":`, m.Lease)
-	dst = appendOptMillis(dst, `,"timeout_ms":`, m.TimeoutMs)
-	return append(dst, '}')
+// AppendPark appends m.
+func AppendPark(dst Buffer, m *Park) Buffer {
+	e := open(dst, TypePark)
+	e.id(m.ID)
+	e.text(fieldLease, m.Lease)
+	e.optMillis(fieldTimeoutMs, m.TimeoutMs)
+	return e.close()
 }

@@ -17,9 +17,9 @@ func (m *Ping) set(d *Decoder, field uint8) {
 
 func (m *Ping) check(*Decoder) {}
 
-// AppendPing appends m as one JSON object.
-func AppendPing(dst []byte, m *Ping) []byte {
-	dst = append(dst, `{"type":"ping"`...)
-	dst = appendOptMillis(dst, `,"time":`, m.Time)
-	return append(dst, '}')
+// AppendPing appends m.
+func AppendPing(dst Buffer, m *Ping) Buffer {
+	e := open(dst, TypePing)
+	e.optMillis(fieldTime, m.Time)
+	return e.close()
 }

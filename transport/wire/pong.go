@@ -17,9 +17,9 @@ func (m *Pong) set(d *Decoder, field uint8) {
 
 func (m *Pong) check(*Decoder) {}
 
-// AppendPong appends m as one JSON object.
-func AppendPong(dst []byte, m *Pong) []byte {
-	dst = append(dst, `{"type":"pong"`...)
-	dst = appendOptMillis(dst, `,"time":`, m.Time)
-	return append(dst, '}')
+// AppendPong appends m.
+func AppendPong(dst Buffer, m *Pong) Buffer {
+	e := open(dst, TypePong)
+	e.optMillis(fieldTime, m.Time)
+	return e.close()
 }

@@ -25,10 +25,10 @@ func (m *Publish) check(d *Decoder) {
 	m.EventFields.check(d)
 }
 
-// AppendPublish appends m as one JSON object.
-func AppendPublish(dst []byte, m *Publish) []byte {
-	dst = appendUint(dst, `{"type":"publish","id":`, m.ID)
-	dst = append(dst, ',')
-	dst = m.append(dst, nil)
-	return append(dst, '}')
+// AppendPublish appends m.
+func AppendPublish(dst Buffer, m *Publish) Buffer {
+	e := open(dst, TypePublish)
+	e.id(m.ID)
+	m.encode(&e, nil)
+	return e.close()
 }

@@ -27,11 +27,12 @@ func (m *Read) set(d *Decoder, field uint8) {
 
 func (m *Read) check(d *Decoder) { d.need(fieldID, fieldStream, fieldOffset) }
 
-// AppendRead appends m as one JSON object.
-func AppendRead(dst []byte, m *Read) []byte {
-	dst = appendUint(dst, `{"type":"read","id":`, m.ID)
-	dst = appendText(dst, `,"stream":`, m.Stream)
-	dst = appendOptUint(dst, `,"attempt":`, m.Attempt)
-	dst = appendUint(dst, `,"offset":`, m.Offset)
-	return append(dst, '}')
+// AppendRead appends m.
+func AppendRead(dst Buffer, m *Read) Buffer {
+	e := open(dst, TypeRead)
+	e.id(m.ID)
+	e.text(fieldStream, m.Stream)
+	e.optUint(fieldAttempt, m.Attempt)
+	e.uint(fieldOffset, m.Offset)
+	return e.close()
 }

@@ -9,5 +9,8 @@ func (m *Ready) set(d *Decoder, field uint8) { d.ignore(field) }
 
 func (m *Ready) check(*Decoder) {}
 
-// AppendReady appends m as one JSON object.
-func AppendReady(dst []byte, _ *Ready) []byte { return append(dst, `{"type":"ready"}`...) }
+// AppendReady appends m.
+func AppendReady(dst Buffer, _ *Ready) Buffer {
+	e := open(dst, TypeReady)
+	return e.close()
+}

@@ -17,8 +17,9 @@ func (m *Release) set(d *Decoder, field uint8) {
 
 func (m *Release) check(d *Decoder) { d.need(fieldLease) }
 
-// AppendRelease appends m as one JSON object.
-func AppendRelease(dst []byte, m *Release) []byte {
-	dst = appendText(dst, `{"type":"release","lease":`, m.Lease)
-	return append(dst, '}')
+// AppendRelease appends m.
+func AppendRelease(dst Buffer, m *Release) Buffer {
+	e := open(dst, TypeRelease)
+	e.text(fieldLease, m.Lease)
+	return e.close()
 }

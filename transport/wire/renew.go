@@ -28,10 +28,10 @@ func (m *Renew) set(d *Decoder, field uint8) {
 			return
 		}
 		m.Leases = append(m.Leases, RenewLease{})
-		switch d.peek() {
-		case '"':
+		switch {
+		case d.isText():
 			d.opaque(&m.Leases[n].Lease)
-		case '{':
+		case d.isObject():
 			d.item(&m.Leases[n], n)
 		default:
 			d.refuse("must be an array of strings and objects")
@@ -58,22 +58,25 @@ func (m *RenewLease) set(d *Decoder, field uint8) {
 
 func (m *RenewLease) check(d *Decoder) { d.need(fieldLease) }
 
-// AppendRenew appends m as one JSON object.
-func AppendRenew(dst []byte, m *Renew) []byte {
-	dst = append(dst, `{"type":"renew","leases":[`...)
+// AppendRenew appends m.
+func AppendRenew(dst Buffer, m *Renew) Buffer {
+	e := open(dst, TypeRenew)
+	mark := e.list(fieldLeases)
 	for i := range m.Leases {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		lease := &m.Leases[i]
-		if lease.Progress == nil && lease.Checkpoint == nil {
-			dst = appendQuoted(dst, lease.Lease)
-			continue
-		}
-		dst = appendText(dst, `{"lease":`, lease.Lease)
-		dst = appendOptRaw(dst, `,"progress":`, lease.Progress)
-		dst = appendOptRaw(dst, `,"checkpoint":`, lease.Checkpoint)
-		dst = append(dst, '}')
+		m.Leases[i].encode(&e)
 	}
-	return append(dst, `]}`...)
+	e.endList(mark)
+	return e.close()
+}
+
+func (m *RenewLease) encode(e *encoder) {
+	if m.Progress == nil && m.Checkpoint == nil {
+		e.textItem(m.Lease)
+		return
+	}
+	mark := e.item()
+	e.text(fieldLease, m.Lease)
+	e.optRaw(fieldProgress, m.Progress)
+	e.optRaw(fieldCheckpoint, m.Checkpoint)
+	e.endObject(mark)
 }

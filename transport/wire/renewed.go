@@ -64,17 +64,17 @@ func (m *RenewedLease) set(d *Decoder, field uint8) {
 
 func (m *RenewedLease) check(d *Decoder) { d.need(fieldLease, fieldLeaseMs) }
 
-// AppendRenewed appends m as one JSON object.
-func AppendRenewed(dst []byte, m *Renewed) []byte {
-	dst = append(dst, `{"type":"renewed","leases":[`...)
+// AppendRenewed appends m.
+func AppendRenewed(dst Buffer, m *Renewed) Buffer {
+	e := open(dst, TypeRenewed)
+	mark := e.list(fieldLeases)
 	for i := range m.Leases {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendText(dst, `{"lease":`, m.Leases[i].Lease)
-		dst = appendMillis(dst, `,"lease_ms":`, m.Leases[i].LeaseMs)
-		dst = append(dst, '}')
+		item := e.item()
+		e.text(fieldLease, m.Leases[i].Lease)
+		e.millis(fieldLeaseMs, m.Leases[i].LeaseMs)
+		e.endObject(item)
 	}
-	dst = appendTexts(dst, `],"lost":`, m.Lost)
-	return append(dst, '}')
+	e.endList(mark)
+	e.texts(fieldLost, m.Lost)
+	return e.close()
 }

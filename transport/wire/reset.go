@@ -21,9 +21,10 @@ func (m *Reset) set(d *Decoder, field uint8) {
 
 func (m *Reset) check(d *Decoder) { d.need(fieldStream, fieldAttempt) }
 
-// AppendReset appends m as one JSON object.
-func AppendReset(dst []byte, m *Reset) []byte {
-	dst = appendText(dst, `{"type":"reset","stream":`, m.Stream)
-	dst = appendUint(dst, `,"attempt":`, m.Attempt)
-	return append(dst, '}')
+// AppendReset appends m.
+func AppendReset(dst Buffer, m *Reset) Buffer {
+	e := open(dst, TypeReset)
+	e.text(fieldStream, m.Stream)
+	e.uint(fieldAttempt, m.Attempt)
+	return e.close()
 }

@@ -20,13 +20,14 @@ func TestRoundTrip(t *testing.T) {
 				one := m
 				tidy(&one, side)
 				checkRoundTrip(t, &one, side)
+				checkRecord(t, &one, side)
 			}
 		}
 	})
 }
 
 func checkRoundTrip(t *rapid.T, m *Message, side Side) {
-	line := m.Append([]byte("\n"))
+	line := m.Append(JSON.On([]byte("\n"))).Bytes
 	if !json.Valid(line) {
 		t.Fatalf("%q is not JSON", line)
 	}
@@ -37,7 +38,21 @@ func checkRoundTrip(t *rapid.T, m *Message, side Side) {
 		t.Fatalf("%s: %v", line, err)
 	}
 	if !sameValue(reflect.ValueOf(*m).FieldByName(goName(m.Type)), reflect.ValueOf(back).FieldByName(goName(m.Type))) {
-		t.Fatalf("%s\n%s", line, back.Append(nil))
+		t.Fatalf("%s\n%s", line, back.json())
+	}
+}
+
+// checkRecord is checkRoundTrip in binary, where no text needs an escape.
+func checkRecord(t *rapid.T, m *Message, side Side) {
+	record := m.record()
+	var back Message
+	d := NewDecoder(side)
+	d.ResetAs(Binary, record, nil)
+	if err := d.Next(&back); err != nil {
+		t.Fatalf("%s: %x: %v", m.json(), record, err)
+	}
+	if !sameValue(reflect.ValueOf(*m).FieldByName(goName(m.Type)), reflect.ValueOf(back).FieldByName(goName(m.Type))) {
+		t.Fatalf("%s\n%s", m.json(), back.json())
 	}
 }
 
@@ -94,6 +109,9 @@ func drawKind(t *rapid.T, v reflect.Value, name string) {
 	case reflect.Int:
 		v.SetInt(rapid.Int64Range(0, 999).Draw(t, name))
 	case reflect.Uint8:
+		if name == "ChannelHandle" {
+			return // Of records only, and for their connection; see TestChannelHandles.
+		}
 		limit := map[string]uint64{"uint8": MaxPriority, "Tristate": 2, "Resumed": 2, "GapReason": 1}[v.Type().Name()]
 		v.SetUint(rapid.Uint64Range(0, limit).Draw(t, name))
 	default:

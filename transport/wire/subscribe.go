@@ -34,13 +34,14 @@ func (m *Subscribe) set(d *Decoder, field uint8) {
 
 func (m *Subscribe) check(d *Decoder) { d.need(fieldID, fieldChannel, fieldCredit) }
 
-// AppendSubscribe appends m as one JSON object.
-func AppendSubscribe(dst []byte, m *Subscribe) []byte {
-	dst = appendUint(dst, `{"type":"subscribe","id":`, m.ID)
-	dst = appendText(dst, `,"channel":`, m.Channel)
-	dst = appendOptText(dst, `,"group":`, m.Group)
-	dst = m.From.append(dst)
-	dst = appendUint(dst, `,"credit":`, m.Credit)
-	dst = appendOptMillis(dst, `,"lease_ms":`, m.LeaseMs)
-	return append(dst, '}')
+// AppendSubscribe appends m.
+func AppendSubscribe(dst Buffer, m *Subscribe) Buffer {
+	e := open(dst, TypeSubscribe)
+	e.id(m.ID)
+	e.text(fieldChannel, m.Channel)
+	e.optText(fieldGroup, m.Group)
+	m.From.encode(&e)
+	e.uint(fieldCredit, m.Credit)
+	e.optMillis(fieldLeaseMs, m.LeaseMs)
+	return e.close()
 }

@@ -46,6 +46,14 @@ func (d *Decoder) survey(start int) survey {
 	return found
 }
 
+// surveyAny is survey in the frame's own encoding.
+func (d *Decoder) surveyAny(start int) survey {
+	if d.binary {
+		return d.surveyRecord(start)
+	}
+	return d.survey(start)
+}
+
 func (s *survey) decodeError(kind error, message string) *DecodeError {
 	return &DecodeError{Kind: kind, Message: message, ID: s.id, HasID: s.hasID, Position: s.start}
 }
@@ -53,7 +61,7 @@ func (s *survey) decodeError(kind error, message string) *DecodeError {
 // refused makes the error of the message at start, and moves on to its end.
 func (d *Decoder) refused(start int, t Type) error {
 	fault := d.fault
-	found := d.survey(start)
+	found := d.surveyAny(start)
 	if d.problem != "" {
 		return d.malformedError()
 	}
@@ -78,5 +86,9 @@ func (d *Decoder) unknownType(start int) error {
 }
 
 func (d *Decoder) malformedError() error {
-	return &DecodeError{Kind: ErrMalformed, Message: "malformed JSON: " + d.problem, Position: d.pos}
+	language := "malformed JSON: "
+	if d.binary {
+		language = "malformed record: "
+	}
+	return &DecodeError{Kind: ErrMalformed, Message: language + d.problem, Position: d.pos}
 }

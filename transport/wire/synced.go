@@ -17,8 +17,9 @@ func (m *Synced) set(d *Decoder, field uint8) {
 
 func (m *Synced) check(d *Decoder) { d.need(fieldSeq) }
 
-// AppendSynced appends m as one JSON object.
-func AppendSynced(dst []byte, m *Synced) []byte {
-	dst = appendUint(dst, `{"type":"synced","seq":`, m.Seq)
-	return append(dst, '}')
+// AppendSynced appends m.
+func AppendSynced(dst Buffer, m *Synced) Buffer {
+	e := open(dst, TypeSynced)
+	e.number(fieldSeq, m.Seq)
+	return e.close()
 }

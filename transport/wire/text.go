@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -91,6 +92,10 @@ func AppendTextOf(dst []byte, p *Payload) ([]byte, bool) {
 // U+FFFD: what this package writes is always valid.
 func appendQuoted(dst, text []byte) []byte {
 	dst = append(dst, '"')
+	if isPlain(text) {
+		dst = append(dst, text...)
+		return append(dst, '"')
+	}
 	plain := 0 // where the bytes begin that are not yet copied
 	for i := 0; i < len(text); {
 		c := text[i]
@@ -115,6 +120,25 @@ func appendQuoted(dst, text []byte) []byte {
 	}
 	dst = append(dst, text[plain:]...)
 	return append(dst, '"')
+}
+
+// isPlain says whether text is ASCII that needs no escape, as most text is. It
+// looks at eight bytes at a time, the last ones twice.
+func isPlain(text []byte) bool {
+	if len(text) < 8 {
+		for _, c := range text {
+			if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+				return false
+			}
+		}
+		return true
+	}
+	for i := 0; i+8 < len(text); i += 8 {
+		if notPlain(binary.LittleEndian.Uint64(text[i:])) != 0 {
+			return false
+		}
+	}
+	return notPlain(binary.LittleEndian.Uint64(text[len(text)-8:])) == 0
 }
 
 func appendEscape(dst []byte, c byte) []byte {

@@ -56,57 +56,70 @@ const (
 )
 
 type typeInfo struct {
-	name string
-	side Side
+	opening string // as a JSON object begins, the name in it
+	side    Side
 }
+
+func (i *typeInfo) name() string { return i.opening[len(`{"type":"`) : len(i.opening)-len(`"`)] }
 
 //nolint:gochecknoglobals // a constant table; Go has no constant arrays
 var types = [TypeCount]typeInfo{
-	TypeUnknown:     {"unknown", 0},
-	TypeHello:       {"hello", FromClient},
-	TypeWelcome:     {"welcome", FromServer},
-	TypeReady:       {"ready", FromClient},
-	TypeBye:         {"bye", fromBoth},
-	TypePing:        {"ping", fromBoth},
-	TypePong:        {"pong", fromBoth},
-	TypeAuth:        {"auth", FromClient},
-	TypePublish:     {"publish", FromClient},
-	TypeOK:          {"ok", FromServer},
-	TypeError:       {"error", FromServer},
-	TypeNotify:      {"notify", FromServer},
-	TypeAck:         {"ack", FromClient},
-	TypeGap:         {"gap", FromServer},
-	TypeSynced:      {"synced", FromServer},
-	TypeSubscribe:   {"subscribe", FromClient},
-	TypeCredit:      {"credit", FromClient},
-	TypeJob:         {"job", FromServer},
-	TypeRenew:       {"renew", FromClient},
-	TypeRenewed:     {"renewed", FromServer},
-	TypeComplete:    {"complete", FromClient},
-	TypeFail:        {"fail", FromClient},
-	TypeRelease:     {"release", FromClient},
-	TypePark:        {"park", FromClient},
-	TypeCancel:      {"cancel", fromBoth},
-	TypeUnsubscribe: {"unsubscribe", FromClient},
-	TypeFollow:      {"follow", FromClient},
-	TypeEvent:       {"event", FromServer},
-	TypeCommit:      {"commit", FromClient},
-	TypeChunk:       {"chunk", fromBoth},
-	TypeReset:       {"reset", FromServer},
-	TypeRead:        {"read", FromClient},
-	TypeCheckpoint:  {"checkpoint", FromClient},
+	TypeUnknown:     {`{"type":"unknown"`, 0},
+	TypeHello:       {`{"type":"hello"`, FromClient},
+	TypeWelcome:     {`{"type":"welcome"`, FromServer},
+	TypeReady:       {`{"type":"ready"`, FromClient},
+	TypeBye:         {`{"type":"bye"`, fromBoth},
+	TypePing:        {`{"type":"ping"`, fromBoth},
+	TypePong:        {`{"type":"pong"`, fromBoth},
+	TypeAuth:        {`{"type":"auth"`, FromClient},
+	TypePublish:     {`{"type":"publish"`, FromClient},
+	TypeOK:          {`{"type":"ok"`, FromServer},
+	TypeError:       {`{"type":"error"`, FromServer},
+	TypeNotify:      {`{"type":"notify"`, FromServer},
+	TypeAck:         {`{"type":"ack"`, FromClient},
+	TypeGap:         {`{"type":"gap"`, FromServer},
+	TypeSynced:      {`{"type":"synced"`, FromServer},
+	TypeSubscribe:   {`{"type":"subscribe"`, FromClient},
+	TypeCredit:      {`{"type":"credit"`, FromClient},
+	TypeJob:         {`{"type":"job"`, FromServer},
+	TypeRenew:       {`{"type":"renew"`, FromClient},
+	TypeRenewed:     {`{"type":"renewed"`, FromServer},
+	TypeComplete:    {`{"type":"complete"`, FromClient},
+	TypeFail:        {`{"type":"fail"`, FromClient},
+	TypeRelease:     {`{"type":"release"`, FromClient},
+	TypePark:        {`{"type":"park"`, FromClient},
+	TypeCancel:      {`{"type":"cancel"`, fromBoth},
+	TypeUnsubscribe: {`{"type":"unsubscribe"`, FromClient},
+	TypeFollow:      {`{"type":"follow"`, FromClient},
+	TypeEvent:       {`{"type":"event"`, FromServer},
+	TypeCommit:      {`{"type":"commit"`, FromClient},
+	TypeChunk:       {`{"type":"chunk"`, fromBoth},
+	TypeReset:       {`{"type":"reset"`, FromServer},
+	TypeRead:        {`{"type":"read"`, FromClient},
+	TypeCheckpoint:  {`{"type":"checkpoint"`, FromClient},
 }
 
 // String is the type's name on the wire.
 func (t Type) String() string {
 	if t >= TypeCount {
-		return types[TypeUnknown].name
+		t = TypeUnknown
 	}
-	return types[t].name
+	return types[t].name()
 }
 
 // SentBy says whether a side may send messages of this type.
 func (t Type) SentBy(side Side) bool { return t < TypeCount && types[t].side&side != 0 }
+
+// numbered is the field that stands in a record's header: the number that tells
+// messages of the type apart.
+func (t Type) numbered() uint8 {
+	switch t { //nolint:exhaustive // the others are requests and their answers
+	case TypeNotify, TypeAck, TypeSynced:
+		return fieldSeq
+	default:
+		return fieldID
+	}
+}
 
 // typeOf is the type of a name, TypeUnknown if there is none.
 //

@@ -21,9 +21,10 @@ func (m *Unsubscribe) set(d *Decoder, field uint8) {
 
 func (m *Unsubscribe) check(d *Decoder) { d.need(fieldID, fieldSubscription) }
 
-// AppendUnsubscribe appends m as one JSON object.
-func AppendUnsubscribe(dst []byte, m *Unsubscribe) []byte {
-	dst = appendUint(dst, `{"type":"unsubscribe","id":`, m.ID)
-	dst = appendText(dst, `,"subscription":`, m.Subscription)
-	return append(dst, '}')
+// AppendUnsubscribe appends m.
+func AppendUnsubscribe(dst Buffer, m *Unsubscribe) Buffer {
+	e := open(dst, TypeUnsubscribe)
+	e.id(m.ID)
+	e.text(fieldSubscription, m.Subscription)
+	return e.close()
 }

@@ -10,8 +10,29 @@ func (d *Decoder) unescape(span []byte) (text []byte, ok bool) {
 	return d.scratch[start:len(d.scratch):len(d.scratch)], ok
 }
 
+// isText and isObject look at the value that is next.
+func (d *Decoder) isText() bool {
+	if d.binary {
+		return d.kind == kindText
+	}
+	return d.peek() == '"'
+}
+
+func (d *Decoder) isObject() bool {
+	if d.binary {
+		return d.kind == kindObject
+	}
+	return d.peek() == '{'
+}
+
+// null consumes null, which only JSON has: in a record, empty text says it.
+func (d *Decoder) null() bool { return !d.binary && d.peek() == 'n' && d.literal("null") }
+
 // string reads a string of any length.
 func (d *Decoder) string(want string) (text []byte, ok bool) {
+	if d.binary {
+		return d.recordText(want)
+	}
 	if d.peek() != '"' {
 		d.refuse(want)
 		return nil, false
@@ -96,8 +117,15 @@ func (d *Decoder) texts(dst *[][]byte) {
 	}
 }
 
-// array consumes the opening bracket of a list.
+// array consumes the beginning of a list.
 func (d *Decoder) array() bool {
+	if d.binary {
+		if d.kind == kindList {
+			return d.enterGroup()
+		}
+		d.refuse("must be an array")
+		return false
+	}
 	if d.peek() != '[' {
 		d.refuse("must be an array")
 		return false
@@ -106,12 +134,17 @@ func (d *Decoder) array() bool {
 }
 
 // element steps to the n-th element of a list.
-func (d *Decoder) element(n int) bool { return d.fault.text == "" && d.more(n, ']') }
+func (d *Decoder) element(n int) bool {
+	if d.binary {
+		return d.nextValue()
+	}
+	return d.fault.text == "" && d.more(n, ']')
+}
 
 // nested reads an object inside the message.
 func (d *Decoder) nested(b body) {
 	f := d.field
-	if d.peek() != '{' {
+	if !d.isObject() {
 		d.refuse("must be an object")
 		return
 	}
@@ -123,7 +156,7 @@ func (d *Decoder) nested(b body) {
 // item reads an object inside a list, which list's field it is given as.
 func (d *Decoder) item(b body, index int) {
 	f := d.field
-	if d.peek() != '{' {
+	if !d.isObject() {
 		d.refuse("must be an array of objects")
 		return
 	}
@@ -132,15 +165,27 @@ func (d *Decoder) item(b body, index int) {
 	d.within(f, index)
 }
 
+// anyJSON reads any value, as JSON.
+func (d *Decoder) anyJSON() (span []byte, ok bool) {
+	if d.binary {
+		return d.recordJSON()
+	}
+	return d.value()
+}
+
 // raw reads any value.
 func (d *Decoder) raw(dst *Raw) {
-	if span, ok := d.value(); ok {
+	if span, ok := d.anyJSON(); ok {
 		*dst = span
 	}
 }
 
 // boolean reads true or false.
 func (d *Decoder) boolean(dst *bool) {
+	if d.binary {
+		d.recordBoolean(dst)
+		return
+	}
 	switch d.peek() {
 	case 't':
 		*dst = d.literal("true")
@@ -162,12 +207,17 @@ func (d *Decoder) tristate(dst *Tristate) {
 	}
 }
 
+const wantInteger = "must be an integer from 0 to 2^53-1"
+
 // uint reads a counter or an id.
 func (d *Decoder) uint(dst *uint64) {
-	const want = "must be an integer from 0 to 2^53-1"
+	if d.binary {
+		d.recordUint(dst)
+		return
+	}
 	c := d.peek()
 	if c != '-' && c-'0' > 9 {
-		d.refuse(want)
+		d.refuse(wantInteger)
 		return
 	}
 	span, ok := d.number()
@@ -176,7 +226,7 @@ func (d *Decoder) uint(dst *uint64) {
 	}
 	n, ok := integer(span)
 	if !ok {
-		d.refuse(want)
+		d.refuse(wantInteger)
 		return
 	}
 	*dst = n

@@ -136,31 +136,34 @@ func (m *Limits) set(d *Decoder, field uint8) {
 
 func (m *Limits) check(*Decoder) {}
 
-// AppendWelcome appends m as one JSON object.
-func AppendWelcome(dst []byte, m *Welcome) []byte {
-	dst = appendText(dst, `{"type":"welcome","session":`, m.Session)
-	dst = appendText(dst, `,"node":`, m.Node)
-	dst = appendText(dst, `,"tenant":`, m.Tenant)
+// AppendWelcome appends m.
+func AppendWelcome(dst Buffer, m *Welcome) Buffer {
+	e := open(dst, TypeWelcome)
+	e.text(fieldSession, m.Session)
+	e.text(fieldNode, m.Node)
+	e.text(fieldTenant, m.Tenant)
 	if len(m.ClientID) > 0 {
-		dst = appendText(dst, `,"client_id":`, m.ClientID)
-		dst = appendText(dst, `,"epoch":`, m.Epoch)
-		dst = appendUint(dst, `,"seq":`, m.Seq)
-		dst = appendUint(dst, `,"oldest":`, m.Oldest)
-		dst = append(dst, `,"resumed":"`...)
-		dst = append(dst, m.Resumed.String()...)
-		dst = append(dst, '"')
+		e.text(fieldClientID, m.ClientID)
+		e.text(fieldEpoch, m.Epoch)
+		e.uint(fieldSeq, m.Seq)
+		e.uint(fieldOldest, m.Oldest)
+		e.word(fieldResumed, m.Resumed.String())
 	}
-	dst = appendText(dst, `,"protocol":`, m.Protocol)
-	dst = appendTexts(dst, `,"features":`, m.Features)
-	dst = appendUint(dst, `,"limits":{"max_in_flight":`, m.Limits.MaxInFlight)
-	dst = appendUint(dst, `,"max_message_bytes":`, m.Limits.MaxMessageBytes)
-	dst = appendOptUint(dst, `,"max_payload_bytes":`, m.Limits.MaxPayloadBytes)
-	dst = appendUint(dst, `,"window":`, m.Limits.Window)
-	dst = appendTexts(dst, `},"nodes":`, m.Nodes)
-	dst = appendMillis(dst, `,"heartbeat_ms":`, m.HeartbeatMs)
-	dst = appendMillis(dst, `,"server_time":`, m.ServerTime)
-	if m.TokenExpiresMs > 0 {
-		dst = appendMillis(dst, `,"token_expires_ms":`, m.TokenExpiresMs)
-	}
-	return append(dst, '}')
+	e.text(fieldProtocol, m.Protocol)
+	e.texts(fieldFeatures, m.Features)
+	m.Limits.encode(&e)
+	e.texts(fieldNodes, m.Nodes)
+	e.millis(fieldHeartbeatMs, m.HeartbeatMs)
+	e.millis(fieldServerTime, m.ServerTime)
+	e.optMillis(fieldTokenExpiresMs, m.TokenExpiresMs)
+	return e.close()
+}
+
+func (m *Limits) encode(e *encoder) {
+	mark := e.object(fieldLimits)
+	e.uint(fieldMaxInFlight, m.MaxInFlight)
+	e.uint(fieldMaxMessageBytes, m.MaxMessageBytes)
+	e.optUint(fieldMaxPayloadBytes, m.MaxPayloadBytes)
+	e.uint(fieldWindow, m.Window)
+	e.endObject(mark)
 }
