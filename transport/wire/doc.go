@@ -27,20 +27,28 @@
 //
 // # Publishing
 //
-//	C> publish      id, event fields                                answered by ok
+//	C> publish      id, client_id? (of a backend), event fields     answered by ok
 //	   event fields channel idempotency_key? correlation_id? causation_id? key? client_seq? priority?
 //	                delay_ms? deliver_at? ttl_ms? on_end? headers?{string: string} content_type? data
 //	S> ok           id, and of a publish: event_id correlation_id offset duplicate?
 //	                of a complete: events[event_id | null] duplicate?
 //	                of a subscribe: subscription; of a follow: subscription cursor
+//	                of a listen: subscription epoch seq oldest resumed
+//	                of a broadcast: event_id correlation_id duplicate?
 //	S> error        id? code reason message retryable retry_after_ms?
 //
 // # Notifications
 //
 //	S> notify       seq name event_id correlation_id causation_id time redelivered? data
-//	C> ack          seq
+//	                of a listen: subscription client_id too
+//	C> ack          subscription? seq
 //	S> gap          from to reason, of a follow: subscription reason   reason: "trimmed" | "epoch"
-//	S> synced       seq
+//	                of a listen: subscription too
+//	S> synced       subscription? seq
+//	C> listen       id client_id device_id? window? resume?         answered by ok
+//	C> unlisten     id subscription                                 answered by ok
+//	C> broadcast    id client_ids[string] name idempotency_key? correlation_id? causation_id? data
+//	                                                                answered by ok
 //
 // # Work
 //

@@ -90,6 +90,7 @@ const (
 	fieldFinal
 	fieldTimeoutMs
 	fieldChannelHandle
+	fieldClientIDs
 	fieldCount
 )
 
@@ -188,6 +189,7 @@ var fieldSpellings = [fieldCount]string{
 	fieldFinal:           `,"final":`,
 	fieldTimeoutMs:       `,"timeout_ms":`,
 	fieldChannelHandle:   `,"channel_handle":`,
+	fieldClientIDs:       `,"client_ids":`,
 }
 
 // lookup is the number of a field name, fieldUnknown if the protocol has none.
@@ -361,6 +363,8 @@ func lookup(name []byte) uint8 {
 		return fieldTimeoutMs
 	case "channel_handle":
 		return fieldChannelHandle
+	case "client_ids":
+		return fieldClientIDs
 	default:
 		return fieldUnknown
 	}

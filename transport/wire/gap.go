@@ -1,8 +1,8 @@
 package wire
 
-// Gap says that the notifications From to To, both included, are not there; with
-// a Subscription, that a follower comes too late for some events, and has From and
-// To left out.
+// Gap says that the notifications From to To, both included, are not there. With the
+// Subscription of a follow it says that a follower comes too late for some events, and
+// has From and To left out.
 type Gap struct {
 	Subscription []byte
 	From, To     uint64

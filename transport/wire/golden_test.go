@@ -97,6 +97,17 @@ func fromClients() []golden {
 	ending.OnEnd = b("answered")
 	add(Message{Type: TypePublish, Publish: Publish{ID: 12, EventFields: ending}})
 	add(Message{Type: TypeRead, Read: Read{ID: 10, Stream: b("text"), Attempt: 2, Offset: 12}})
+	add(Message{Type: TypeListen, Listen: Listen{ID: 13, ClientID: b("ana")}})
+	add(Message{Type: TypeListen, Listen: Listen{
+		ID: 13, ClientID: b("ana"), DeviceID: b("phone"), Window: 16, Resume: Resume{Kind: ResumeAfter, Epoch: b("x1"), Seq: 41},
+	}})
+	add(Message{Type: TypeUnlisten, Unlisten: Unlisten{ID: 14, Subscription: b("l1")}})
+	add(Message{Type: TypeAck, Ack: Ack{Subscription: b("l1"), Seq: 42}})
+	add(Message{Type: TypePublish, Publish: Publish{ID: 15, ClientID: b("ana"), EventFields: EventFields{Channel: b("a"), Payload: jsonData("1")}}})
+	add(Message{Type: TypeBroadcast, Broadcast: Broadcast{
+		ID: 16, ClientIDs: [][]byte{b("ana"), b("ben")}, Name: b("news"), IdempotencyKey: b("i-1"), CorrelationID: b("c-1"),
+		CausationID: b("e-0"), Payload: jsonData(`{"n":1}`),
+	}})
 	return list
 }
 
@@ -156,6 +167,10 @@ func fromServers() []golden {
 		Session: b("ses"), Node: b("n1"), Tenant: b("acme"), Protocol: b("baton.v1.json"), ServerTime: 1790000000000, TokenExpiresMs: 3600000,
 	}})
 	add(Message{Type: TypeOK, OK: OK{ID: 4, TokenExpiresMs: 3600000}})
+	add(Message{Type: TypeOK, OK: OK{ID: 5, Subscription: b("l1"), Epoch: b("x1"), Seq: 44, Oldest: 2, Resumed: ResumedPartial}})
+	add(Message{Type: TypeNotify, Notify: Notify{Subscription: b("l1"), ClientID: b("ana"), Seq: 45, Name: b("done"), Payload: jsonData("1")}})
+	add(Message{Type: TypeSynced, Synced: Synced{Subscription: b("l1"), Seq: 45}})
+	add(Message{Type: TypeGap, Gap: Gap{Subscription: b("l1"), From: 3, To: 9}})
 	return list
 }
 

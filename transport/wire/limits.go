@@ -43,6 +43,8 @@ const (
 	MaxEmits = 256
 	// MaxNotifies is how many notifications one complete may send.
 	MaxNotifies = 256
+	// MaxBroadcastClients is how many clients one broadcast may name.
+	MaxBroadcastClients = 10_000
 	// MaxRenewLeases is how many leases one renew may name.
 	MaxRenewLeases = 1024
 	// MaxNodes is how many node URLs, and features, a welcome or bye may list.

@@ -38,6 +38,9 @@ type Message struct {
 	Reset       Reset
 	Read        Read
 	Checkpoint  Checkpoint
+	Listen      Listen
+	Unlisten    Unlisten
+	Broadcast   Broadcast
 }
 
 // body is what every message, and every object inside one, can do for the
@@ -61,6 +64,12 @@ func (m *Message) Append(dst Buffer) Buffer {
 		return AppendReady(dst, &m.Ready)
 	case TypeCheckpoint:
 		return AppendCheckpoint(dst, &m.Checkpoint)
+	case TypeListen:
+		return AppendListen(dst, &m.Listen)
+	case TypeUnlisten:
+		return AppendUnlisten(dst, &m.Unlisten)
+	case TypeBroadcast:
+		return AppendBroadcast(dst, &m.Broadcast)
 	case TypeBye:
 		return AppendBye(dst, &m.Bye)
 	case TypePing:
@@ -189,6 +198,12 @@ func (m *Message) body(t Type) body {
 		return &m.Read
 	case TypeCheckpoint:
 		return &m.Checkpoint
+	case TypeListen:
+		return &m.Listen
+	case TypeUnlisten:
+		return &m.Unlisten
+	case TypeBroadcast:
+		return &m.Broadcast
 	case TypeUnknown:
 	}
 	return nil

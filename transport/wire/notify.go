@@ -2,6 +2,9 @@ package wire
 
 // Notify is one notification of a client's durable stream.
 type Notify struct {
+	// Subscription and ClientID are of a listen; empty for the session's own stream.
+	Subscription  []byte
+	ClientID      []byte
 	Seq           uint64
 	Name          []byte
 	EventID       []byte
@@ -16,6 +19,10 @@ func (m *Notify) reset() { *m = Notify{} }
 
 func (m *Notify) set(d *Decoder, field uint8) {
 	switch field {
+	case fieldSubscription:
+		d.opaque(&m.Subscription)
+	case fieldClientID:
+		d.text(&m.ClientID, MaxClientIDBytes)
 	case fieldSeq:
 		d.uint(&m.Seq)
 	case fieldName:
@@ -44,6 +51,8 @@ func (m *Notify) check(d *Decoder) { d.need(fieldSeq, fieldName) }
 // AppendNotify appends m.
 func AppendNotify(dst Buffer, m *Notify) Buffer {
 	e := open(dst, TypeNotify)
+	e.optText(fieldSubscription, m.Subscription)
+	e.optText(fieldClientID, m.ClientID)
 	e.number(fieldSeq, m.Seq)
 	e.text(fieldName, m.Name)
 	e.text(fieldEventID, m.EventID)

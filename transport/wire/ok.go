@@ -2,10 +2,11 @@ package wire
 
 // OK answers a request. Besides the id it has the parts of what it answers:
 // EventID, CorrelationID and Offset of a publish, Events of a complete,
-// Subscription of a subscribe, Subscription and Cursor of a follow.
+// Subscription of a subscribe, Subscription and Cursor of a follow, Subscription and
+// the stream of a listen, EventID and CorrelationID of a broadcast.
 type OK struct {
 	ID            uint64
-	EventID       []byte // Not empty: CorrelationID and Offset are there too.
+	EventID       []byte // Not empty: CorrelationID and Offset are there too, Offset 0 of a broadcast.
 	CorrelationID []byte
 	Offset        uint64
 	// HasEvents marks the answer to a complete. Events then has one id for each
@@ -14,7 +15,13 @@ type OK struct {
 	Events       [][]byte
 	Subscription []byte
 	Cursor       []byte
-	Duplicate    bool // The request had been answered before; so is this one.
+	// Epoch, Seq, Oldest and Resumed are the stream of a listen, as in Welcome; Epoch
+	// is empty of others.
+	Epoch     []byte
+	Seq       uint64
+	Oldest    uint64
+	Resumed   Resumed
+	Duplicate bool // The request had been answered before; so is this one.
 	// TokenExpiresMs answers auth: for how long the token is good, 0 for ever.
 	TokenExpiresMs int64
 }
@@ -41,6 +48,21 @@ func (m *OK) set(d *Decoder, field uint8) {
 		d.boolean(&m.Duplicate)
 	case fieldTokenExpiresMs:
 		d.millis(&m.TokenExpiresMs)
+	default:
+		m.setStream(d, field)
+	}
+}
+
+func (m *OK) setStream(d *Decoder, field uint8) {
+	switch field {
+	case fieldEpoch:
+		d.opaque(&m.Epoch)
+	case fieldSeq:
+		d.uint(&m.Seq)
+	case fieldOldest:
+		d.uint(&m.Oldest)
+	case fieldResumed:
+		d.resumed(&m.Resumed)
 	default:
 		d.ignore(field)
 	}
@@ -84,6 +106,12 @@ func AppendOK(dst Buffer, m *OK) Buffer {
 	}
 	e.optText(fieldSubscription, m.Subscription)
 	e.optText(fieldCursor, m.Cursor)
+	if len(m.Epoch) > 0 {
+		e.text(fieldEpoch, m.Epoch)
+		e.uint(fieldSeq, m.Seq)
+		e.uint(fieldOldest, m.Oldest)
+		e.word(fieldResumed, m.Resumed.String())
+	}
 	e.flag(fieldDuplicate, m.Duplicate)
 	e.optMillis(fieldTokenExpiresMs, m.TokenExpiresMs)
 	return e.close()

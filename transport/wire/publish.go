@@ -5,19 +5,24 @@ type Publish struct {
 	EventFields
 
 	ID uint64
+	// ClientID is whose event it is, where a backend publishes for many clients.
+	ClientID []byte
 }
 
 func (m *Publish) reset() {
-	m.ID = 0
+	m.ID, m.ClientID = 0, nil
 	m.EventFields.reset()
 }
 
 func (m *Publish) set(d *Decoder, field uint8) {
-	if field == fieldID {
+	switch field {
+	case fieldID:
 		d.uint(&m.ID)
-		return
+	case fieldClientID:
+		d.text(&m.ClientID, MaxClientIDBytes)
+	default:
+		m.EventFields.set(d, field)
 	}
-	m.EventFields.set(d, field)
 }
 
 func (m *Publish) check(d *Decoder) {
@@ -29,6 +34,7 @@ func (m *Publish) check(d *Decoder) {
 func AppendPublish(dst Buffer, m *Publish) Buffer {
 	e := open(dst, TypePublish)
 	e.id(m.ID)
+	e.optText(fieldClientID, m.ClientID)
 	m.encode(&e, nil)
 	return e.close()
 }

@@ -39,6 +39,9 @@ const (
 	TypeReset                   // reset: server to client.
 	TypeRead                    // read: client to server.
 	TypeCheckpoint              // checkpoint: client to server.
+	TypeListen                  // listen: client to server.
+	TypeUnlisten                // unlisten: client to server.
+	TypeBroadcast               // broadcast: client to server.
 
 	// TypeCount is how many types there are, TypeUnknown among them.
 	TypeCount = iota
@@ -97,6 +100,9 @@ var types = [TypeCount]typeInfo{
 	TypeReset:       {`{"type":"reset"`, FromServer},
 	TypeRead:        {`{"type":"read"`, FromClient},
 	TypeCheckpoint:  {`{"type":"checkpoint"`, FromClient},
+	TypeListen:      {`{"type":"listen"`, FromClient},
+	TypeUnlisten:    {`{"type":"unlisten"`, FromClient},
+	TypeBroadcast:   {`{"type":"broadcast"`, FromClient},
 }
 
 // String is the type's name on the wire.
@@ -190,6 +196,12 @@ func typeOf(name []byte) Type {
 		return TypeRead
 	case "checkpoint":
 		return TypeCheckpoint
+	case "listen":
+		return TypeListen
+	case "unlisten":
+		return TypeUnlisten
+	case "broadcast":
+		return TypeBroadcast
 	default:
 		return TypeUnknown
 	}
