@@ -44,64 +44,113 @@ func hotLines() map[string]golden {
 	}
 }
 
-// TestNoAllocations holds the hot path to its promise, both ways.
+// TestNoAllocations holds the hot path to its promise, both ways, in both encodings.
 func TestNoAllocations(t *testing.T) {
 	for name, g := range hotLines() {
-		frame := g.m.json()
-		frame = g.m.Append(JSON.On(append(frame, '\n'))).Bytes
-		d, m := NewDecoder(g.from), new(Message)
-		decode := func() {
-			d.Reset(frame)
-			for {
-				err := d.Next(m)
-				if err == io.EOF { //nolint:errorlint // Next returns it bare
-					return
-				}
-				if err != nil {
-					t.Fatalf("%s: %v", name, err)
-				}
+		for _, encoding := range []Encoding{JSON, Binary} {
+			once := g.m.Append(encoding.On(nil))
+			if encoding == JSON {
+				once.Bytes = append(once.Bytes, '\n')
 			}
-		}
-		if n := testing.AllocsPerRun(100, decode); n != 0 {
-			t.Errorf("decoding %s allocates %v times", name, n)
-		}
-		dst := make([]byte, 0, 4096)
-		if n := testing.AllocsPerRun(100, func() { dst = g.m.Append(JSON.On(dst[:0])).Bytes }); n != 0 {
-			t.Errorf("encoding %s allocates %v times", name, n)
+			frame := g.m.Append(once).Bytes
+			if n := testing.AllocsPerRun(100, decoding(t, encoding, frame, g.from)); n != 0 {
+				t.Errorf("decoding %s from %s allocates %v times", name, encoding.Protocol(), n)
+			}
+			dst := encoding.On(make([]byte, 0, 4096))
+			if n := testing.AllocsPerRun(100, func() { g.m.Append(dst) }); n != 0 {
+				t.Errorf("encoding %s to %s allocates %v times", name, encoding.Protocol(), n)
+			}
 		}
 	}
 }
 
+// decoding reads all of a frame, again and again with one Decoder.
+func decoding(t *testing.T, encoding Encoding, frame []byte, from Side) func() {
+	t.Helper()
+	d, m, handles := NewDecoder(from), new(Message), new(ChannelHandles)
+	return func() {
+		d.ResetAs(encoding, frame, handles)
+		for {
+			err := d.Next(m)
+			if err == io.EOF { //nolint:errorlint // Next returns it bare
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestHandlesAllocateOnce: a channel's number costs what its name takes, once.
+func TestHandlesAllocateOnce(t *testing.T) {
+	first := Message{Type: TypePublish, Publish: Publish{ID: 1, EventFields: EventFields{Channel: b("orders.new"), ChannelHandle: 1, Payload: jsonData("1")}}}
+	later := Message{Type: TypePublish, Publish: Publish{ID: 2, EventFields: EventFields{ChannelHandle: 1, Payload: jsonData("1")}}}
+	frame := later.Append(first.Append(Binary.On(nil))).Bytes
+	if n := testing.AllocsPerRun(100, decoding(t, Binary, frame, FromClient)); n != 0 {
+		t.Errorf("a handle allocates %v times, every time", n)
+	}
+}
+
+// TestClaimsAllocateNothing: what a record says of its lengths costs nothing that
+// its bytes do not.
+func TestClaimsAllocateNothing(t *testing.T) {
+	for name, frame := range map[string][]byte{
+		"record":  {0xff, 0xff, 0xff, 0x7f, byte(TypePublish), 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0},
+		"list":    rec(TypeRenew, 0, 0, spell(fieldLeases, kindList, "\xff\xff\xff\x7f")),
+		"text":    rec(TypeRelease, 0, 0, spell(fieldLease, kindText, "\xff\xff\xff\xff\x0f")),
+		"nothing": rec(TypeRenewed, 0, 0, spell(fieldLeases, kindList, group(""))),
+	} {
+		d, m := NewDecoder(FromClient), new(Message)
+		if n := testing.AllocsPerRun(100, func() {
+			d.ResetAs(Binary, frame, nil)
+			if err := d.Next(m); err == nil {
+				t.Fatalf("%s was taken", name)
+			}
+		}); n > 4 { // the error, its sentence
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// hotNames are those that are measured.
+func hotNames() []string { return []string{"publish", "job", "complete", "notify", "ok", "ack"} }
+
 // BenchmarkDecode reads one message per iteration.
 func BenchmarkDecode(bench *testing.B) {
-	for _, name := range []string{"publish", "job", "complete", "ok", "ack"} {
-		g := hotLines()[name]
-		frame := g.m.json()
-		bench.Run(name, func(bench *testing.B) {
-			d, m := NewDecoder(g.from), new(Message)
-			bench.SetBytes(int64(len(frame)))
-			bench.ReportAllocs()
-			for bench.Loop() {
-				d.Reset(frame)
-				if err := d.Next(m); err != nil {
-					bench.Fatal(err)
-				}
+	each(bench, func(bench *testing.B, g *golden, encoding Encoding) {
+		frame := g.m.Append(encoding.On(nil)).Bytes
+		d, m := NewDecoder(g.from), new(Message)
+		bench.SetBytes(int64(len(frame)))
+		bench.ReportAllocs()
+		for bench.Loop() {
+			d.ResetAs(encoding, frame, nil)
+			if err := d.Next(m); err != nil {
+				bench.Fatal(err)
 			}
-		})
-	}
+		}
+	})
 }
 
 // BenchmarkEncode writes one message per iteration.
 func BenchmarkEncode(bench *testing.B) {
-	for _, name := range []string{"publish", "job", "complete", "ok", "ack"} {
-		g := hotLines()[name]
-		bench.Run(name, func(bench *testing.B) {
-			dst := g.m.json()
-			bench.SetBytes(int64(len(dst)))
-			bench.ReportAllocs()
-			for bench.Loop() {
-				dst = g.m.Append(JSON.On(dst[:0])).Bytes
-			}
-		})
+	each(bench, func(bench *testing.B, g *golden, encoding Encoding) {
+		dst := g.m.Append(encoding.On(nil))
+		bench.SetBytes(int64(len(dst.Bytes)))
+		bench.ReportAllocs()
+		for bench.Loop() {
+			dst = g.m.Append(encoding.On(dst.Bytes[:0]))
+		}
+	})
+}
+
+// each measures the hot messages in each encoding.
+func each(bench *testing.B, measure func(*testing.B, *golden, Encoding)) {
+	bench.Helper()
+	lines := hotLines()
+	for _, name := range hotNames() {
+		g := lines[name]
+		bench.Run(name, func(bench *testing.B) { measure(bench, &g, JSON) })
+		bench.Run(name+"/binary", func(bench *testing.B) { measure(bench, &g, Binary) })
 	}
 }

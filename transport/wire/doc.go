@@ -3,13 +3,13 @@
 // knows the grammar and its limits; it does not know sockets, sessions, tokens
 // or what a message does.
 //
-// The encoding is baton.v1.json: text frames that hold one JSON object, or
-// several one after the other (usually between newlines; data may hold newlines
-// too, so a frame is read value by value). Type numbers are fixed, so that a
-// binary encoding can stand beside it. Field names are normative. A question
-// mark follows an optional field; without one a field of a request is required,
-// while the fields of the server's messages are required only as far as a client
-// cannot do without.
+// There are two encodings of one grammar. baton.v1.json is text frames that hold
+// one JSON object, or several one after the other (usually between newlines; data
+// may hold newlines too, so a frame is read value by value). baton.v1.binary is
+// binary frames of records, described below. Field names, and the numbers of types
+// and fields, are normative. A question mark follows an optional field; without
+// one a field of a request is required, while the fields of the server's messages
+// are required only as far as a client cannot do without.
 //
 // # Session
 //
@@ -108,11 +108,81 @@
 // is. A message that is refused (DecodeError) does no harm to those after it in
 // the frame; malformed JSON does.
 //
+// # Records
+//
+// A binary frame holds one record, or several one after the other. All fixed
+// numbers are little-endian; a varint has seven bits a byte, lowest first, in its
+// shortest form.
+//
+//	record   offset  0  u32  size of the whole record, this header included
+//	                 4  u8   type                           numbers: type.go
+//	                 5  u8   payload: 0 none, 1 JSON, 2 bytes
+//	                 6  u16  reserved, 0
+//	                 8  u64  the id; of notify, ack and synced the seq; 0: none here
+//	                16       fields, to the end of the record
+//	                         where there is a payload: a byte 0, and the payload
+//
+//	field    u8 number, value                               numbers: fields.go
+//	value    u8 kind, body
+//
+//	kind     0  false    no body
+//	         4  true     no body
+//	         1  integer  varint
+//	         2  text     varint n, n bytes of UTF-8
+//	         6  JSON     varint n, n bytes: one JSON value
+//	        10  bytes    varint n, n bytes
+//	         3  list     u32 n, n bytes: values
+//	         7  object   u32 n, n bytes: fields
+//
+// The two lowest bits of a kind are its body's shape (none, varint, varint n and n
+// bytes, u32 n and n bytes), so that a field is passed over whose number or kind
+// is not known. Lists and objects have a size of fixed length for writers to fill
+// in afterwards.
+//
+// A record says what the object with the same fields says, with the same required
+// fields, limits and refusals, under the same names. Integers and times are
+// integers, words are text, a boolean is its kind; null is a field that is left
+// out, and in events empty text. result, usage, detail, progress, checkpoint and
+// headers are of the kind JSON: what JSON embeds stays as it is. An id or seq of 0
+// is a field, for in the header 0 is none. The payload is the field data, or
+// data_base64 as the bytes themselves; inside emit and notify it is that field, of
+// the kind JSON or bytes. JSON nests as deep as it may in the other encoding.
+//
+// What cannot be framed is malformed, and the rest of the frame is lost: a size
+// that is not that of a record, reserved bytes, an unknown kind of payload, a value
+// that is longer than what it is part of, a varint of more than 64 bits or not in
+// its shortest form, a field with the number 0, a payload without a byte 0 before
+// it. Text that is not UTF-8 and JSON that is none refuse their message only: the
+// record's size tells where the next one begins. A field that the message does not
+// know is not looked into.
+//
+// # Channel handles
+//
+// In a record, a publish and an emit may have channel_handle, 1 to 64, which JSON
+// does not know. Beside channel it gives the name that number; without channel it
+// stands for the name that it was given. The numbers are the connection's: they
+// are known from the message on that gives them, also when that is refused for
+// something else later on, and end with the socket. The same name may be given
+// again; another name for a number that has one is refused, so that nothing on its
+// way is sent elsewhere. Whoever has to reconnect often, or resends what it has
+// encoded, does not use them: the Go client does not.
+//
 // # Use
 //
-// Decoder.Reset begins a frame, Decoder.Next reads its messages into one Message,
-// again and again, without allocating: bytes point into the frame, or into the
-// decoder's scratch where text had escapes, until the next call. The Append
-// functions write one object each, without a newline, and never fail: whoever
-// fills a Payload or a Raw by hand sees to it that it is one value (ValidJSON).
+// Decoder.Reset begins a frame of JSON, Decoder.ResetAs one of either encoding, and
+// Decoder.Next reads its messages into one Message, again and again, without
+// allocating: bytes point into the frame, or into the decoder's scratch where text
+// had escapes, until the next call. The Append functions write one message each,
+// without a newline, in the encoding that their Buffer names, and never fail:
+// whoever fills a Payload or a Raw by hand sees to it that it is one value
+// (ValidJSON).
+//
+// # A new message
+//
+// A message is a file: the struct; set, which reads each field with the Decoder's
+// primitives; check; and an Append function, which writes them with the encoder's,
+// data last. Both encodings follow from it. Its type goes to the end of the table
+// and the switch in type.go, and into Message; a new field goes to the end of the
+// numbers in fields.go, into the table and the switch. The golden tests fail until
+// there is an example of it.
 package wire
