@@ -4,6 +4,10 @@ import "github.com/batonmq/baton/transport/wire"
 
 // ack moves the device's cursor.
 func (c *connection) ack(m *wire.Ack) {
+	if len(m.Subscription) > 0 {
+		c.ackListen(m)
+		return
+	}
 	if c.stream == nil {
 		c.refuseUnasked(wire.ReasonBadRequest, "there is nothing to acknowledge: hello named no client_id")
 		return
@@ -11,8 +15,10 @@ func (c *connection) ack(m *wire.Ack) {
 	times, ok := c.sent.take(m.Seq, c.bench.times[:0])
 	c.bench.times = times
 	if !ok {
-		c.refuseUnasked(wire.ReasonBadRequest, "seq was never sent")
+		c.refuseUnasked(wire.ReasonBadRequest, neverSent)
 		return
 	}
 	c.stream.Ack(m.Seq, times)
 }
+
+const neverSent = "seq was never sent"

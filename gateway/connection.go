@@ -38,6 +38,7 @@ type connection struct {
 	subscriptions subscriptionTable
 	followers     followerTable
 	tokens        tokenTable
+	listeners     listenerTable
 
 	// The deadlines' view of the reader.
 	phase        atomic.Int32
@@ -105,6 +106,7 @@ func (c *connection) wrote(total uint64) {
 	c.sent.wrote(total)
 	c.followers.wrote(total)
 	c.tokens.wrote()
+	c.listeners.wrote(total)
 }
 
 // serve reads until the connection is over. early is what the handshake's
@@ -222,6 +224,9 @@ func (c *connection) teardown() {
 		handle.Close(nil, 0)
 	}
 	for _, handle := range c.tokens.takeAll() {
+		handle.Close()
+	}
+	for _, handle := range c.listeners.takeAll() {
 		handle.Close()
 	}
 	c.closeAllWriters()

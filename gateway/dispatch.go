@@ -99,6 +99,12 @@ func (c *connection) dispatch(m *wire.Message) {
 		c.chunk(&m.Chunk)
 	case wire.TypeRead:
 		c.read(&m.Read)
+	case wire.TypeListen:
+		c.listen(&m.Listen)
+	case wire.TypeUnlisten:
+		c.unlisten(&m.Unlisten)
+	case wire.TypeBroadcast:
+		c.broadcast(&m.Broadcast)
 	case wire.TypeUnknown, wire.TypeWelcome, wire.TypeOK, wire.TypeError, wire.TypeNotify, wire.TypeGap,
 		wire.TypeSynced, wire.TypeJob, wire.TypeRenewed, wire.TypeEvent, wire.TypeReset:
 		c.refuseUnasked(wire.ReasonBadRequest, m.Type.String()+" is not for clients to send")
@@ -143,6 +149,12 @@ func requestID(m *wire.Message) (id uint64, ok bool) {
 		return m.Follow.ID, true
 	case wire.TypeRead:
 		return m.Read.ID, true
+	case wire.TypeListen:
+		return m.Listen.ID, true
+	case wire.TypeUnlisten:
+		return m.Unlisten.ID, true
+	case wire.TypeBroadcast:
+		return m.Broadcast.ID, true
 	default:
 		return 0, false
 	}

@@ -19,7 +19,7 @@ func features() [][]byte {
 	return [][]byte{
 		[]byte("publish"), []byte("delay"), []byte("client_seq"), []byte("notify"), []byte("resume"),
 		[]byte("work"), []byte("groups"), []byte("checkpoint"), []byte("cancel_event"), []byte("trace"),
-		[]byte("follow"), []byte("token_streams"),
+		[]byte("follow"), []byte("token_streams"), []byte("listen"), []byte("broadcast"),
 	}
 }
 
@@ -47,14 +47,7 @@ func (c *connection) hello(m *wire.Hello) {
 		Window:   c.identity.window,
 		Hold:     !m.Ready.Or(true),
 	}
-	switch m.Resume.Kind {
-	case wire.ResumeStored:
-		spec.Resume = ResumeCursor
-	case wire.ResumeAfter:
-		spec.Resume, spec.Epoch, spec.Seq = ResumeSeq, string(m.Resume.Epoch), m.Resume.Seq
-	case wire.ResumeLive:
-		spec.Resume = ResumeLive
-	}
+	resumeAt(&spec, &m.Resume)
 	sink := &streamSink{connection: c, attached: make(chan struct{})}
 	c.sent.limit = int(c.identity.window)
 	c.stream = c.gateway.broker.Attach(spec, sink)
@@ -62,6 +55,29 @@ func (c *connection) hello(m *wire.Hello) {
 	case <-sink.attached:
 	case <-c.ending:
 	}
+}
+
+// resumeAt says where a stream is to begin.
+func resumeAt(spec *StreamSpec, r *wire.Resume) {
+	switch r.Kind {
+	case wire.ResumeStored:
+		spec.Resume = ResumeCursor
+	case wire.ResumeAfter:
+		spec.Resume, spec.Epoch, spec.Seq = ResumeSeq, string(r.Epoch), r.Seq
+	case wire.ResumeLive:
+		spec.Resume = ResumeLive
+	}
+}
+
+func resumedWord(r Resumed) wire.Resumed {
+	switch r {
+	case ResumedFull:
+		return wire.ResumedFull
+	case ResumedPartial:
+		return wire.ResumedPartial
+	case ResumedNone:
+	}
+	return wire.ResumedNone
 }
 
 func (c *connection) identify(m *wire.Hello) identity {
@@ -129,14 +145,7 @@ func (c *connection) welcome(state *StreamState) {
 	}
 	if state != nil {
 		w.Epoch, w.Seq, w.Oldest = aliasBytes(state.Epoch), state.Head, state.Oldest
-		switch state.Resumed {
-		case ResumedFull:
-			w.Resumed = wire.ResumedFull
-		case ResumedPartial:
-			w.Resumed = wire.ResumedPartial
-		case ResumedNone:
-			w.Resumed = wire.ResumedNone
-		}
+		w.Resumed = resumedWord(state.Resumed)
 	}
 	buf, at := c.out.begin()
 	if at >= 0 {

@@ -76,6 +76,7 @@ func (g *Gateway) asked() []route {
 	return []route{
 		{"POST /v1/events", needToken, "", g.publishEvents},
 		{"GET /v1/events/{event_id}", needAdmin, "", g.showEvent},
+		{"POST /v1/notifications", needToken, "", g.broadcastOverHTTP},
 		{"GET /v1/clients/{client_id}", needToken, "", g.showClient},
 		{"GET /v1/traces/{correlation_id}", needAdmin, "", g.trace},
 		{"GET /v1/cluster", needAllTenants, "", g.cluster},

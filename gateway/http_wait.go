@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
@@ -26,7 +27,7 @@ func (l *commandWaiter) Reply(_ uint64, result *command.Result) {
 	l.gateway.meter.inFlight.Dec()
 	l.answer <- command.Result{
 		Reason: result.Reason, Message: result.Message, Duplicate: result.Duplicate, RetryAfterMS: result.RetryAfterMS,
-		Events: slices.Clone(result.Events),
+		Events: slices.Clone(result.Events), Event: result.Event, CorrelationID: strings.Clone(result.CorrelationID),
 	}
 }
 

@@ -46,6 +46,12 @@ type Limits struct {
 	// MaxSubscriptions is how many subscriptions and follows a connection may have
 	// together. Default 64.
 	MaxSubscriptions int
+	// MaxListens is how many clients a backend's connection may listen for; more are
+	// refused with 503 overloaded. Default 16384.
+	MaxListens int
+	// DefaultListenWindow is the window of a listen that names none; MaxWindow bounds it.
+	// Default 16.
+	DefaultListenWindow int
 	// MaxReadStreams is how many token streams a connection may be sent at a time; one
 	// that came to its end makes room. More reads are refused with 503 overloaded, and
 	// streams that are announced are passed over. Default 64.
@@ -119,6 +125,8 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.DefaultWindow, 64)
 	orInt(&l.MaxWindow, 4096)
 	orInt(&l.MaxSubscriptions, 64)
+	orInt(&l.MaxListens, 16384)
+	orInt(&l.DefaultListenWindow, 16)
 	orInt(&l.MaxReadStreams, 64)
 	orInt(&l.MaxWrittenStreams, 1024)
 	orInt(&l.MaxCredit, 4096)
@@ -161,6 +169,8 @@ func (l *Limits) named() []namedLimit {
 		{"default_window", float64(l.DefaultWindow)},
 		{"max_window", float64(l.MaxWindow)},
 		{"max_subscriptions", float64(l.MaxSubscriptions)},
+		{"max_listens", float64(l.MaxListens)},
+		{"default_listen_window", float64(l.DefaultListenWindow)},
 		{"max_read_streams", float64(l.MaxReadStreams)},
 		{"max_written_streams", float64(l.MaxWrittenStreams)},
 		{"max_credit", float64(l.MaxCredit)},

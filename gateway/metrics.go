@@ -18,6 +18,7 @@ const typeSlots = wire.TypeCount
 type metrics struct {
 	connections                 prometheus.Gauge
 	followers                   prometheus.Gauge
+	listeners                   prometheus.Gauge
 	streams                     prometheus.Gauge
 	readStreams, writtenStreams prometheus.Gauge
 	droppedChunks               prometheus.Counter
@@ -40,6 +41,7 @@ func newMetrics(registerer prometheus.Registerer, limits *Limits) (*metrics, err
 		connections:    r.gauge("connections", "WebSockets that are open."),
 		streams:        r.gauge("event_streams", "Answers of GET /v1/stream that are open."),
 		followers:      r.gauge("followers", "Follows that are open."),
+		listeners:      r.gauge("listens", "Clients that backends listen for."),
 		readStreams:    r.gauge("read_streams", "Token streams that WebSockets are sent."),
 		writtenStreams: r.gauge("written_streams", "Token streams that workers write."),
 		droppedChunks:  r.counter("dropped_chunks_total", "Chunks dropped, to be asked for again, because their WebSocket did not take what it had."),

@@ -11,12 +11,15 @@ import (
 // publish forwards an event to the leader of its key's partition.
 func (c *connection) publish(m *wire.Publish) {
 	g, bench := c.gateway, c.bench
-	r := refusePublish(c.who.Load(), m.Channel)
+	clientID, r := c.publisher(m)
+	if !r.any() {
+		r = refusePublish(c.who.Load(), m.Channel)
+	}
 	if !r.any() {
 		r = g.refuseEvent(&m.EventFields)
 	}
 	if !r.any() {
-		r = refuseOnEnd(&m.EventFields, c.identity.clientID == "")
+		r = refuseOnEnd(&m.EventFields, clientID == "")
 	}
 	if r.any() {
 		c.refuse(m.ID, r.reason, r.message)
@@ -33,7 +36,10 @@ func (c *connection) publish(m *wire.Publish) {
 	}
 	event := &bench.publish.Event
 	bench.fillEvent(event, &m.EventFields)
-	event.Tenant, event.ClientID, event.DeviceID = c.identity.tenant, c.identity.clientID, c.identity.deviceID
+	event.Tenant, event.ClientID, event.DeviceID = c.identity.tenant, clientID, c.identity.deviceID
+	if clientID != c.identity.clientID {
+		event.DeviceID = defaultDevice
+	}
 	if event.IdempotencyKey == "" {
 		bench.made = c.appendMadeKey(bench.made[:0])
 		event.IdempotencyKey = alias(bench.made)
@@ -41,6 +47,18 @@ func (c *connection) publish(m *wire.Publish) {
 	bench.publish.MaxUnfinished = g.maxUnfinished()
 	encoded, partition := bench.encodePublish(partitions)
 	g.broker.Submit(partition, encoded, c, slot)
+}
+
+// publisher is whose event a publish is: the session's client's, or the one's that a
+// backend names.
+func (c *connection) publisher(m *wire.Publish) (clientID string, r refusal) {
+	if len(m.ClientID) == 0 || alias(m.ClientID) == c.identity.clientID {
+		return c.identity.clientID, refusal{}
+	}
+	if who := c.who.Load(); who != nil && !who.ForOthers() {
+		return "", refusal{wire.ReasonForbidden, onlyWithClients}
+	}
+	return alias(m.ClientID), refusal{}
 }
 
 // appendMadeKey appends an idempotency key for an event that has none, so that

@@ -70,12 +70,15 @@ func (c *connection) openTokens(t *tokenReader, spec TokenSpec) {
 // Announced implements cluster.TokenListener: the client's socket is sent a stream
 // that somebody writes for it, unless it is sent that already.
 func (s *streamSink) Announced(id cluster.TokenID) {
-	c := s.connection
+	s.connection.announced(id, s.connection.identity.clientID)
+}
+
+func (c *connection) announced(id cluster.TokenID, clientID string) {
 	t := &tokenReader{connection: c, stream: streamName(id)}
 	if !c.tokens.announce(t, c.gateway.limits.MaxReadStreams) {
 		return
 	}
-	c.openTokens(t, TokenSpec{Tenant: c.identity.tenant, ClientID: c.identity.clientID, ID: id, Announced: true})
+	c.openTokens(t, TokenSpec{Tenant: c.identity.tenant, ClientID: clientID, ID: id, Announced: true})
 }
 
 // streamName is how clients call a stream: the event's id, and behind a slash the name

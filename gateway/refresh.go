@@ -43,7 +43,10 @@ func (c *connection) refuseChange(who *auth.Identity) refusal {
 	if r := c.subscriptions.refused(who); r.any() {
 		return r
 	}
-	return c.followers.refused(who)
+	if r := c.followers.refused(who); r.any() {
+		return r
+	}
+	return c.listeners.refused(who)
 }
 
 // refused says which subscription a token does not allow.

@@ -27,7 +27,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		if r.target != "" {
 			c.auditCancel(r.target, result.Reason)
 		}
-	case requestPublish, requestKeep, requestFollow, requestRead, requestCheckpoint, requestRenew:
+	case requestPublish, requestKeep, requestFollow, requestRead, requestListen, requestBroadcast, requestCheckpoint, requestRenew:
 	}
 	if r.kind.quiet() {
 		return
@@ -41,9 +41,11 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		c.replyPublish(r.id, result)
 	case requestComplete:
 		c.replyComplete(r.id, result)
+	case requestBroadcast:
+		c.replyBroadcast(r.id, result)
 	case requestFail, requestPark, requestCancel, requestKeep:
 		c.sendOK(&wire.OK{ID: r.id, Duplicate: result.Duplicate})
-	case requestSubscribe, requestFollow, requestRead, requestRelease, requestCheckpoint, requestRenew, requestUnfollow:
+	case requestSubscribe, requestFollow, requestRead, requestListen, requestRelease, requestCheckpoint, requestRenew, requestUnfollow:
 	}
 }
 

@@ -20,6 +20,8 @@ const (
 	requestKeep
 	requestFollow
 	requestRead
+	requestListen
+	requestBroadcast
 	// The quiet ones have no id: nothing is said to the client when a release or
 	// a checkpoint is answered; a renewal is said once it is whole.
 	requestRelease
