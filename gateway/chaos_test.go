@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"sync"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
 )
 
 // TestManyAtOnce: answers, jobs and notifications come from goroutines of the
@@ -100,28 +104,50 @@ func FuzzSession(f *testing.F) {
 		`{"type":"ack","seq":1}`,
 	} {
 		f.Add(ws.MustCompileFrame(ws.MaskFrameWith(ws.NewTextFrame([]byte(message)), [4]byte{1, 2, 3, 4})), []byte(message))
+		f.Add([]byte{}, inBinary(f, message))
 	}
 	broker := &heldBroker{fakeBroker: newFakeBroker()}
-	g, _ := handConnection(f, broker)
+	g, _ := handConnection(f, broker, wire.JSON, sinkConn{})
+	run := func(data []byte, encoding wire.Encoding) {
+		c := newConnection(g, sinkConn{}, encoding)
+		c.identity = identity{tenant: "default"}
+		c.phase.Store(int32(phaseOpen))
+		for len(data) > 0 {
+			bench := borrow(&g.benches)
+			n := copy(bench.input[:], data)
+			c.consume(bench, bench.input[:n])
+			c.in.release(bench)
+			data = data[n:]
+		}
+		c.out.abandon()
+		for len(broker.subscribed) > 0 {
+			<-broker.subscribed
+		}
+		for len(broker.renewals) > 0 {
+			<-broker.renewals
+		}
+	}
 	f.Fuzz(func(_ *testing.T, stream, message []byte) {
-		for _, data := range [][]byte{stream, masked(ws.OpText, true, string(message))} {
-			c := newConnection(g, sinkConn{})
-			c.identity = identity{tenant: "default"}
-			c.phase.Store(int32(phaseOpen))
-			for len(data) > 0 {
-				bench := borrow(&g.benches)
-				n := copy(bench.input[:], data)
-				c.consume(bench, bench.input[:n])
-				c.in.release(bench)
-				data = data[n:]
-			}
-			c.out.abandon()
-			for len(broker.subscribed) > 0 {
-				<-broker.subscribed
-			}
-			for len(broker.renewals) > 0 {
-				<-broker.renewals
-			}
+		for _, encoding := range []wire.Encoding{wire.JSON, wire.Binary} {
+			run(bytes.Clone(stream), encoding) // The parser unmasks where the bytes lie.
+			run(masked(opcodeOf(encoding), true, string(message)), encoding)
 		}
 	})
+}
+
+// inBinary is the frame of records that says what a frame of JSON says.
+func inBinary(tb testing.TB, frame string) []byte {
+	tb.Helper()
+	records, decoder, m := wire.Binary.On(nil), wire.NewDecoder(wire.FromClient), new(wire.Message)
+	decoder.Reset([]byte(frame))
+	for {
+		err := decoder.Next(m)
+		if errors.Is(err, io.EOF) {
+			return records.Bytes
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		records = m.Append(records)
+	}
 }

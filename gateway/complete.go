@@ -74,11 +74,13 @@ func (g *Gateway) refuseComplete(m *wire.Complete) refusal {
 // its way to another partition has none yet.
 func (c *connection) replyComplete(id uint64, result *command.Result) {
 	ok := wire.OK{ID: id, HasEvents: true, Duplicate: result.Duplicate}
-	if len(result.Events) > 0 {
-		ok.Events = make([][]byte, len(result.Events))
-		for i, event := range result.Events {
-			ok.Events[i] = aliasBytes(event.String())
-		}
+	var few [8][]byte
+	ok.Events = few[:0]
+	text := make([]byte, 0, len(result.Events)*command.EventIDLength)
+	for _, event := range result.Events {
+		start := len(text)
+		text = event.Append(text)
+		ok.Events = append(ok.Events, text[start:])
 	}
 	c.sendOK(&ok)
 }

@@ -65,6 +65,7 @@ type connection struct {
 	made     uint64 // counts subscriptions and idempotency keys
 	stream   Stream
 	writers  map[streamKey]*writer
+	handles  wire.ChannelHandles
 
 	// The deadlines' own.
 	pinged int64 // when the last ping was sent, Unix nanoseconds
@@ -82,7 +83,7 @@ type identity struct {
 	window  uint32
 }
 
-func newConnection(g *Gateway, conn net.Conn) *connection {
+func newConnection(g *Gateway, conn net.Conn, encoding wire.Encoding) *connection {
 	c := &connection{
 		gateway: g,
 		conn:    conn,
@@ -91,9 +92,11 @@ func newConnection(g *Gateway, conn net.Conn) *connection {
 		ending:  make(chan struct{}),
 	}
 	c.parser.limit = uint64(g.limits.MaxMessageBytes) //nolint:gosec // checked to be positive
+	c.parser.binary = encoding == wire.Binary
 	c.lastRead.Store(c.opened.UnixNano())
 	c.in.init(conn, &g.benches)
 	c.out.init(conn, g)
+	c.out.encoding = encoding
 	c.out.wrote = c.wrote
 	c.out.ended = c.finishWriting
 	c.requests.init(&g.limits)
@@ -169,13 +172,13 @@ func (c *connection) consumeEarly(early []byte) {
 // handle is given every event of the parser.
 func (c *connection) handle(event frameEvent) {
 	switch event.opcode {
-	case ws.OpText:
+	case ws.OpText, ws.OpBinary:
 		c.parser.fresh = true
-		c.receiveText(event.payload)
+		c.receive(event.payload)
 	case ws.OpPing:
 		c.awaitRoom()
 		c.out.control(ws.OpPong, event.payload)
-	case ws.OpClose, ws.OpPong, ws.OpBinary, ws.OpContinuation, noEvent:
+	case ws.OpClose, ws.OpPong, ws.OpContinuation, noEvent:
 	}
 }
 

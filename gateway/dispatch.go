@@ -7,10 +7,10 @@ import (
 	"github.com/batonmq/baton/transport/wire"
 )
 
-// receiveText handles the messages of one text frame, in order.
-func (c *connection) receiveText(frame []byte) {
+// receive handles the messages of one frame, in order.
+func (c *connection) receive(frame []byte) {
 	decoder, message := c.bench.decoder, &c.bench.message
-	decoder.Reset(frame)
+	decoder.ResetAs(c.out.encoding, frame, &c.handles)
 	for !c.closing() {
 		c.awaitRoom()
 		err := decoder.Next(message)
@@ -26,8 +26,8 @@ func (c *connection) receiveText(frame []byte) {
 	}
 }
 
-// undecodable answers a message that is none. Only what is not JSON at all
-// closes the connection: what comes behind it cannot be told apart.
+// undecodable answers a message that is none. Only what is not JSON at all, or no
+// record, closes the connection: what comes behind it cannot be told apart.
 func (c *connection) undecodable(err error) {
 	bad, ok := errors.AsType[*wire.DecodeError](err)
 	if !ok {

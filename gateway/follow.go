@@ -141,10 +141,11 @@ func (f *follower) Room() bool {
 // Event implements FollowSink.
 func (f *follower) Event(e *cluster.FollowedEvent, cursor []byte) {
 	c, event := f.connection, &e.Event
+	var text [command.EventIDLength]byte
 	m := wire.Event{
 		Subscription: aliasBytes(f.id),
 		Cursor:       cursor,
-		EventID:      aliasBytes(e.ID.String()),
+		EventID:      e.ID.Append(text[:0]),
 		ClientID:     aliasBytes(event.ClientID),
 		Tenant:       aliasBytes(event.Tenant),
 		Time:         e.StoredMS,

@@ -11,7 +11,6 @@ import (
 const (
 	defaultTenant = "default"
 	defaultDevice = "default"
-	protocolName  = "baton.v1.json"
 )
 
 // features are what welcome says a node can do.
@@ -129,7 +128,7 @@ func (c *connection) welcome(state *StreamState) {
 		Node:        aliasBytes(c.gateway.node),
 		Tenant:      aliasBytes(c.identity.tenant),
 		ClientID:    aliasBytes(c.identity.clientID),
-		Protocol:    aliasBytes(protocolName),
+		Protocol:    aliasBytes(c.out.encoding.Protocol()),
 		Features:    c.gateway.features,
 		Nodes:       c.gateway.clientSockets(),
 		HeartbeatMs: limits.PingInterval.Milliseconds(),

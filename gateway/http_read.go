@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/batonmq/baton/transport/wire"
@@ -13,9 +14,9 @@ import (
 // front is what a browser shows until there is a dashboard.
 func (g *Gateway) front(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprintf(w, "Baton, node %s\n\nclients   /ws (WebSocket, baton.v1.json), POST /v1/events\n"+
+	_, _ = fmt.Fprintf(w, "Baton, node %s\n\nclients   /ws (WebSocket, %s), POST /v1/events\n"+
 		"traces    /v1/traces/{correlation_id}\ncluster   /v1/cluster\nhealth    /healthz /readyz /metrics\napi       /openapi.json\n"+
-		"docs      https://github.com/batonmq/baton\n", g.node)
+		"docs      https://github.com/batonmq/baton\n", g.node, strings.Join(wire.Protocols(), " or "))
 }
 
 // health says that the process answers.

@@ -177,7 +177,7 @@ func (s *eventStream) Attached(state StreamState) {
 
 // Notification implements StreamSink.
 func (s *eventStream) Notification(n *command.Notification, redelivered bool) {
-	m := notifyOf(n, redelivered)
+	m := notifyOf(n, aliasBytes(n.Event.String()), redelivered)
 	s.add("", n.Seq, wire.AppendNotify(wire.JSON.On(nil), &m).Bytes)
 }
 

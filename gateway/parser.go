@@ -4,6 +4,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
+
+	"github.com/batonmq/baton/transport/wire"
 )
 
 // frameParser cuts a client's byte stream into messages and control frames,
@@ -11,7 +13,8 @@ import (
 // was given of an unfinished message: a length is believed only as far as its
 // bytes have come, and refused from the header when it is over the limit.
 type frameParser struct {
-	limit uint64
+	limit  uint64
+	binary bool // messages are binary frames, else text
 
 	head    [maxHeaderBytes]byte
 	headLen int
@@ -143,8 +146,10 @@ func (p *frameParser) beginData() *parseError {
 		return protocolError("continuation of nothing")
 	case h.opcode != ws.OpContinuation && p.inMessage:
 		return protocolError("new message within a fragmented one")
-	case h.opcode == ws.OpBinary:
-		return protocolError("binary frame on a JSON connection")
+	case h.opcode == ws.OpBinary && !p.binary:
+		return protocolError("binary frame on a " + wire.JSON.Protocol() + " connection")
+	case h.opcode == ws.OpText && p.binary:
+		return protocolError("text frame on a " + wire.Binary.Protocol() + " connection")
 	case uint64(len(p.message))+h.length > p.limit:
 		return &parseError{closeTooLarge, "message is longer than max_message_bytes"}
 	}
@@ -188,7 +193,7 @@ func (p *frameParser) take(part []byte) (frameEvent, *parseError) {
 			p.message = nil
 		}
 	}
-	if !utf8.Valid(message) {
+	if !p.binary && !utf8.Valid(message) {
 		return nothing, protocolError("text is not valid UTF-8")
 	}
 	return frameEvent{p.messageKind, message}, nil

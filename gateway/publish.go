@@ -151,10 +151,10 @@ func (b *workbench) encodePublish(partitions uint32) (encoded []byte, partition 
 
 // replyPublish answers a publish.
 func (c *connection) replyPublish(id uint64, result *command.Result) {
-	event := result.Event.String()
+	var text [command.EventIDLength]byte
 	ok := wire.OK{
 		ID:            id,
-		EventID:       aliasBytes(event),
+		EventID:       result.Event.Append(text[:0]),
 		CorrelationID: aliasBytes(result.CorrelationID),
 		Offset:        result.Offset,
 		Duplicate:     result.Duplicate,

@@ -30,7 +30,8 @@ func (s *streamSink) Attached(state StreamState) {
 // Notification implements StreamSink.
 func (s *streamSink) Notification(n *command.Notification, redelivered bool) {
 	c := s.connection
-	m := notifyOf(n, redelivered)
+	var text [command.EventIDLength]byte
+	m := notifyOf(n, n.Event.Append(text[:0]), redelivered)
 	buf, at := c.out.begin()
 	if at < 0 {
 		return
@@ -39,11 +40,11 @@ func (s *streamSink) Notification(n *command.Notification, redelivered bool) {
 	c.sent.add(n.Seq, end, c.out.total())
 }
 
-func notifyOf(n *command.Notification, redelivered bool) wire.Notify {
+func notifyOf(n *command.Notification, event []byte, redelivered bool) wire.Notify {
 	return wire.Notify{
 		Seq:           n.Seq,
 		Name:          aliasBytes(n.Name),
-		EventID:       aliasBytes(n.Event.String()),
+		EventID:       event,
 		CorrelationID: aliasBytes(n.CorrelationID),
 		CausationID:   aliasBytes(n.CausationID),
 		Time:          n.TimeMS,

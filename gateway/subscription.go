@@ -31,13 +31,13 @@ type subscription struct {
 // Job implements JobSink.
 func (s *subscription) Job(job *command.Job) {
 	c := s.connection
-	event := job.Lease.Event.String()
+	var text [command.EventIDLength]byte
 	s.token = c.gateway.broker.AppendLease(s.token[:0], job.Lease)
 	m := wire.Job{
 		Subscription:   aliasBytes(s.id),
 		Lease:          s.token,
 		Fence:          job.Lease.Fence,
-		EventID:        aliasBytes(event),
+		EventID:        job.Lease.Event.Append(text[:0]),
 		Channel:        aliasBytes(job.Event.Channel),
 		Group:          aliasBytes(job.Group),
 		Attempt:        uint64(job.Lease.Attempt),

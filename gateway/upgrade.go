@@ -25,10 +25,13 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	forbidden := g.origins.check(r)
 	offered, speaks := subprotocols(r.Header)
 	upgrader := ws.HTTPUpgrader{
-		Timeout:  handshakeTimeout,
-		Protocol: func(name string) bool { return name == protocolName },
+		Timeout: handshakeTimeout,
+		Protocol: func(name string) bool {
+			_, known := wire.EncodingOf(name)
+			return known
+		},
 	}
-	conn, buffered, _, err := upgrader.Upgrade(r, w)
+	conn, buffered, shaken, err := upgrader.Upgrade(r, w)
 	if err != nil {
 		if conn != nil {
 			_ = conn.Close()
@@ -38,7 +41,8 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	early := make([]byte, min(buffered.Reader.Buffered(), readBytes))
 	_, _ = buffered.Read(early)
 
-	c := newConnection(g, conn)
+	encoding, _ := wire.EncodingOf(shaken.Protocol) // The first that was offered and is known; JSON where none was.
+	c := newConnection(g, conn, encoding)
 	uncertified := c.bring(r)
 	if !g.admit(c) {
 		g.turnAway(conn)
@@ -50,7 +54,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	case uncertified != nil:
 		c.close(wire.CloseUnauthenticated, uncertified.Error())
 	case offered && !speaks:
-		c.close(wire.CloseUnsupportedVersion, "this node speaks "+protocolName)
+		c.close(wire.CloseUnsupportedVersion, "this node speaks "+strings.Join(wire.Protocols(), ", "))
 	}
 	g.wheel.add(c, g.limits.HelloTimeout)
 	go c.serve(early) //nolint:contextcheck // The connection outlives the upgrade.
@@ -84,7 +88,7 @@ func subprotocols(header http.Header) (offered, speaks bool) {
 	for _, line := range header.Values("Sec-WebSocket-Protocol") {
 		for name := range strings.SplitSeq(line, ",") {
 			offered = true
-			if strings.TrimSpace(name) == protocolName {
+			if _, known := wire.EncodingOf(strings.TrimSpace(name)); known {
 				speaks = true
 			}
 		}

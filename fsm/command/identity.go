@@ -21,7 +21,7 @@ var ErrBadID = errors.New("not an event id")
 // The sizes of an event id, binary and as text: 144 bits are 29 digits of 5.
 const (
 	eventIDBytes  = 18
-	eventIDLength = 29
+	EventIDLength = 29
 )
 
 // EventID names an event for ever: it carries partition and epoch, so that any
@@ -48,15 +48,21 @@ const idDigits = "0123456789abcdefghijklmnopqrstuv"
 // String is the id as clients see it: 29 characters of base32hex, lower case,
 // in the order of epoch, partition, queue, position; empty for the zero id.
 func (id EventID) String() string {
+	var text [EventIDLength]byte
+	return string(id.Append(text[:0]))
+}
+
+// Append appends what String answers.
+func (id EventID) Append(dst []byte) []byte {
 	if id.IsZero() {
-		return ""
+		return dst
 	}
 	var raw [eventIDBytes]byte
 	binary.BigEndian.PutUint32(raw[0:], id.Epoch)
 	binary.BigEndian.PutUint16(raw[4:], id.Partition)
 	binary.BigEndian.PutUint32(raw[6:], id.Queue)
 	binary.BigEndian.PutUint64(raw[10:], id.Position)
-	var text [eventIDLength]byte
+	var text [EventIDLength]byte
 	pending, bits, at := uint32(0), 0, 0
 	for i := range text {
 		if bits < 5 && at < len(raw) {
@@ -68,18 +74,18 @@ func (id EventID) String() string {
 		bits -= 5
 		text[i] = idDigits[pending>>bits&31]
 	}
-	return string(text[:])
+	return append(dst, text[:]...)
 }
 
 // ParseEventID reads what String wrote, or returns ErrBadID. No two texts are
 // one id, because the text is a correlation id too.
 func ParseEventID(text string) (EventID, error) {
-	if len(text) != eventIDLength {
+	if len(text) != EventIDLength {
 		return EventID{}, ErrBadID
 	}
 	var raw [eventIDBytes]byte
 	pending, bits, at := uint32(0), 0, 0
-	for i := range eventIDLength {
+	for i := range EventIDLength {
 		digit, ok := digitOf(text[i])
 		if !ok {
 			return EventID{}, ErrBadID

@@ -160,9 +160,8 @@
 //
 // In a record, a publish and an emit may have channel_handle, 1 to 64, which JSON
 // does not know. Beside channel it gives the name that number; without channel it
-// stands for the name that it was given. The numbers are the connection's: they
-// are known from the message on that gives them, also when that is refused for
-// something else later on, and end with the socket. The same name may be given
+// stands for the name that it was given. The numbers are the connection's, and end
+// with its socket. An event that is refused gives none. The same name may be given
 // again; another name for a number that has one is refused, so that nothing on its
 // way is sent elsewhere. Whoever has to reconnect often, or resends what it has
 // encoded, does not use them: the Go client does not.

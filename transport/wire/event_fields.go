@@ -76,9 +76,10 @@ func (m *EventFields) setNumber(d *Decoder, field uint8) {
 }
 
 func (m *EventFields) check(d *Decoder) {
-	d.bind(m.ChannelHandle, &m.Channel)
+	d.findChannel(m.ChannelHandle, &m.Channel)
 	d.need(fieldChannel)
 	d.needPayload(&m.Payload)
+	d.keepChannel(m.ChannelHandle, m.Channel)
 }
 
 func (m *EventFields) encode(e *encoder, rawHeaders Raw) {

@@ -9,8 +9,24 @@ type ChannelHandles struct {
 	names [][]byte // by number, from 1; nil where there is none
 }
 
-// handle reads the number of a channel. Which one it is, bind says at the end of
-// the object, when it is known whether the name stands beside it.
+// of is the name of a number, nil where it has none.
+func (h *ChannelHandles) of(number uint8) []byte {
+	if int(number) >= len(h.names) {
+		return nil
+	}
+	return h.names[number]
+}
+
+func (h *ChannelHandles) give(number uint8, name []byte) {
+	for len(h.names) <= int(number) {
+		h.names = append(h.names, nil)
+	}
+	h.names[number] = append([]byte(nil), name...)
+}
+
+// handle reads the number of a channel. Which channel it is, findChannel and
+// keepChannel say at the end of the object, when it is known whether the name
+// stands beside it.
 func (d *Decoder) handle(dst *uint8) {
 	if !d.binary || d.handles == nil {
 		d.ignore(fieldChannelHandle)
@@ -24,28 +40,32 @@ func (d *Decoder) handle(dst *uint8) {
 	*dst = uint8(n)
 }
 
-// bind gives the number to the name, or finds the name of the number. A number
-// keeps its name: another one for it would send what is under way in between to
-// a channel that its sender does not mean.
-func (d *Decoder) bind(number uint8, name *[]byte) {
-	if number == 0 {
+// findChannel finds the name of a number that stands alone.
+func (d *Decoder) findChannel(number uint8, name *[]byte) {
+	if number == 0 || d.seen.has(fieldChannel) {
 		return
 	}
-	d.field = fieldChannelHandle
-	h := d.handles
-	known := int(number) < len(h.names) && h.names[number] != nil
-	switch {
-	case d.seen.has(fieldChannel) && !known:
-		for len(h.names) <= int(number) {
-			h.names = append(h.names, nil)
-		}
-		h.names[number] = append([]byte(nil), *name...)
-	case d.seen.has(fieldChannel) && string(h.names[number]) != string(*name):
-		d.refuse(strconv.Itoa(int(number)) + " is " + string(h.names[number]) + " already: a handle keeps its channel while the connection lasts")
-	case known:
-		*name = h.names[number]
-		d.seen.add(fieldChannel)
-	default:
+	*name = d.handles.of(number)
+	if *name == nil {
+		d.field = fieldChannelHandle
 		d.refuse(strconv.Itoa(int(number)) + " is not known on this connection: send it once with channel beside it")
+		return
+	}
+	d.seen.add(fieldChannel)
+}
+
+// keepChannel gives the number to the name of an event that is not refused. A
+// number keeps its name: another one for it would send what is on its way to a
+// channel that its sender does not mean.
+func (d *Decoder) keepChannel(number uint8, name []byte) {
+	if number == 0 || d.fault.text != "" {
+		return
+	}
+	switch former := d.handles.of(number); {
+	case former == nil:
+		d.handles.give(number, name)
+	case string(former) != string(name):
+		d.field = fieldChannelHandle
+		d.refuse(strconv.Itoa(int(number)) + " is " + string(former) + " already: a handle keeps its channel while the connection lasts")
 	}
 }

@@ -203,6 +203,8 @@ func TestChannelHandles(t *testing.T) {
 		{publish(64, "b"), "", "channel_handle 64 is a already: a handle keeps its channel while the connection lasts"},
 		{publish(64, ""), "a", ""},
 		{publish(1, "b!"), "", "channel must be 1 to 255 of A-Z a-z 0-9 . _ -"},
+		{rec(TypePublish, 0, 1, textField(fieldChannel, "b"), uintField(fieldChannelHandle, 1)), "", "data is missing"},
+		{rec(TypePublish, PayloadJSON, 1, textField(fieldChannel, "b"), uintField(fieldChannelHandle, 1), textField(fieldChannelHandle, "1"), "\x00", "1"), "", "channel_handle is given twice"},
 		{publish(1, ""), "", "channel_handle 1 is not known on this connection: send it once with channel beside it"},
 		{emit(EventFields{ChannelHandle: 64}), "a", ""},
 		{emit(EventFields{Channel: b("c"), ChannelHandle: 2}, EventFields{ChannelHandle: 2}), "c", ""},
