@@ -141,8 +141,8 @@ func (g *Gateway) submitBroadcast(r *http.Request, body []byte, to *commandWaite
 
 // replyBroadcast answers a broadcast.
 func (c *connection) replyBroadcast(id uint64, result *command.Result) {
-	event := result.Event.String()
+	var text [command.EventIDLength]byte
 	c.sendOK(&wire.OK{
-		ID: id, EventID: aliasBytes(event), CorrelationID: aliasBytes(result.CorrelationID), Duplicate: result.Duplicate,
+		ID: id, EventID: result.Event.Append(text[:0]), CorrelationID: aliasBytes(result.CorrelationID), Duplicate: result.Duplicate,
 	})
 }

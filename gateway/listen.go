@@ -118,7 +118,8 @@ func (l *listener) Attached(state StreamState) {
 // Notification implements StreamSink.
 func (l *listener) Notification(n *command.Notification, redelivered bool) {
 	c := l.connection
-	m := notifyOf(n, redelivered)
+	var text [command.EventIDLength]byte
+	m := notifyOf(n, n.Event.Append(text[:0]), redelivered)
 	m.Subscription, m.ClientID = aliasBytes(l.id), aliasBytes(l.clientID)
 	buf, at := c.out.begin()
 	if at < 0 {
