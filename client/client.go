@@ -18,6 +18,8 @@ type Client struct {
 	http    *HTTP
 	flight  *flight
 	stream  *stream // nil without a client id
+	// listens have their turns when ListenFor asks a node.
+	listens listenTurns
 	// room is taken by every event that is published and unanswered.
 	room chan struct{}
 
@@ -33,6 +35,10 @@ type Client struct {
 	followers []*follower
 	// readers are those of each ReadStream that runs, copied on every change.
 	readers []*streamReader
+	// others are the streams of each ListenFor that runs, otherOf those that have a
+	// subscription, by its name.
+	others  map[*otherStream]struct{}
+	otherOf map[string]*otherStream
 	closed  error
 	// maxMessage is the last session's.
 	maxMessage int
@@ -164,6 +170,9 @@ func (c *Client) fail(err error) {
 	for _, r := range readers {
 		r.fail(err)
 	}
+	for _, o := range c.allOthers() {
+		o.fail(err)
+	}
 }
 
 // hello is what to say to the next node.
@@ -201,6 +210,9 @@ func (c *Client) attach(s *session) {
 	for _, r := range readers {
 		r.attach(s)
 	}
+	for _, o := range c.allOthers() {
+		o.attach(s)
+	}
 }
 
 // detach takes a session out of use, after its goroutines have ended.
@@ -233,16 +245,12 @@ func (c *Client) handle(s *session, m *wire.Message) {
 		c.streamed(s, m.Chunk.Stream, func(r *streamReader) { r.receive(&m.Chunk) })
 	case wire.TypeReset:
 		c.streamed(s, m.Reset.Stream, func(r *streamReader) { r.reset(&m.Reset) })
+	case wire.TypeNotify:
+		c.notified(s, m.Notify.Subscription, m)
+	case wire.TypeSynced:
+		c.notified(s, m.Synced.Subscription, m)
 	case wire.TypeGap:
-		if len(m.Gap.Subscription) > 0 {
-			c.followed(s, m.Gap.Subscription, (*follower).gap)
-		} else if c.stream != nil {
-			c.stream.receive(m)
-		}
-	case wire.TypeNotify, wire.TypeSynced:
-		if c.stream != nil {
-			c.stream.receive(m)
-		}
+		c.notified(s, m.Gap.Subscription, m)
 	case wire.TypeJob:
 		c.job(s, &m.Job)
 	case wire.TypeRenewed:
@@ -253,6 +261,18 @@ func (c *Client) handle(s *session, m *wire.Message) {
 		s.out.add(wire.AppendPong(s.out.blank(), &wire.Pong{Time: m.Ping.Time}))
 	case wire.TypeBye:
 		s.farewell(&m.Bye)
+	}
+}
+
+// notified hands on what is of a stream: the client's own, another's, or a channel's.
+func (c *Client) notified(s *session, subscription []byte, m *wire.Message) {
+	switch {
+	case len(subscription) == 0:
+		if c.stream != nil {
+			c.stream.receive(m)
+		}
+	case !c.heard(s, subscription, m) && m.Type == wire.TypeGap:
+		c.followed(s, subscription, (*follower).gap)
 	}
 }
 

@@ -39,8 +39,9 @@ type Event struct {
 	// the event led to; only of one that is published, by a client with an id. The
 	// data is an End.
 	OnEnd string
-	// ClientID is whose event it is; only of an emitted one, where it defaults to
-	// the client of the job's event.
+	// ClientID is whose event it is. An emitted one's defaults to the client of the
+	// job's event, a published one's to the Client's own id: for another it needs a
+	// token that may be any client.
 	ClientID string
 }
 

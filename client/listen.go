@@ -10,7 +10,9 @@ import (
 
 // Notification is one message of a client's durable stream.
 type Notification struct {
-	Seq           uint64
+	Seq uint64
+	// ClientID is whose stream it is, of ListenFor; empty of Listen.
+	ClientID      string
 	Name          string
 	EventID       string
 	CorrelationID string
@@ -30,7 +32,7 @@ func (n *Notification) Ack() { n.ack() }
 
 func notificationOf(m *wire.Notify) *Notification {
 	return &Notification{
-		Seq: m.Seq, Name: string(m.Name), EventID: string(m.EventID), CorrelationID: string(m.CorrelationID),
+		Seq: m.Seq, ClientID: string(m.ClientID), Name: string(m.Name), EventID: string(m.EventID), CorrelationID: string(m.CorrelationID),
 		CausationID: string(m.CausationID), Time: time.UnixMilli(m.Time), Redelivered: m.Redelivered,
 		Data: payloadFrom(&m.Payload),
 	}

@@ -79,7 +79,7 @@ func (c *Client) prepare(ctx context.Context, event Event, done func(Receipt, er
 	case <-ctx.Done():
 		return nil, interrupted(ctx, "publishing", nil)
 	}
-	m := wire.Publish{EventFields: fields, ID: c.flight.id()}
+	m := wire.Publish{EventFields: fields, ID: c.flight.id(), ClientID: alias(event.ClientID)}
 	blank := c.flight.blank()
 	blank.Bytes = make([]byte, 0, 192+len(fields.Payload.Bytes))
 	r := &request{id: m.ID, encoded: wire.AppendPublish(blank, &m)}

@@ -51,13 +51,19 @@ func newStream(o *Options) *stream {
 func (s *stream) resume() wire.Resume {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.known:
+	if s.known {
 		return wire.Resume{Kind: wire.ResumeAfter, Epoch: []byte(s.epoch), Seq: s.position}
-	case s.initial.live:
+	}
+	return s.initial.fields()
+}
+
+// fields are the resume as the protocol has it.
+func (r Resume) fields() wire.Resume {
+	switch {
+	case r.live:
 		return wire.Resume{Kind: wire.ResumeLive}
-	case s.initial.epoch != "":
-		return wire.Resume{Kind: wire.ResumeAfter, Epoch: []byte(s.initial.epoch), Seq: s.initial.seq}
+	case r.epoch != "":
+		return wire.Resume{Kind: wire.ResumeAfter, Epoch: []byte(r.epoch), Seq: r.seq}
 	default:
 		return wire.Resume{}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
 )
@@ -250,7 +251,7 @@ func TestJobAndEventAllocateNothing(t *testing.T) {
 		id := command.EventID{Epoch: 1, Partition: 2, Queue: 3, Position: 4}
 		f := &follower{connection: c, id: "f1", window: 64}
 		c.followers.add(f)
-		followed := command.Followed{ID: id, Event: event, CorrelationID: "c", CausationID: "e", StoredMS: 1}
+		followed := cluster.FollowedEvent{Followed: command.Followed{ID: id, Event: event, CorrelationID: "c", CausationID: "e", StoredMS: 1}}
 		peer.allocatesNothing(t, encoding, wire.TypeEvent, func() { f.Event(&followed, []byte("cursor")) })
 		s := &subscription{connection: c, id: "s1", group: "default"}
 		job := command.Job{Lease: command.LeaseID{Event: id, Fence: 7, Attempt: 1}, Event: event, LeaseMS: 30000}
