@@ -75,6 +75,13 @@ type FollowedEvent struct {
 	piece *followPiece
 }
 
+// ShareEvent is an event as several followers are handed it, for tests of an edge.
+func ShareEvent(event command.Followed) *FollowedEvent {
+	piece := &followPiece{}
+	piece.readers.Store(2)
+	return &FollowedEvent{Followed: event, piece: piece}
+}
+
 // Shared tells whether several followers are, or may be, handed the event.
 func (e *FollowedEvent) Shared() bool { return e.piece != nil && e.piece.readers.Load() > 1 }
 

@@ -281,3 +281,30 @@ func BenchmarkPublishForward(b *testing.B) {
 		})
 	}
 }
+
+// TestSharedEventIsEncodedOnce: an event for several followers is encoded for the first
+// of them in each encoding; what the others are sent of it is copied, and the same.
+func TestSharedEventIsEncodedOnce(t *testing.T) {
+	inEachEncoding(t, func(t *testing.T, encoding wire.Encoding) {
+		_, c, peer := newSocketPeer(t, &heldBroker{fakeBroker: newFakeBroker()}, encoding)
+		f := &follower{connection: c, id: "f1", window: 64}
+		c.followers.add(f)
+		own := followed(3, `{"a":1}`)
+		shared := cluster.ShareEvent(own.Followed)
+		f.Event(own, []byte("cursor"))
+		_, payload := peer.next(t)
+		alone := string(payload)
+		f.Event(shared, []byte("cursor"))
+		if _, payload = peer.next(t); string(payload) != alone {
+			t.Errorf("shared it is\n%q, alone\n%q", payload, alone)
+		}
+		if own.Edge[encoding].Load() != nil {
+			t.Error("an event of one follower is kept encoded")
+		}
+		first := shared.Edge[encoding].Load()
+		peer.allocatesNothing(t, encoding, wire.TypeEvent, func() { f.Event(shared, []byte("cursor")) })
+		if first == nil || shared.Edge[encoding].Load() != first || shared.Edge[1-encoding].Load() != nil {
+			t.Error("the event was encoded again")
+		}
+	})
+}

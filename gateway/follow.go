@@ -140,15 +140,43 @@ func (f *follower) Room() bool {
 
 // Event implements FollowSink.
 func (f *follower) Event(e *cluster.FollowedEvent, cursor []byte) {
-	c, event := f.connection, &e.Event
+	c := f.connection
+	buf, at := c.out.begin()
+	if at < 0 {
+		return
+	}
+	if e.Shared() {
+		buf = wire.AppendEventOf(buf, aliasBytes(f.id), cursor, sharedEvent(e, buf.Encoding))
+	} else {
+		var text [command.EventIDLength]byte
+		m := eventOf(&e.Followed, e.ID.Append(text[:0]))
+		m.Subscription, m.Cursor = aliasBytes(f.id), cursor
+		buf = wire.AppendEventRaw(buf, &m, rawHeaders(&e.Event))
+	}
+	end := c.commit(buf, at, wire.TypeEvent)
+	c.followers.sent(f, end, c.out.total())
+}
+
+// sharedEvent is an event as all followers of one encoding get it: whoever is first
+// encodes it, for as long as the cluster keeps it.
+func sharedEvent(e *cluster.FollowedEvent, encoding wire.Encoding) []byte {
+	if shared := e.Edge[encoding].Load(); shared != nil {
+		return *shared
+	}
 	var text [command.EventIDLength]byte
-	m := wire.Event{
-		Subscription: aliasBytes(f.id),
-		Cursor:       cursor,
-		EventID:      e.ID.Append(text[:0]),
-		ClientID:     aliasBytes(event.ClientID),
-		Tenant:       aliasBytes(event.Tenant),
-		Time:         e.StoredMS,
+	m := eventOf(&e.Followed, e.ID.Append(text[:0]))
+	shared := wire.AppendSharedEvent(encoding.On(nil), &m, rawHeaders(&e.Event)).Bytes
+	e.Edge[encoding].Store(&shared)
+	return shared
+}
+
+func eventOf(e *command.Followed, id []byte) wire.Event {
+	event := &e.Event
+	return wire.Event{
+		EventID:  id,
+		ClientID: aliasBytes(event.ClientID),
+		Tenant:   aliasBytes(event.Tenant),
+		Time:     e.StoredMS,
 		EventFields: wire.EventFields{
 			Channel:        aliasBytes(event.Channel),
 			IdempotencyKey: aliasBytes(event.IdempotencyKey),
@@ -162,16 +190,13 @@ func (f *follower) Event(e *cluster.FollowedEvent, cursor []byte) {
 			Payload:        wirePayload(event.Payload),
 		},
 	}
-	var headers wire.Raw
-	if len(event.Headers) > 0 {
-		headers = event.Headers
+}
+
+func rawHeaders(event *command.Event) wire.Raw {
+	if len(event.Headers) == 0 {
+		return nil
 	}
-	buf, at := c.out.begin()
-	if at < 0 {
-		return
-	}
-	end := c.commit(wire.AppendEventRaw(buf, &m, headers), at, wire.TypeEvent)
-	c.followers.sent(f, end, c.out.total())
+	return event.Headers
 }
 
 // Trimmed implements FollowSink.

@@ -51,10 +51,38 @@ func AppendEventRaw(dst Buffer, m *Event, rawHeaders Raw) Buffer {
 	e := open(dst, TypeEvent)
 	e.text(fieldSubscription, m.Subscription)
 	e.text(fieldCursor, m.Cursor)
+	m.encodeShared(&e, rawHeaders)
+	return e.close()
+}
+
+// encodeShared writes what is the same for all followers.
+func (m *Event) encodeShared(e *encoder, rawHeaders Raw) {
 	e.text(fieldEventID, m.EventID)
 	e.optText(fieldClientID, m.ClientID)
 	e.optText(fieldTenant, m.Tenant)
 	e.optMillis(fieldTime, m.Time)
-	m.encode(&e, rawHeaders)
+	m.encode(e, rawHeaders)
+}
+
+// AppendSharedEvent appends an event without subscription and cursor, to be made whole
+// for each follower by AppendEventOf: it is encoded once for all of them.
+func AppendSharedEvent(dst Buffer, m *Event, rawHeaders Raw) Buffer {
+	e := open(dst, TypeEvent)
+	m.encodeShared(&e, rawHeaders)
+	return e.close()
+}
+
+// AppendEventOf appends the event that AppendSharedEvent has written in the same
+// encoding, for one follower.
+func AppendEventOf(dst Buffer, subscription, cursor, shared []byte) Buffer {
+	e := open(dst, TypeEvent)
+	e.text(fieldSubscription, subscription)
+	e.text(fieldCursor, cursor)
+	if e.binary {
+		e.buf[e.start+5] = shared[5] // The kind of its payload.
+		e.buf = append(e.buf, shared[headerSize:]...)
+		return e.close()
+	}
+	e.buf = append(e.buf, shared[len(types[TypeEvent].opening):len(shared)-len("}")]...)
 	return e.close()
 }

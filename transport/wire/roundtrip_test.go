@@ -166,3 +166,24 @@ func tidy(m *Message, side Side) {
 		m.Complete.Emit[i].Tenant, m.Complete.Emit[i].OnEnd = nil, nil
 	}
 }
+
+// TestSharedEvents: an event that is encoded once for all followers is, made whole for
+// one, the same as one that is encoded for it.
+func TestSharedEvents(t *testing.T) {
+	bare := Event{Subscription: b("s2"), Cursor: b("k"), EventID: b("e-1"), EventFields: EventFields{Channel: b("a"), Payload: binData("")}}
+	full := Event{
+		Subscription: b("a \"name\""), Cursor: b("k"), EventID: b("e-1"), ClientID: b("ana"), Tenant: b("acme"), Time: 1790000000000,
+		EventFields: fullEvent(jsonData(`{"a":"}"}`)),
+	}
+	for _, m := range []Event{bare, full} {
+		for _, encoding := range []Encoding{JSON, Binary} {
+			ahead := encoding.On([]byte("before"))
+			want := AppendEvent(ahead, &m)
+			shared := AppendSharedEvent(encoding.On(nil), &m, nil)
+			got := AppendEventOf(ahead, m.Subscription, m.Cursor, shared.Bytes)
+			if string(got.Bytes) != string(want.Bytes) || got.Encoding != want.Encoding {
+				t.Errorf("%s: got\n%q\nwant\n%q", encoding.Protocol(), got.Bytes, want.Bytes)
+			}
+		}
+	}
+}
