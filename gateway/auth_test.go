@@ -131,6 +131,7 @@ func TestHelloNeedsAToken(t *testing.T) {
 				header = []string{test.header}
 			}
 			c := e.connect(header...)
+			c.t = t
 			c.send(test.hello)
 			if test.code != 0 {
 				c.expect("error")

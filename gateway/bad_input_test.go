@@ -126,7 +126,7 @@ func TestBadFrames(t *testing.T) {
 		{"a close with bad UTF-8", masked(ws.OpClose, true, "\x03\xe8\xff"), 4501},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := e.open(`{"type":"hello"}`)
+			c := e.openText(`{"type":"hello"}`)
 			c.t = t
 			c.raw(test.bytes)
 			c.expectClose(test.code)
@@ -137,7 +137,7 @@ func TestBadFrames(t *testing.T) {
 // TestGoodFrames is what must not be mistaken for an error.
 func TestGoodFrames(t *testing.T) {
 	e := newEdge(t)
-	c := e.open(`{"type":"hello"}`)
+	c := e.openText(`{"type":"hello"}`)
 	c.raw(masked(ws.OpText, false, `{"type":"pi`))
 	c.raw(masked(ws.OpPing, true, "probe"))
 	c.raw(masked(ws.OpContinuation, true, `ng","time":5}`+"\n"+`{"type":"ping","time":6}`))

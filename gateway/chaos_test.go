@@ -3,9 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"sync"
 	"testing"
@@ -104,7 +102,7 @@ func FuzzSession(f *testing.F) {
 		`{"type":"ack","seq":1}`,
 	} {
 		f.Add(ws.MustCompileFrame(ws.MaskFrameWith(ws.NewTextFrame([]byte(message)), [4]byte{1, 2, 3, 4})), []byte(message))
-		f.Add([]byte{}, inBinary(f, message))
+		f.Add([]byte{}, recode(f, wire.FromClient, wire.Binary, wire.JSON.On([]byte(message))))
 	}
 	broker := &heldBroker{fakeBroker: newFakeBroker()}
 	g, _ := handConnection(f, broker, wire.JSON, sinkConn{})
@@ -133,21 +131,4 @@ func FuzzSession(f *testing.F) {
 			run(masked(opcodeOf(encoding), true, string(message)), encoding)
 		}
 	})
-}
-
-// inBinary is the frame of records that says what a frame of JSON says.
-func inBinary(tb testing.TB, frame string) []byte {
-	tb.Helper()
-	records, decoder, m := wire.Binary.On(nil), wire.NewDecoder(wire.FromClient), new(wire.Message)
-	decoder.Reset([]byte(frame))
-	for {
-		err := decoder.Next(m)
-		if errors.Is(err, io.EOF) {
-			return records.Bytes
-		}
-		if err != nil {
-			tb.Fatal(err)
-		}
-		records = m.Append(records)
-	}
 }

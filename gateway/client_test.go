@@ -9,11 +9,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/gobwas/ws"
+
+	"github.com/batonmq/baton/transport/wire"
 )
 
 // edge is a gateway over a fake cluster, on a listener.
@@ -113,6 +116,7 @@ func (pipeAddr) String() string  { return "pipe" }
 // client is a WebSocket client that hides nothing.
 type client struct {
 	t        *testing.T
+	encoding wire.Encoding
 	conn     net.Conn
 	in       *bufio.Reader
 	messages chan string // closed with the connection
@@ -143,6 +147,10 @@ func (e *edge) connectDeaf(header ...string) *client {
 	e.t.Cleanup(func() { _ = conn.Close() })
 	request := "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+	offers := func(line string) bool { return line == noOffer || strings.HasPrefix(line, "Sec-WebSocket-Protocol:") }
+	if !slices.ContainsFunc(header, offers) {
+		header = append(header, "Sec-WebSocket-Protocol: "+spoken.Protocol())
+	}
 	for _, line := range header {
 		request += line + "\r\n"
 	}
@@ -157,6 +165,7 @@ func (e *edge) connectDeaf(header ...string) *client {
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		e.t.Fatalf("upgrade: %s", response.Status)
 	}
+	c.encoding, _ = wire.EncodingOf(response.Header.Get("Sec-WebSocket-Protocol"))
 	return c
 }
 
@@ -164,6 +173,18 @@ func (e *edge) connectDeaf(header ...string) *client {
 func (e *edge) open(hello string) *client {
 	e.t.Helper()
 	c := e.connect()
+	c.send(hello)
+	c.expect("welcome")
+	return c
+}
+
+// noOffer is a header of a client that offers no subprotocol.
+const noOffer = "X-No-Offer: at all"
+
+// openText is open on a connection of text frames, for a test that writes its own.
+func (e *edge) openText(hello string) *client {
+	e.t.Helper()
+	c := e.connect("Sec-WebSocket-Protocol: " + wire.JSON.Protocol())
 	c.send(hello)
 	c.expect("welcome")
 	return c
@@ -181,8 +202,8 @@ func (c *client) read() {
 			return
 		}
 		switch header.OpCode {
-		case ws.OpText:
-			c.messages <- string(payload)
+		case opcodeOf(c.encoding):
+			c.messages <- string(recode(c.t, wire.FromServer, wire.JSON, c.encoding.On(payload)))
 		case ws.OpPing:
 			c.pings <- struct{}{}
 			if !c.mute {
@@ -197,14 +218,43 @@ func (c *client) read() {
 				c.code = -1
 			}
 			c.frame(ws.NewCloseFrame(payload))
-		case ws.OpBinary, ws.OpContinuation:
+		case ws.OpText, ws.OpBinary, ws.OpContinuation:
 			c.messages <- `{"type":"a frame that no gateway sends"}`
 		}
 	}
 }
 
-// send sends one text frame.
-func (c *client) send(message string) { c.frame(ws.NewTextFrame([]byte(message))) }
+// send sends messages in one frame, of records where the connection has those.
+func (c *client) send(messages string) {
+	c.t.Helper()
+	payload := recode(c.t, wire.FromClient, c.encoding, wire.JSON.On([]byte(messages)))
+	c.frame(ws.NewFrame(opcodeOf(c.encoding), true, payload))
+}
+
+// recode is a frame's messages in another encoding; a frame that is there already is
+// left alone, whatever is in it. What is none of the protocol's messages cannot be
+// told in records here: such a test is of JSON.
+func recode(t testing.TB, side wire.Side, to wire.Encoding, frame wire.Buffer) []byte {
+	t.Helper()
+	if to == frame.Encoding {
+		return frame.Bytes
+	}
+	out, decoder, m := to.On(nil), wire.NewDecoder(side), new(wire.Message)
+	decoder.ResetAs(frame.Encoding, frame.Bytes, nil)
+	for {
+		err := decoder.Next(m)
+		switch {
+		case errors.Is(err, io.EOF):
+			return out.Bytes
+		case err != nil && side == wire.FromClient:
+			t.Skipf("for JSON: %v", err)
+		case err != nil:
+			t.Errorf("the gateway wrote %x: %v", frame.Bytes, err)
+			return nil
+		}
+		out = m.Append(out)
+	}
+}
 
 func (c *client) frame(f ws.Frame) { c.raw(ws.MustCompileFrame(ws.MaskFrame(f))) }
 

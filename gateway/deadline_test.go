@@ -8,6 +8,8 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/batonmq/baton/transport/wire"
+
 	"github.com/batonmq/baton/fsm/command"
 )
 
@@ -84,7 +86,7 @@ func TestPongIsLife(t *testing.T) {
 func TestSlowFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newBubbleEdge(t)
-		slow, other := e.open(`{"type":"hello"}`), e.open(`{"type":"hello"}`)
+		slow, other := e.openText(`{"type":"hello"}`), e.open(`{"type":"hello"}`)
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
@@ -112,7 +114,8 @@ func TestWriteStall(t *testing.T) {
 		done := make(chan time.Duration)
 		start := time.Now()
 		go func() {
-			message := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(`{"type":"dance"}`))))
+			refused := recode(t, wire.FromClient, c.encoding, wire.JSON.On([]byte(`{"type":"park","id":1,"lease":"no"}`)))
+			message := ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(opcodeOf(c.encoding), true, refused)))
 			for {
 				if _, err := c.conn.Write(message); err != nil {
 					done <- time.Since(start)

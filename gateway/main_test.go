@@ -4,7 +4,26 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/batonmq/baton/transport/wire"
 )
 
-// TestMain fails when a test leaves a goroutine behind.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs every test in each encoding, and fails when one leaves a goroutine
+// behind.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(everyEncoding{m}) }
+
+// spoken is the encoding that the tests' clients ask for.
+//
+//nolint:gochecknoglobals // set between two runs of all tests
+var spoken = wire.JSON
+
+type everyEncoding struct{ tests *testing.M }
+
+func (e everyEncoding) Run() (code int) {
+	for _, spoken = range []wire.Encoding{wire.JSON, wire.Binary} {
+		if code = e.tests.Run(); code != 0 {
+			break
+		}
+	}
+	return code
+}

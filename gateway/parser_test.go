@@ -12,7 +12,10 @@ import (
 
 // parsed is everything a parser makes of a stream.
 func parsed(limit uint64, pieces ...[]byte) (events []string, failure string) {
-	p := frameParser{limit: limit}
+	return parsedBy(&frameParser{limit: limit}, pieces...)
+}
+
+func parsedBy(p *frameParser, pieces ...[]byte) (events []string, failure string) {
 	for _, piece := range pieces {
 		data := append([]byte(nil), piece...)
 		for len(data) > 0 {
@@ -39,6 +42,15 @@ func opcodeName(code ws.OpCode) string {
 func masked(code ws.OpCode, fin bool, payload string) []byte {
 	f := ws.NewFrame(code, fin, []byte(payload))
 	return ws.MustCompileFrame(ws.MaskFrameWith(f, [4]byte{1, 2, 3, 4}))
+}
+
+// TestBinaryParser: a connection of binary frames takes any bytes, and no text.
+func TestBinaryParser(t *testing.T) {
+	events, failure := parsedBy(&frameParser{limit: 8, binary: true},
+		masked(ws.OpBinary, true, "\xff\x00"), masked(ws.OpBinary, false, "a"), masked(ws.OpContinuation, true, "\xfe"), masked(ws.OpText, true, "x"))
+	if strings.Join(events, " ") != "binary:\xff\x00 binary:a\xfe" || failure != "text frame on a baton.v1.binary connection" {
+		t.Errorf("%q %s", events, failure)
+	}
 }
 
 // TestParser is RFC 6455 as a table, each case whole, frame by frame and byte by byte.

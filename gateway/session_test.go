@@ -1,15 +1,19 @@
 package gateway
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/gobwas/ws"
+
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
 )
 
 // TestWelcomeWithoutClient: no client id, no stream.
 func TestWelcomeWithoutClient(t *testing.T) {
 	e := newEdge(t)
-	c := e.connect("Sec-WebSocket-Protocol: baton.v1.binary, baton.v1.json")
+	c := e.connect()
 	c.send(`{"type":"hello","tenant":"acme","window":100000}`)
 	m := c.expect("welcome")
 	for _, field := range []string{"client_id", "epoch", "seq", "oldest", "resumed"} {
@@ -19,7 +23,7 @@ func TestWelcomeWithoutClient(t *testing.T) {
 	}
 	has(t, m, "node", "n1")
 	has(t, m, "tenant", "acme")
-	has(t, m, "protocol", "baton.v1.json")
+	has(t, m, "protocol", spoken.Protocol())
 	has(t, m, "heartbeat_ms", 25000.0)
 	limits, _ := m["limits"].(map[string]any)
 	has(t, limits, "max_in_flight", 64.0)
@@ -91,14 +95,92 @@ func TestNoStream(t *testing.T) {
 	c.expectClose(4002)
 }
 
-// TestSubprotocols: none and JSON are spoken, binary alone is refused with a code.
+// TestSubprotocols: the first that is offered and spoken is chosen, none means
+// JSON, and offers of nothing that is spoken are refused with a code.
 func TestSubprotocols(t *testing.T) {
 	e := newEdge(t)
-	c := e.connect("Sec-WebSocket-Protocol: baton.v1.binary")
+	for offer, want := range map[string]string{
+		"Sec-WebSocket-Protocol: baton.v1.json":                                  "baton.v1.json",
+		"Sec-WebSocket-Protocol: baton.v1.binary":                                "baton.v1.binary",
+		"Sec-WebSocket-Protocol: baton.v2.binary, baton.v1.binary,baton.v1.json": "baton.v1.binary",
+		"Sec-WebSocket-Protocol: baton.v1.json, baton.v1.binary":                 "baton.v1.json",
+		"Sec-WebSocket-Protocol: x\r\nSec-WebSocket-Protocol: baton.v1.binary":   "baton.v1.binary",
+		noOffer: "baton.v1.json",
+	} {
+		c := e.connect(offer)
+		c.send(`{"type":"hello"}`)
+		has(t, c.expect("welcome"), "protocol", want)
+	}
+	c := e.connect("Sec-WebSocket-Protocol: baton.v2.binary")
 	c.expectClose(4506)
+	contains(t, c.text, "baton.v1.json, baton.v1.binary")
+}
+
+// TestFramesOfTheOtherEncoding: a connection has one encoding, in both directions.
+func TestFramesOfTheOtherEncoding(t *testing.T) {
+	e := newEdge(t)
+	c := e.connect("Sec-WebSocket-Protocol: baton.v1.binary")
+	c.frame(ws.NewTextFrame([]byte(`{"type":"hello"}`)))
+	c.expectClose(4501)
+	contains(t, c.text, "text frame on a baton.v1.binary connection")
 	c = e.connect("Sec-WebSocket-Protocol: baton.v1.json")
+	c.frame(ws.NewBinaryFrame(recode(t, wire.FromClient, wire.Binary, wire.JSON.On([]byte(`{"type":"hello"}`)))))
+	c.expectClose(4501)
+	contains(t, c.text, "binary frame on a baton.v1.json connection")
+}
+
+// TestBadRecords: a record that is refused is answered, with its id, and harms
+// nothing behind it; one that cannot be told from the next ends the connection.
+func TestBadRecords(t *testing.T) {
+	e := newEdge(t)
+	c := e.connect("Sec-WebSocket-Protocol: baton.v1.binary")
 	c.send(`{"type":"hello"}`)
 	c.expect("welcome")
+	records := func(messages string) []byte {
+		return recode(t, wire.FromClient, wire.Binary, wire.JSON.On([]byte(messages)))
+	}
+	unknown := records(`{"type":"park","id":3,"lease":"l"}`)
+	unknown[4] = 99
+	broken := records(`{"type":"publish","id":4,"channel":"q","data":1}`)
+	broken[len(broken)-1] = '{'
+	c.frame(ws.NewBinaryFrame(slices.Concat(unknown, broken, records(`{"type":"ping","time":5}`))))
+	has(t, c.expectError(400, "bad_request"), "id", 3.0)
+	m := c.expectError(400, "bad_request")
+	has(t, m, "id", 4.0)
+	has(t, m, "message", "data must be one JSON value, nested at most 128 deep with the message")
+	has(t, c.expect("pong"), "time", 5.0)
+	c.frame(ws.NewBinaryFrame(records(`{"type":"ping","time":6}`)[:15]))
+	contains(t, c.expectError(400, "bad_request")["message"].(string), "malformed record") //nolint:forcetypeassert,errcheck // a test
+	c.expectClose(4501)
+}
+
+// TestChannelHandles: a publish may name its channel by a number, on its own
+// connection; what is forwarded has the name.
+func TestChannelHandles(t *testing.T) {
+	e := newEdge(t)
+	publish := func(id uint64, channel string) ws.Frame {
+		m := wire.Publish{ID: id, EventFields: wire.EventFields{
+			Channel: []byte(channel), ChannelHandle: 9, Payload: wire.Payload{Bytes: []byte{0, 255}, Kind: wire.PayloadBytes},
+		}}
+		return ws.NewBinaryFrame(wire.AppendPublish(wire.Binary.On(nil), &m).Bytes)
+	}
+	c := e.connect("Sec-WebSocket-Protocol: baton.v1.binary")
+	c.send(`{"type":"hello"}`)
+	c.expect("welcome")
+	for id, channel := range []string{"orders", "", ""} {
+		c.frame(publish(uint64(id+1), channel))
+		stored := e.submission().publish()
+		if stored.Event.Channel != "orders" || stored.Event.Payload.Codec != command.CodecBytes || string(stored.Event.Payload.Bytes) != "\x00\xff" {
+			t.Fatalf("forwarded %+v", stored.Event)
+		}
+	}
+	other := e.connect("Sec-WebSocket-Protocol: baton.v1.binary")
+	other.send(`{"type":"hello"}`)
+	other.expect("welcome")
+	other.frame(publish(7, ""))
+	m := other.expectError(400, "bad_request")
+	has(t, m, "id", 7.0)
+	has(t, m, "message", "channel_handle 9 is not known on this connection: send it once with channel beside it")
 }
 
 // TestByeReleasesJobs: a bye hands every job back, by partition.
