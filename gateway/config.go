@@ -28,6 +28,10 @@ type Config struct {
 	// connect besides those of this machine; "*" allows all. Their host names
 	// are also accepted in Host where a node listens on loopback.
 	AllowedOrigins []string
+	// TrustedProxies are the addresses, as CIDR or single ones, of proxies that are
+	// believed whom they connect for: by a header of the PROXY protocol v2 before
+	// everything else, or by X-Forwarded-For.
+	TrustedProxies []string
 	// Auth knows who holds a token; without it nobody is asked for one.
 	Auth *auth.Authenticator
 	// TLS has clients speak TLS; nil means that they do not.

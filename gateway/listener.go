@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"log/slog"
 	"net"
 	"sync"
 )
@@ -19,7 +20,9 @@ func newPlaces(limit int) places { return make(places, limit+spareConnections) }
 type boundedListener struct {
 	net.Listener
 
-	places places
+	places  places
+	proxies *proxies
+	logger  *slog.Logger
 }
 
 // Accept implements net.Listener.
@@ -40,18 +43,32 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 
 func (l *boundedListener) wrap(conn net.Conn) net.Conn {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		return &boundedTCP{TCPConn: tcp, places: l.places}
+		trusted := l.proxies.trusts(addressIn(tcp.RemoteAddr()))
+		return &boundedTCP{TCPConn: tcp, places: l.places, start: proxyStart{trusted: trusted, logger: l.logger}}
 	}
 	return &boundedConn{Conn: conn, places: l.places}
 }
 
 // boundedTCP gives its place back when it is closed. It keeps what else a TCP
-// connection can do: half-closing, and reading without a buffer.
+// connection can do: half-closing, and reading without a buffer, which is for what
+// comes behind the upgrade: a proxy's header is gone by then.
 type boundedTCP struct {
 	*net.TCPConn
 
 	places places
 	once   sync.Once
+	start  proxyStart
+}
+
+// Read implements net.Conn.
+func (c *boundedTCP) Read(b []byte) (int, error) { return c.start.read(c.TCPConn, b) }
+
+// RemoteAddr is the client's, where a trusted proxy said it.
+func (c *boundedTCP) RemoteAddr() net.Addr {
+	if c.start.open(c.TCPConn); c.start.client != nil {
+		return c.start.client
+	}
+	return c.TCPConn.RemoteAddr()
 }
 
 // Close implements net.Conn.
