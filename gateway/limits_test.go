@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/batonmq/baton/fsm/command"
 )
@@ -16,7 +16,11 @@ func withLimits(l Limits) func(*Config) { return func(c *Config) { c.Limits = l 
 
 // refusals is how many the limit refused.
 func (e *edge) refusals(limit limitName) int {
-	return int(testutil.ToFloat64(e.gateway.meter.limited[limit]))
+	var m dto.Metric
+	if err := e.gateway.meter.limited[limit].Write(&m); err != nil {
+		e.t.Fatal(err)
+	}
+	return int(m.GetCounter().GetValue())
 }
 
 const publishOne = `{"type":"publish","id":1,"channel":"q","data":1}`

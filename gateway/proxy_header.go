@@ -48,7 +48,7 @@ type proxyStart struct {
 }
 
 // open reads the header, if there is one.
-func (p *proxyStart) open(conn *net.TCPConn) {
+func (p *proxyStart) open(conn net.Conn) {
 	if !p.trusted {
 		return
 	}
@@ -64,7 +64,7 @@ func (p *proxyStart) open(conn *net.TCPConn) {
 }
 
 // read is the connection's Read, until the header and what was taken with it are gone.
-func (p *proxyStart) read(conn *net.TCPConn, b []byte) (int, error) {
+func (p *proxyStart) read(conn net.Conn, b []byte) (int, error) {
 	p.open(conn)
 	if p.err != nil {
 		return 0, p.err
@@ -107,14 +107,31 @@ func readProxyHeader(conn io.Reader) (first []byte, client net.Addr, err error) 
 	if _, err = io.ReadFull(conn, header[proxyFixed:]); err != nil {
 		return nil, nil, err
 	}
+	client, err = clientIn(header)
+	return nil, client, err
+}
+
+// The bytes of a header's fixed part behind the signature.
+const (
+	proxyCommandAt = 12 // version and command
+	proxyFamilyAt  = 13
+	proxyLocal     = 0x20 // version 2, LOCAL
+	proxyUnknown   = 0x00 // no family
+)
+
+// clientIn is whom a whole header names; nil for nobody: a proxy's own connection, as
+// for a health check, and one of no known family are what they look like.
+func clientIn(header []byte) (net.Addr, error) {
+	if header[proxyCommandAt] == proxyLocal || header[proxyCommandAt] == proxyLocal|1 && header[proxyFamilyAt] == proxyUnknown {
+		return nil, nil //nolint:nilnil // Nobody is no error here.
+	}
 	said, err := proxyproto.Read(bufio.NewReader(bytes.NewReader(header)))
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errProxyHeader, err)
+		return nil, fmt.Errorf("%w: %w", errProxyHeader, err)
 	}
-	// A proxy's own connection, as for a health check, and one of no known family are
-	// what they look like.
-	if source, _, ok := said.TCPAddrs(); ok && !said.Command.IsLocal() {
-		return nil, source, nil
+	source, _, ok := said.TCPAddrs()
+	if !ok {
+		return nil, fmt.Errorf("%w: it is not about TCP", errProxyHeader)
 	}
-	return nil, nil, nil
+	return source, nil
 }
