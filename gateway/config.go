@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,6 +48,7 @@ const (
 
 var (
 	errNoBroker = errors.New("gateway: Config.Broker is missing")
+	errLimit    = errors.New("gateway: a limit makes no sense")
 	errNoNode   = errors.New("gateway: Config.Node is missing")
 )
 
@@ -59,8 +61,8 @@ func (c Config) complete() (Config, error) {
 		return c, errNoNode
 	}
 	c.Limits = withDefaults(c.Limits)
-	if err := c.Limits.check(); err != nil {
-		return c, err
+	if name, problem := c.Limits.Check(); problem != "" {
+		return c, fmt.Errorf("%w: %s: %s", errLimit, name, problem)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

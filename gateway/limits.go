@@ -252,32 +252,39 @@ func (l *Limits) named() []namedLimit {
 	}
 }
 
-// check names the first limit that makes no sense.
-func (l *Limits) check() error {
+// Check names the first limit that makes no sense, by its label, and says why; both
+// are empty where all do. Zero fields have their defaults.
+func (l Limits) Check() (name, problem string) {
+	l = withDefaults(l)
 	for _, limit := range l.named() {
 		if limit.value < 0 {
-			return fmt.Errorf("gateway: limit %s must not be negative", limit.name)
+			return limit.name, "it must not be negative"
 		}
 		if (strings.HasSuffix(limit.name, "_rate") || strings.HasSuffix(limit.name, "_burst")) && limit.value > maxRate {
-			return fmt.Errorf("gateway: limit %s must be at most %d: give 0 for any", limit.name, maxRate)
+			return limit.name, fmt.Sprintf("it must be at most %d, or 0 for any", maxRate)
 		}
 	}
 	for _, pair := range l.rates() {
 		if pair.rate == 0 && pair.burst > 0 {
-			return fmt.Errorf("gateway: limit %s_burst needs %s_rate, which says how often", pair.name, pair.name)
+			return pair.name + "_burst", fmt.Sprintf("it needs %s_rate, which says how often", pair.name)
 		}
 	}
+	return l.checkPairs()
+}
+
+// checkPairs compares limits with each other.
+func (l *Limits) checkPairs() (name, problem string) {
 	switch {
 	case l.DefaultWindow > l.MaxWindow:
-		return fmt.Errorf("gateway: limit default_window %d is above max_window %d", l.DefaultWindow, l.MaxWindow)
+		return "default_window", fmt.Sprintf("%d is above max_window %d", l.DefaultWindow, l.MaxWindow)
 	case l.MaxPayloadBytes > l.MaxMessageBytes:
-		return fmt.Errorf("gateway: limit max_payload_bytes %d is above max_message_bytes %d", l.MaxPayloadBytes, l.MaxMessageBytes)
+		return "max_payload_bytes", fmt.Sprintf("%d is above max_message_bytes %d", l.MaxPayloadBytes, l.MaxMessageBytes)
 	case l.OutgoingBytes > l.MaxOutgoingBytes:
-		return fmt.Errorf("gateway: limit outgoing_bytes %d is above max_outgoing_bytes %d", l.OutgoingBytes, l.MaxOutgoingBytes)
+		return "outgoing_bytes", fmt.Sprintf("%d is above max_outgoing_bytes %d", l.OutgoingBytes, l.MaxOutgoingBytes)
 	case l.PingInterval >= l.IdleTimeout:
-		return fmt.Errorf("gateway: limit ping_interval %v must be below idle_timeout %v", l.PingInterval, l.IdleTimeout)
+		return "ping_interval", fmt.Sprintf("%v must be below idle_timeout %v", l.PingInterval, l.IdleTimeout)
 	default:
-		return nil
+		return "", ""
 	}
 }
 

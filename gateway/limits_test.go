@@ -307,12 +307,12 @@ func TestControlFrames(t *testing.T) {
 // TestLimitsThatMakeNoSense are refused before a node starts with them.
 func TestLimitsThatMakeNoSense(t *testing.T) {
 	for part, l := range map[string]Limits{
-		"publish_rate must not be negative":         {PublishRate: -1},
-		"connect_burst needs connect_rate":          {ConnectBurst: 5},
-		"tenant_publish_rate must be at most":       {TenantPublishRate: maxRate + 1},
-		"max_tenant_connections must not be":        {MaxTenantConnections: -1},
-		"address_connect_burst needs address_conn":  {AddressConnectBurst: 1},
-		"max_tenant_backlog_bytes must not be nega": {MaxTenantBacklogBytes: -1},
+		"publish_rate: it must not be negative":                {PublishRate: -1},
+		"connect_burst: it needs connect_rate":                 {ConnectBurst: 5},
+		"tenant_publish_rate: it must be at most":              {TenantPublishRate: maxRate + 1},
+		"max_tenant_connections: it must not be":               {MaxTenantConnections: -1},
+		"address_connect_burst: it needs address_connect_rate": {AddressConnectBurst: 1},
+		"max_tenant_backlog_bytes: it must not be":             {MaxTenantBacklogBytes: -1},
 	} {
 		_, err := New(Config{Broker: newFakeBroker(), Node: "n1", Limits: l})
 		if err == nil || !strings.Contains(err.Error(), part) {
