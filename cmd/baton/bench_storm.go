@@ -26,9 +26,10 @@ func newBenchStorm(t *terminal) *cobra.Command {
 within seconds, say hello, are cut off, and come again and resume. It tells the
 latency of the first before, during and after, counted from when an event was due.
 
-Those that connect run in a process of their own, a child of this one, so that the
-measuring is not disturbed by them and each has descriptors of its own. Let the node
-have enough of them: a client takes one.`,
+Those that connect run in a process of their own, a child of this one with a lower
+priority, so that they disturb neither the measuring nor, on the same machine, the
+node, and each has descriptors of its own. Let the node have enough of them: a client
+takes one.`,
 		Example: `  baton bench storm
   baton bench storm --stormers 10000 --within 5s --rounds 3 --rate 500 --json`,
 		Args: cobra.NoArgs,
@@ -101,6 +102,9 @@ func newBenchStormClients(t *terminal) *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := standBack("BATON_JOB_STORM"); err != nil {
+				return err
+			}
 			var c bench.StormClientsConfig
 			text, err := io.ReadAll(t.in)
 			if err == nil {
