@@ -129,7 +129,7 @@ func (g *Gateway) Handler() http.Handler { return g.server.Handler }
 // Serve accepts connections until Shutdown, and then returns ErrClosed; any
 // other error is the listener's.
 func (g *Gateway) Serve(listener net.Listener) error {
-	bounded := net.Listener(&boundedListener{Listener: listener, places: newPlaces(g.limits.MaxConnections), proxies: &g.proxies, logger: g.logger})
+	bounded := net.Listener(g.newListener(listener))
 	if g.tls != nil {
 		bounded = tls.NewListener(bounded, g.tls)
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -114,6 +115,10 @@ type Limits struct {
 	// when to come back. Default 0: any; and as many as the rate has in a second.
 	ConnectRate  int
 	ConnectBurst int
+	// AcceptRate is how many sockets a second are taken from the listen queue; the others wait
+	// there, so that a storm of connections leaves room for those who are connected.
+	// Default 1000 for each processor.
+	AcceptRate int
 	// AddressConnectRate and AddressConnectBurst are the same for one address, for IPv6
 	// one /64.
 	AddressConnectRate  int
@@ -180,6 +185,7 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.MaxBatchEvents, 1000)
 	orDuration(&l.StreamPause, 15*time.Second)
 	orInt(&l.MaxConnections, defaultMaxConnections())
+	orInt(&l.AcceptRate, 1000*runtime.GOMAXPROCS(0))
 	orInt(&l.MaxHTTPRequests, 1024)
 	orDuration(&l.HelloTimeout, 10*time.Second)
 	orDuration(&l.AttachTimeout, 5*time.Second)
@@ -237,6 +243,7 @@ func (l *Limits) named() []namedLimit {
 		{"max_address_connections", float64(l.MaxAddressConnections)},
 		{"connect_rate", float64(l.ConnectRate)},
 		{"connect_burst", float64(l.ConnectBurst)},
+		{"accept_rate", float64(l.AcceptRate)},
 		{"address_connect_rate", float64(l.AddressConnectRate)},
 		{"address_connect_burst", float64(l.AddressConnectBurst)},
 		{"max_http_requests", float64(l.MaxHTTPRequests)},

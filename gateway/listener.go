@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 )
 
 // spareConnections is how many sockets beyond MaxConnections may be open: for
@@ -23,11 +24,39 @@ type boundedListener struct {
 	places  places
 	proxies *proxies
 	logger  *slog.Logger
+	pace    rate
+	taken   bucket
+	began   time.Time
+}
+
+// acceptBurst is how long an accept may be late and made up for: timers are no more
+// exact than that.
+const acceptBurst = 2 * time.Millisecond
+
+func (g *Gateway) newListener(listener net.Listener) *boundedListener {
+	perSecond := g.limits.AcceptRate
+	return &boundedListener{
+		Listener: listener, places: newPlaces(g.limits.MaxConnections), proxies: &g.proxies, logger: g.logger,
+		pace: newRate(perSecond, max(perSecond*int(acceptBurst/time.Millisecond)/1000, 1)), began: g.began,
+	}
+}
+
+// await keeps the pace. Without it the sockets of a storm, all there at once, stand before
+// everybody else's work in the queue of the scheduler.
+func (l *boundedListener) await() {
+	for {
+		now := int64(time.Since(l.began))
+		if l.pace.take(&l.taken, now) {
+			return
+		}
+		time.Sleep(l.pace.wait(&l.taken, now, 0))
+	}
 }
 
 // Accept implements net.Listener.
 func (l *boundedListener) Accept() (net.Conn, error) {
 	for {
+		l.await()
 		conn, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
