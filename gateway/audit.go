@@ -25,7 +25,7 @@ func (g *Gateway) audited(action string, next http.HandlerFunc) http.HandlerFunc
 		next(seen, r.WithContext(context.WithValue(r.Context(), auditKey{}, notes)))
 		g.logger.LogAttrs(r.Context(), slog.LevelInfo, "audit", append([]slog.Attr{
 			slog.String("action", action), slog.String("who", nameOf(whoOf(r))), slog.String("tenant", tenantOf(r)),
-			slog.String("target", clip(r.URL.Path, 512)), slog.String("from", r.RemoteAddr), slog.Int("status", seen.status),
+			slog.String("target", clip(r.URL.Path, 512)), slog.String("from", g.fromOf(r)), slog.Int("status", seen.status),
 		}, notes.attributes...)...)
 	}
 }
@@ -47,5 +47,5 @@ func nameOf(who *auth.Identity) string {
 // auditCancel writes the line of a cancel of others' work.
 func (c *connection) auditCancel(target string, reason command.Reason) {
 	c.gateway.logger.Info("audit", "action", "cancel", "who", nameOf(c.who.Load()), "tenant", c.identity.tenant,
-		"target", clip(target, 512), "from", c.conn.RemoteAddr().String(), "outcome", reason.String())
+		"target", clip(target, 512), "from", c.seat.from.String(), "outcome", reason.String())
 }

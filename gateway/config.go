@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +29,10 @@ type Config struct {
 	// connect besides those of this machine; "*" allows all. Their host names
 	// are also accepted in Host where a node listens on loopback.
 	AllowedOrigins []string
+	// TrustedProxies are the addresses, as CIDR or single ones, of proxies that are
+	// believed whom they connect for: by a header of the PROXY protocol v2 before
+	// everything else, or by X-Forwarded-For.
+	TrustedProxies []string
 	// Auth knows who holds a token; without it nobody is asked for one.
 	Auth *auth.Authenticator
 	// TLS has clients speak TLS; nil means that they do not.
@@ -43,6 +48,7 @@ const (
 
 var (
 	errNoBroker = errors.New("gateway: Config.Broker is missing")
+	errLimit    = errors.New("gateway: a limit makes no sense")
 	errNoNode   = errors.New("gateway: Config.Node is missing")
 )
 
@@ -55,8 +61,8 @@ func (c Config) complete() (Config, error) {
 		return c, errNoNode
 	}
 	c.Limits = withDefaults(c.Limits)
-	if err := c.Limits.check(); err != nil {
-		return c, err
+	if name, problem := c.Limits.Check(); problem != "" {
+		return c, fmt.Errorf("%w: %s: %s", errLimit, name, problem)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -27,6 +27,7 @@ type connection struct {
 	conn    net.Conn
 	session string
 	opened  time.Time
+	seat    seat
 	// certified is who the client's certificate is of, nil for none.
 	certified *auth.Identity
 
@@ -53,19 +54,22 @@ type connection struct {
 	ending       chan struct{} // closed when closingSince is set
 
 	// The reader's own.
-	in       receiver
-	parser   frameParser
-	bench    *workbench // while there are bytes to work on
-	identity identity
-	bearer   []byte // the token of the upgrade, until hello
-	abuse    abuse
-	garbled  bool // frames cannot be told apart any more
-	saidBye  bool
-	answered bool   // the other side's close frame has come
-	made     uint64 // counts subscriptions and idempotency keys
-	stream   Stream
-	writers  map[streamKey]*writer
-	handles  wire.ChannelHandles
+	in        receiver
+	parser    frameParser
+	bench     *workbench // while there are bytes to work on
+	identity  identity
+	bearer    []byte // the token of the upgrade, until hello
+	abuse     abuse
+	publishes bucket
+	controls  bucket
+	tenant    *usage // nobody before hello
+	garbled   bool   // frames cannot be told apart any more
+	saidBye   bool
+	answered  bool   // the other side's close frame has come
+	made      uint64 // counts subscriptions and idempotency keys
+	stream    Stream
+	writers   map[streamKey]*writer
+	handles   wire.ChannelHandles
 
 	// The deadlines' own.
 	pinged int64 // when the last ping was sent, Unix nanoseconds
@@ -97,6 +101,7 @@ func newConnection(g *Gateway, conn net.Conn, encoding wire.Encoding) *connectio
 	c.in.init(conn, &g.benches)
 	c.out.init(conn, g)
 	c.out.encoding = encoding
+	c.belong(&g.nobody)
 	c.out.wrote = c.wrote
 	c.out.ended = c.finishWriting
 	c.requests.init(&g.limits)
@@ -176,9 +181,13 @@ func (c *connection) handle(event frameEvent) {
 		c.parser.fresh = true
 		c.receive(event.payload)
 	case ws.OpPing:
-		c.awaitRoom()
-		c.out.control(ws.OpPong, event.payload)
-	case ws.OpClose, ws.OpPong, ws.OpContinuation, noEvent:
+		if c.paceControl() {
+			c.awaitRoom()
+			c.out.control(ws.OpPong, event.payload)
+		}
+	case ws.OpPong:
+		c.paceControl()
+	case ws.OpClose, ws.OpContinuation, noEvent:
 	}
 }
 

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/batonmq/baton/cluster"
@@ -15,9 +14,7 @@ func (c *connection) follow(m *wire.Follow) {
 	if c.denied(m.ID, refuseFollow(c.who.Load(), m.Channel)) {
 		return
 	}
-	if c.subscriptions.count()+c.followers.count() >= limits.MaxSubscriptions {
-		c.refuse(m.ID, wire.ReasonOverloaded,
-			fmt.Sprintf("a connection may have %d subscriptions and follows at most", limits.MaxSubscriptions))
+	if c.tooManySubscriptions(m.ID) {
 		return
 	}
 	f := &follower{connection: c, channel: string(m.Channel), named: len(m.Name) > 0, window: limits.DefaultWindow}
@@ -113,7 +110,7 @@ func (f *follower) Began(result *command.Result, cursor []byte) {
 	if !ok {
 		return
 	}
-	c.gateway.meter.inFlight.Dec()
+	c.gateway.end(c.tenant)
 	if result.Reason != command.Done {
 		c.followers.dropped(f)
 		c.replyRefusal(r.id, result)

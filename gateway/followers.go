@@ -1,12 +1,17 @@
 package gateway
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // followerTable is a session's followers. The reader adds and ends them, the
 // cluster's goroutines write events, the flusher tells how far the socket is.
 type followerTable struct {
 	mu  sync.Mutex // guards the rest, and what follower says it does
 	all map[string]*follower
+	// shared counts those of the whole tenant, subscriptions included.
+	shared *atomic.Int64
 }
 
 func (t *followerTable) count() int {
@@ -19,6 +24,7 @@ func (t *followerTable) add(f *follower) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f.connection.gateway.meter.followers.Inc()
+	t.shared.Add(1)
 	if t.all == nil {
 		t.all = make(map[string]*follower)
 	}
@@ -45,6 +51,7 @@ func (t *followerTable) dropped(f *follower) {
 	if t.all[f.id] == f {
 		delete(t.all, f.id)
 		f.connection.gateway.meter.followers.Dec()
+		t.shared.Add(-1)
 	}
 }
 
@@ -112,6 +119,7 @@ func (t *followerTable) takeAll() []Follower {
 	for _, f := range t.all {
 		handles = append(handles, f.handle)
 		f.connection.gateway.meter.followers.Dec()
+		t.shared.Add(-1)
 	}
 	clear(t.all)
 	return handles

@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -44,6 +46,17 @@ type Gateway struct {
 	benches sync.Pool // of *workbench
 	buffers bufferPool
 	wheel   wheel
+	// What all connections and requests take together, and how fast they may.
+	rates     rates
+	tenants   usageTable[string]
+	addresses usageTable[netip.Addr]
+	requests  atomic.Int64 // under way
+	nobody    usage        // of those that are of no tenant yet, or of no address that is counted
+	publishes bucket
+	connects  bucket
+	began     time.Time
+	proxies   proxies
+
 	waiting chan struct{} // one place for each HTTP request that waits for the cluster
 	stop    chan struct{}
 	work    sync.WaitGroup
@@ -66,6 +79,10 @@ func New(config Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	trusted, err := parseProxies(config.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
 	meter, err := newMetrics(config.Registerer, &config.Limits)
 	if err != nil {
 		return nil, err
@@ -81,6 +98,9 @@ func New(config Config) (*Gateway, error) {
 		auth:        config.Auth,
 		tls:         config.TLS,
 		features:    features(),
+		rates:       newRates(&config.Limits),
+		began:       time.Now(),
+		proxies:     trusted,
 		waiting:     make(chan struct{}, config.Limits.MaxHTTPRequests),
 		stop:        make(chan struct{}),
 		connections: make(map[*connection]struct{}),
@@ -109,7 +129,7 @@ func (g *Gateway) Handler() http.Handler { return g.server.Handler }
 // Serve accepts connections until Shutdown, and then returns ErrClosed; any
 // other error is the listener's.
 func (g *Gateway) Serve(listener net.Listener) error {
-	bounded := net.Listener(&boundedListener{Listener: listener, places: newPlaces(g.limits.MaxConnections)})
+	bounded := net.Listener(g.newListener(listener))
 	if g.tls != nil {
 		bounded = tls.NewListener(bounded, g.tls)
 	}
@@ -212,8 +232,11 @@ func jitter() int64 {
 	return (int64(random[0])<<8 | int64(random[1])) * maxJitter.Milliseconds() / 0xffff
 }
 
-// admit registers a connection; false when there is no place for one more.
-func (g *Gateway) admit(c *connection) bool {
+// clock is the nanoseconds since the gateway was made, which never go back.
+func (g *Gateway) clock() int64 { return int64(time.Since(g.began)) }
+
+// register counts a connection; false when the node has no place for one more.
+func (g *Gateway) register(c *connection) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.draining || len(g.connections)+len(g.streams) >= g.limits.MaxConnections {
@@ -230,6 +253,8 @@ func (g *Gateway) forget(c *connection) {
 	g.mu.Lock()
 	delete(g.connections, c)
 	g.mu.Unlock()
+	g.standUp(&c.seat)
+	c.leaveTenant()
 	g.meter.connections.Dec()
 	g.work.Done()
 }

@@ -33,6 +33,9 @@ func (c *connection) hello(m *wire.Hello) {
 		return
 	}
 	c.identity = c.identify(m)
+	if !c.joinTenant() {
+		return
+	}
 	if c.identity.clientID == "" {
 		c.phase.Store(int32(phaseOpen))
 		c.welcome(nil)

@@ -144,6 +144,7 @@ func (g *Gateway) waits(next http.HandlerFunc) http.HandlerFunc {
 		case g.waiting <- struct{}{}:
 			defer func() { <-g.waiting }()
 		default:
+			g.meter.refusedBy(limitHTTPRequests)
 			g.refuseHTTP(w, refusal{wire.ReasonOverloaded, "too many requests wait for the cluster"})
 			return
 		}

@@ -13,19 +13,23 @@ import (
 )
 
 // publishBatch publishes several events at once. Each is answered for itself, in the
-// order of the request.
+// order of the request; those beyond a rate are refused each with its own time.
 func (g *Gateway) publishBatch(w http.ResponseWriter, r *http.Request, items []batchItem) {
 	if len(items) > g.limits.MaxBatchEvents {
 		g.refuseHTTP(w, refusal{wire.ReasonTooLarge, fmt.Sprintf("a request publishes %d events at most", g.limits.MaxBatchEvents)})
 		return
 	}
 	start := time.Now()
+	fast := 0 // events of the request that came too fast
 	waiters := make([]*httpWaiter, len(items))
 	for i := range items {
 		waiters[i] = &httpWaiter{answer: make(chan httpAnswer, 1)}
 		problem := items[i].refused
 		if problem == nil {
-			problem = g.submitEvent(items[i].body, whoOf(r), waiters[i])
+			problem = g.submitEvent(items[i].body, whoOf(r), waiters[i], fast)
+			if problem != nil && problem.Reason == wire.ReasonRateLimited {
+				fast++
+			}
 		}
 		if problem != nil {
 			waiters[i].answer <- httpAnswer{refused: *problem}

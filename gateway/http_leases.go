@@ -122,7 +122,7 @@ func (g *Gateway) submitLease(body []byte, encode encodeLease, to *commandWaiter
 	if bad.any() {
 		return bad
 	}
-	g.meter.inFlight.Inc()
+	g.begin(&g.nobody, false)
 	g.broker.Submit(uint32(lease.Event.Partition), encoded, to, 0)
 	return refusal{}
 }

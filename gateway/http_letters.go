@@ -210,7 +210,7 @@ func (g *Gateway) answerLetter(w http.ResponseWriter, r *http.Request, id comman
 
 // submitLetter sends a command to the leader of an event's partition.
 func (g *Gateway) submitLetter(id command.EventID, c appender, to *commandWaiter) {
-	g.meter.inFlight.Inc()
+	g.begin(&g.nobody, false)
 	route, ok := g.partitionRoute(uint32(id.Partition))
 	if !ok {
 		to.Reply(0, &command.Result{Reason: command.NotFound, Message: notALetter})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -100,7 +101,7 @@ func (g *Gateway) publishAll(w http.ResponseWriter, r *http.Request, body []byte
 func (g *Gateway) publishOne(w http.ResponseWriter, r *http.Request, body []byte) {
 	start := time.Now()
 	waiter := &httpWaiter{answer: make(chan httpAnswer, 1)}
-	if problem := g.submitEvent(body, whoOf(r), waiter); problem != nil {
+	if problem := g.submitEvent(body, whoOf(r), waiter, 0); problem != nil {
 		g.writeProblem(w, problem, problem.Code)
 		return
 	}
@@ -117,8 +118,9 @@ func (g *Gateway) publishOne(w http.ResponseWriter, r *http.Request, body []byte
 	}
 }
 
-// submitEvent reads the body of a publish and forwards it.
-func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter) *wire.Error {
+// submitEvent reads the body of a publish and forwards it. before is how many events of
+// the same request came too fast.
+func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter, before int) *wire.Error {
 	bench := borrow(&g.benches)
 	defer func() {
 		bench.tidy()
@@ -145,6 +147,12 @@ func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter) *
 		e := r.wireError()
 		return &e
 	}
+	to.gateway, to.tenant = g, g.tenants.hold(strings.Clone(of.Tenant), g.clock())
+	if x := to.enter(before); x.any() {
+		g.meter.refusedBy(x.limit)
+		e := x.wireError()
+		return &e
+	}
 	event := &bench.publish.Event
 	bench.fillEvent(event, &m.EventFields)
 	event.Tenant, event.ClientID = of.Tenant, of.ClientID
@@ -156,8 +164,6 @@ func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter) *
 	}
 	bench.publish.MaxUnfinished = g.maxUnfinished()
 	encoded, partition := bench.encodePublish(partitions)
-	g.meter.inFlight.Inc()
-	to.gateway = g
 	g.broker.Submit(partition, encoded, to, 0)
 	return nil
 }
@@ -171,12 +177,29 @@ type httpAnswer struct {
 // httpWaiter receives the answer of one HTTP publish.
 type httpWaiter struct {
 	gateway *Gateway
+	tenant  *usage
 	answer  chan httpAnswer // has room for the one answer
+}
+
+// enter begins the request, or says which limit refuses it.
+func (h *httpWaiter) enter(before int) excess {
+	g := h.gateway
+	x := g.begin(h.tenant, true)
+	if !x.any() {
+		if x = g.pace(nil, h.tenant, before); x.any() {
+			g.end(h.tenant)
+		}
+	}
+	if x.any() {
+		g.tenants.drop(h.tenant)
+	}
+	return x
 }
 
 // Reply implements Replier.
 func (h *httpWaiter) Reply(_ uint64, result *command.Result) {
-	h.gateway.meter.inFlight.Dec()
+	h.gateway.end(h.tenant)
+	h.gateway.tenants.drop(h.tenant)
 	if result.Reason != command.Done {
 		refused := resultError(result)
 		refused.Message = append([]byte(nil), refused.Message...)

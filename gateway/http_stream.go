@@ -29,8 +29,10 @@ func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := &eventStream{window: int(spec.Window), wake: make(chan struct{}, 1)}
-	if !g.admitStream(s) {
-		g.refuseHTTP(w, refusal{wire.ReasonOverloaded, "the node is being drained, or has as many connections as it may have"})
+	if x := g.admitStream(s, r, spec.Tenant); x.any() {
+		g.meter.refusedBy(x.limit)
+		e := x.wireError()
+		g.writeProblem(w, &e, e.Code)
 		return
 	}
 	defer g.forgetStream(s)
@@ -158,6 +160,10 @@ type eventStream struct {
 	window int
 	stream Stream
 	wake   chan struct{} // room for one
+	// seat and tenant are what it counts among; placed means that it is one of the tenant's connections.
+	seat   seat
+	tenant *usage
+	placed bool
 
 	mu       sync.Mutex // guards the rest
 	attached bool
@@ -267,8 +273,32 @@ func (s *eventStream) dismiss(b *wire.Bye) {
 	s.signal()
 }
 
-// admitStream makes an answer that goes on one of the node's connections.
-func (g *Gateway) admitStream(s *eventStream) bool {
+// admitStream makes an answer that goes on one of the node's connections, of its
+// address's and of its tenant's.
+func (g *Gateway) admitStream(s *eventStream, r *http.Request, tenant string) excess {
+	if !g.registerStream(s) {
+		return excess{limitConnections, retryLeaderMs, refusal{
+			wire.ReasonOverloaded, "the node is being drained, or has as many connections as it may have",
+		}}
+	}
+	s.seat, s.tenant = g.sit(r), g.tenants.hold(tenant, g.clock())
+	x := excess{}
+	if s.placed = within(&s.tenant.connections, g.limits.MaxTenantConnections); !s.placed {
+		x = excess{limitTenantConnections, retryTenantMs, refusal{
+			wire.ReasonTenantLimit, "the tenant has as many connections at this node as it may have",
+		}}
+	} else if !g.placeOfAddress(&s.seat) {
+		x = excess{limitAddressConnections, retryTenantMs, refusal{
+			wire.ReasonRateLimited, "too many connections from this address",
+		}}
+	}
+	if x.any() {
+		g.forgetStream(s)
+	}
+	return x
+}
+
+func (g *Gateway) registerStream(s *eventStream) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.draining || len(g.connections)+len(g.streams) >= g.limits.MaxConnections {
@@ -280,6 +310,11 @@ func (g *Gateway) admitStream(s *eventStream) bool {
 }
 
 func (g *Gateway) forgetStream(s *eventStream) {
+	g.standUp(&s.seat)
+	if s.placed {
+		s.tenant.connections.Add(-1)
+	}
+	g.tenants.drop(s.tenant)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.streams, s)

@@ -24,7 +24,7 @@ func newCommandWaiter(g *Gateway) *commandWaiter {
 
 // Reply implements Replier. It keeps what it is given beyond the call.
 func (l *commandWaiter) Reply(_ uint64, result *command.Result) {
-	l.gateway.meter.inFlight.Dec()
+	l.gateway.end(&l.gateway.nobody)
 	l.answer <- command.Result{
 		Reason: result.Reason, Message: result.Message, Duplicate: result.Duplicate, RetryAfterMS: result.RetryAfterMS,
 		Events: slices.Clone(result.Events), Event: result.Event, CorrelationID: strings.Clone(result.CorrelationID),

@@ -2,16 +2,26 @@ package gateway
 
 import (
 	"fmt"
+	"runtime"
+	"strings"
 	"time"
 )
 
-// Limits bounds what one connection, and all together, may take. The zero value
+// Limits bounds what one connection, one tenant, one address, and all together, may
+// take of this node. The zero value
 // of a field means its default. Every limit is a baton_gateway_limit metric,
 // labeled with the field's name.
 type Limits struct {
 	// MaxInFlight is how many requests of a connection may wait for their
 	// answer; more are refused with 429 too_many_in_flight. Default 64.
 	MaxInFlight int
+	// MaxTenantInFlight and MaxNodeInFlight are how many requests of one tenant, and
+	// of all, may wait for their answer at this node, over WebSockets and HTTP. A
+	// publish, subscribe, follow, read or cancel beyond is refused with 429 tenant_limit or
+	// too_many_in_flight; what ends or keeps a job is counted, and never refused.
+	// Default 0: any.
+	MaxTenantInFlight int
+	MaxNodeInFlight   int
 	// AbuseFactor times MaxInFlight is how many refusals in each second, for
 	// AbuseTime on end, close a connection with 4029. Default 20.
 	AbuseFactor int
@@ -21,6 +31,23 @@ type Limits struct {
 	// checkpoint) may be under way; at the limit the connection is not read
 	// until one is answered. Default 256.
 	MaxQuiet int
+	// PublishRate is how many events a second a connection may publish, and
+	// PublishBurst how many of them at once; more are refused with 429 rate_limited, and
+	// are told when there is room. Default 0: any; and as many as the rate has in a second.
+	PublishRate  int
+	PublishBurst int
+	// TenantPublishRate and TenantPublishBurst are the same for all that a tenant
+	// publishes at this node, over WebSockets and HTTP. A tenant whose clients are at
+	// three nodes may publish three times as much.
+	TenantPublishRate  int
+	TenantPublishBurst int
+	// NodePublishRate and NodePublishBurst are the same for all that is published at
+	// this node.
+	NodePublishRate  int
+	NodePublishBurst int
+	// MaxControlFrames is how many pings and pongs a second a connection may send; more
+	// close it with 4029. Default 1000.
+	MaxControlFrames int
 	// MaxMessageBytes is the size of a message; a longer one closes the
 	// connection with 4505. Default 1 MiB.
 	MaxMessageBytes int
@@ -31,6 +58,11 @@ type Limits struct {
 	// each event counted in each group that has it; a publish beyond it is refused
 	// with 429 too_many_unfinished. Default 0: any, as backlogs are unlimited.
 	MaxUnfinished int
+	// MaxTenantBacklogBytes is how many bytes of data a tenant's unfinished events may
+	// have in a partition, each event counted in each group that has it; a publish beyond
+	// is refused with 429 tenant_limit. What jobs emit is counted, and never refused.
+	// Default 0: any, as backlogs are unlimited.
+	MaxTenantBacklogBytes int
 	// MaxDelay is how far ahead delay_ms and deliver_at may be; more is refused
 	// with 400 bad_request. Default 365 days.
 	MaxDelay time.Duration
@@ -52,6 +84,9 @@ type Limits struct {
 	// DefaultListenWindow is the window of a listen that names none; MaxWindow bounds it.
 	// Default 16.
 	DefaultListenWindow int
+	// MaxTenantSubscriptions is how many subscriptions and follows all connections of a
+	// tenant may have at this node; one more is refused with 429 tenant_limit. Default 0: any.
+	MaxTenantSubscriptions int
 	// MaxReadStreams is how many token streams a connection may be sent at a time; one
 	// that came to its end makes room. More reads are refused with 503 overloaded, and
 	// streams that are announced are passed over. Default 64.
@@ -77,6 +112,23 @@ type Limits struct {
 	// MaxConnections is how many WebSockets and answers of GET /v1/stream may be open. Default: the limit of
 	// file descriptors less 1000.
 	MaxConnections int
+	// MaxTenantConnections and MaxAddressConnections are how many of them may be of one
+	// tenant, or from one address (for IPv6 from one /64); one more is closed with 4029. Default 0: any.
+	MaxTenantConnections  int
+	MaxAddressConnections int
+	// ConnectRate is how many WebSockets a second may be opened at this node, and
+	// ConnectBurst how many of them at once; more are closed with 4029, and told in a bye
+	// when to come back. Default 0: any; and as many as the rate has in a second.
+	ConnectRate  int
+	ConnectBurst int
+	// AcceptRate is how many sockets a second are taken from the listen queue; the others wait
+	// there, so that a storm of connections leaves room for those who are connected.
+	// Default 1000 for each processor.
+	AcceptRate int
+	// AddressConnectRate and AddressConnectBurst are the same for one address, for IPv6
+	// one /64.
+	AddressConnectRate  int
+	AddressConnectBurst int
 	// MaxHTTPRequests is how many HTTP requests may wait for the cluster; more
 	// are refused with 503 overloaded. Default 1024.
 	MaxHTTPRequests int
@@ -118,6 +170,12 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.AbuseFactor, 20)
 	orDuration(&l.AbuseTime, 10*time.Second)
 	orInt(&l.MaxQuiet, 256)
+	orInt(&l.PublishBurst, l.PublishRate)
+	orInt(&l.TenantPublishBurst, l.TenantPublishRate)
+	orInt(&l.NodePublishBurst, l.NodePublishRate)
+	orInt(&l.ConnectBurst, l.ConnectRate)
+	orInt(&l.AddressConnectBurst, l.AddressConnectRate)
+	orInt(&l.MaxControlFrames, 1000)
 	orInt(&l.MaxMessageBytes, 1<<20)
 	orInt(&l.MaxPayloadBytes, 64<<10)
 	orDuration(&l.MaxDelay, 365*24*time.Hour)
@@ -135,6 +193,7 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.MaxBatchEvents, 1000)
 	orDuration(&l.StreamPause, 15*time.Second)
 	orInt(&l.MaxConnections, defaultMaxConnections())
+	orInt(&l.AcceptRate, 1000*runtime.GOMAXPROCS(0))
 	orInt(&l.MaxHTTPRequests, 1024)
 	orDuration(&l.HelloTimeout, 10*time.Second)
 	orDuration(&l.AttachTimeout, 5*time.Second)
@@ -158,12 +217,22 @@ type namedLimit struct {
 func (l *Limits) named() []namedLimit {
 	return []namedLimit{
 		{"max_in_flight", float64(l.MaxInFlight)},
+		{"max_tenant_in_flight", float64(l.MaxTenantInFlight)},
+		{"max_node_in_flight", float64(l.MaxNodeInFlight)},
 		{"abuse_factor", float64(l.AbuseFactor)},
 		{"abuse_time_seconds", l.AbuseTime.Seconds()},
 		{"max_quiet", float64(l.MaxQuiet)},
+		{"publish_rate", float64(l.PublishRate)},
+		{"publish_burst", float64(l.PublishBurst)},
+		{"tenant_publish_rate", float64(l.TenantPublishRate)},
+		{"tenant_publish_burst", float64(l.TenantPublishBurst)},
+		{"node_publish_rate", float64(l.NodePublishRate)},
+		{"node_publish_burst", float64(l.NodePublishBurst)},
+		{"max_control_frames", float64(l.MaxControlFrames)},
 		{"max_message_bytes", float64(l.MaxMessageBytes)},
 		{"max_payload_bytes", float64(l.MaxPayloadBytes)},
 		{"max_unfinished", float64(l.MaxUnfinished)},
+		{"max_tenant_backlog_bytes", float64(l.MaxTenantBacklogBytes)},
 		{"max_delay_seconds", l.MaxDelay.Seconds()},
 		{"max_park_seconds", l.MaxPark.Seconds()},
 		{"default_window", float64(l.DefaultWindow)},
@@ -171,6 +240,7 @@ func (l *Limits) named() []namedLimit {
 		{"max_subscriptions", float64(l.MaxSubscriptions)},
 		{"max_listens", float64(l.MaxListens)},
 		{"default_listen_window", float64(l.DefaultListenWindow)},
+		{"max_tenant_subscriptions", float64(l.MaxTenantSubscriptions)},
 		{"max_read_streams", float64(l.MaxReadStreams)},
 		{"max_written_streams", float64(l.MaxWrittenStreams)},
 		{"max_credit", float64(l.MaxCredit)},
@@ -179,6 +249,13 @@ func (l *Limits) named() []namedLimit {
 		{"max_batch_events", float64(l.MaxBatchEvents)},
 		{"stream_pause_seconds", l.StreamPause.Seconds()},
 		{"max_connections", float64(l.MaxConnections)},
+		{"max_tenant_connections", float64(l.MaxTenantConnections)},
+		{"max_address_connections", float64(l.MaxAddressConnections)},
+		{"connect_rate", float64(l.ConnectRate)},
+		{"connect_burst", float64(l.ConnectBurst)},
+		{"accept_rate", float64(l.AcceptRate)},
+		{"address_connect_rate", float64(l.AddressConnectRate)},
+		{"address_connect_burst", float64(l.AddressConnectBurst)},
 		{"max_http_requests", float64(l.MaxHTTPRequests)},
 		{"hello_timeout_seconds", l.HelloTimeout.Seconds()},
 		{"attach_timeout_seconds", l.AttachTimeout.Seconds()},
@@ -192,24 +269,55 @@ func (l *Limits) named() []namedLimit {
 	}
 }
 
-// check names the first limit that makes no sense.
-func (l *Limits) check() error {
+// Check names the first limit that makes no sense, by its label, and says why; both
+// are empty where all do. Zero fields have their defaults.
+func (l Limits) Check() (name, problem string) {
+	l = withDefaults(l)
 	for _, limit := range l.named() {
 		if limit.value < 0 {
-			return fmt.Errorf("gateway: limit %s must not be negative", limit.name)
+			return limit.name, "it must not be negative"
+		}
+		if (strings.HasSuffix(limit.name, "_rate") || strings.HasSuffix(limit.name, "_burst")) && limit.value > maxRate {
+			return limit.name, fmt.Sprintf("it must be at most %d, or 0 for any", maxRate)
 		}
 	}
+	for _, pair := range l.rates() {
+		if pair.rate == 0 && pair.burst > 0 {
+			return pair.name + "_burst", fmt.Sprintf("it needs %s_rate, which says how often", pair.name)
+		}
+	}
+	return l.checkPairs()
+}
+
+// checkPairs compares limits with each other.
+func (l *Limits) checkPairs() (name, problem string) {
 	switch {
 	case l.DefaultWindow > l.MaxWindow:
-		return fmt.Errorf("gateway: limit default_window %d is above max_window %d", l.DefaultWindow, l.MaxWindow)
+		return "default_window", fmt.Sprintf("%d is above max_window %d", l.DefaultWindow, l.MaxWindow)
 	case l.MaxPayloadBytes > l.MaxMessageBytes:
-		return fmt.Errorf("gateway: limit max_payload_bytes %d is above max_message_bytes %d", l.MaxPayloadBytes, l.MaxMessageBytes)
+		return "max_payload_bytes", fmt.Sprintf("%d is above max_message_bytes %d", l.MaxPayloadBytes, l.MaxMessageBytes)
 	case l.OutgoingBytes > l.MaxOutgoingBytes:
-		return fmt.Errorf("gateway: limit outgoing_bytes %d is above max_outgoing_bytes %d", l.OutgoingBytes, l.MaxOutgoingBytes)
+		return "outgoing_bytes", fmt.Sprintf("%d is above max_outgoing_bytes %d", l.OutgoingBytes, l.MaxOutgoingBytes)
 	case l.PingInterval >= l.IdleTimeout:
-		return fmt.Errorf("gateway: limit ping_interval %v must be below idle_timeout %v", l.PingInterval, l.IdleTimeout)
+		return "ping_interval", fmt.Sprintf("%v must be below idle_timeout %v", l.PingInterval, l.IdleTimeout)
 	default:
-		return nil
+		return "", ""
+	}
+}
+
+// namedRate is a rate and its burst.
+type namedRate struct {
+	name        string
+	rate, burst int
+}
+
+func (l *Limits) rates() []namedRate {
+	return []namedRate{
+		{"publish", l.PublishRate, l.PublishBurst},
+		{"tenant_publish", l.TenantPublishRate, l.TenantPublishBurst},
+		{"node_publish", l.NodePublishRate, l.NodePublishBurst},
+		{"connect", l.ConnectRate, l.ConnectBurst},
+		{"address_connect", l.AddressConnectRate, l.AddressConnectBurst},
 	}
 }
 

@@ -233,7 +233,7 @@ func TestBroadcastIsRefused(t *testing.T) {
 			if name == "another tenant" {
 				return // Over a socket the session has its tenant.
 			}
-			c := e.open(`{"type":"hello","token":"` + test.token + `"}`)
+			c := e.openText(`{"type":"hello","token":"` + test.token + `"}`)
 			c.send(`{"type":"broadcast","id":4,` + test.fields + `}`)
 			c.expectError(test.status, test.reason)
 			c.alive()

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"log/slog"
 	"net"
 	"sync"
+	"time"
 )
 
 // spareConnections is how many sockets beyond MaxConnections may be open: for
@@ -19,12 +21,42 @@ func newPlaces(limit int) places { return make(places, limit+spareConnections) }
 type boundedListener struct {
 	net.Listener
 
-	places places
+	places  places
+	proxies *proxies
+	logger  *slog.Logger
+	pace    rate
+	taken   bucket
+	began   time.Time
+}
+
+// acceptBurst is how long an accept may be late and made up for: timers are no more
+// exact than that.
+const acceptBurst = 2 * time.Millisecond
+
+func (g *Gateway) newListener(listener net.Listener) *boundedListener {
+	perSecond := g.limits.AcceptRate
+	return &boundedListener{
+		Listener: listener, places: newPlaces(g.limits.MaxConnections), proxies: &g.proxies, logger: g.logger,
+		pace: newRate(perSecond, max(perSecond*int(acceptBurst/time.Millisecond)/1000, 1)), began: g.began,
+	}
+}
+
+// await keeps the pace. Without it the sockets of a storm, all there at once, stand before
+// everybody else's work in the queue of the scheduler.
+func (l *boundedListener) await() {
+	for {
+		now := int64(time.Since(l.began))
+		if l.pace.take(&l.taken, now) {
+			return
+		}
+		time.Sleep(l.pace.wait(&l.taken, now, 0))
+	}
 }
 
 // Accept implements net.Listener.
 func (l *boundedListener) Accept() (net.Conn, error) {
 	for {
+		l.await()
 		conn, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
@@ -40,18 +72,32 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 
 func (l *boundedListener) wrap(conn net.Conn) net.Conn {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		return &boundedTCP{TCPConn: tcp, places: l.places}
+		trusted := l.proxies.trusts(addressIn(tcp.RemoteAddr()))
+		return &boundedTCP{TCPConn: tcp, places: l.places, start: proxyStart{trusted: trusted, logger: l.logger}}
 	}
 	return &boundedConn{Conn: conn, places: l.places}
 }
 
 // boundedTCP gives its place back when it is closed. It keeps what else a TCP
-// connection can do: half-closing, and reading without a buffer.
+// connection can do: half-closing, and reading without a buffer, which is for what
+// comes behind the upgrade: a proxy's header is gone by then.
 type boundedTCP struct {
 	*net.TCPConn
 
 	places places
 	once   sync.Once
+	start  proxyStart
+}
+
+// Read implements net.Conn.
+func (c *boundedTCP) Read(b []byte) (int, error) { return c.start.read(c.TCPConn, b) }
+
+// RemoteAddr is the client's, where a trusted proxy said it.
+func (c *boundedTCP) RemoteAddr() net.Addr {
+	if c.start.open(c.TCPConn); c.start.client != nil {
+		return c.start.client
+	}
+	return c.TCPConn.RemoteAddr()
 }
 
 // Close implements net.Conn.

@@ -31,6 +31,7 @@ type metrics struct {
 	received [typeSlots]prometheus.Counter
 	written  [typeSlots]prometheus.Counter
 	refused  map[wire.Reason]prometheus.Counter
+	limited  map[limitName]prometheus.Counter
 	closes   *prometheus.CounterVec
 	requests *prometheus.CounterVec
 }
@@ -69,6 +70,11 @@ func newMetrics(registerer prometheus.Registerer, limits *Limits) (*metrics, err
 	for _, info := range wire.Reasons() {
 		m.refused[info.Reason] = refused.WithLabelValues(string(info.Reason))
 	}
+	limited := r.vector("limit_refusals_total", "What a limit refused or closed, by the limit.", "limit")
+	m.limited = make(map[limitName]prometheus.Counter)
+	for _, name := range refusingLimits() {
+		m.limited[name] = limited.WithLabelValues(string(name))
+	}
 	r.limits(limits)
 	if r.err != nil {
 		return nil, fmt.Errorf("gateway: registering metrics: %w", r.err)
@@ -90,6 +96,19 @@ func (m *metrics) got(t wire.Type) {
 
 func (m *metrics) refuse(reason wire.Reason) {
 	if counter := m.refused[reason]; counter != nil {
+		counter.Inc()
+	}
+	switch reason { //nolint:exhaustive // the others are of no limit, or of several
+	case wire.ReasonTooLarge:
+		m.refusedBy(limitPayloadBytes)
+	case wire.ReasonTooManyUnfinished:
+		m.refusedBy(limitUnfinished)
+	}
+}
+
+// refusedBy counts what a limit refused; no name is no limit.
+func (m *metrics) refusedBy(limit limitName) {
+	if counter := m.limited[limit]; counter != nil {
 		counter.Inc()
 	}
 }

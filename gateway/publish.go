@@ -34,6 +34,11 @@ func (c *connection) publish(m *wire.Publish) {
 	if !ok {
 		return
 	}
+	if x := g.pace(&c.publishes, c.tenant, 0); x.any() {
+		c.takeBack(slot)
+		c.refuseMore(m.ID, x)
+		return
+	}
 	event := &bench.publish.Event
 	bench.fillEvent(event, &m.EventFields)
 	event.Tenant, event.ClientID, event.DeviceID = c.identity.tenant, clientID, c.identity.deviceID

@@ -35,8 +35,7 @@ func (c *connection) read(m *wire.Read) {
 		c.replaceReader(former)
 	}
 	if !ok {
-		c.requests.finish(slot)
-		c.gateway.meter.inFlight.Dec()
+		c.takeBack(slot)
 		c.refuse(m.ID, wire.ReasonOverloaded, fmt.Sprintf("a connection may read %d streams at a time", c.gateway.limits.MaxReadStreams))
 		return
 	}
@@ -50,7 +49,7 @@ func (c *connection) read(m *wire.Read) {
 // answered yet is, for its stream is read.
 func (c *connection) replaceReader(former *tokenReader) {
 	if r, ok := c.requests.finish(former.slot); ok {
-		c.gateway.meter.inFlight.Dec()
+		c.gateway.end(c.tenant)
 		c.sendOK(&wire.OK{ID: r.id})
 	}
 	if handle := c.tokens.handleOf(former); handle != nil {
@@ -122,7 +121,7 @@ func (t *tokenReader) Began(result *command.Result) {
 	if !ok {
 		return
 	}
-	c.gateway.meter.inFlight.Dec()
+	c.gateway.end(c.tenant)
 	if result.Reason != command.Done {
 		c.tokens.drop(t)
 		c.replyRefusal(r.id, result)

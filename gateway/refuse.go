@@ -11,6 +11,8 @@ const (
 	// retryInFlightMs and retryLeaderMs are what a refused client waits.
 	retryInFlightMs = 50
 	retryLeaderMs   = 500
+	// retryTenantMs is for what has to end first, nobody knows when.
+	retryTenantMs = 1000
 )
 
 // refusal is why a message is refused; the zero value is no refusal.
@@ -31,6 +33,21 @@ func (r refusal) wireError() wire.Error {
 	case wire.ReasonNoLeader, wire.ReasonOverloaded, wire.ReasonDraining, wire.ReasonOutcomeUnknown:
 		e.RetryAfterMs = retryLeaderMs
 	}
+	return e
+}
+
+// excess is a refusal by a limit, which says when to try again; the zero value is no
+// refusal.
+type excess struct {
+	limit   limitName
+	retryMs int64
+
+	refusal
+}
+
+func (x excess) wireError() wire.Error {
+	e := x.refusal.wireError()
+	e.RetryAfterMs = x.retryMs
 	return e
 }
 
@@ -92,15 +109,38 @@ func (c *connection) commit(buf wire.Buffer, at int, t wire.Type) (end uint64) {
 
 // take makes a slot for a request with an id, or refuses it at once.
 func (c *connection) take(r request) (slot uint64, ok bool) {
-	if slot, ok = c.requests.take(r); ok {
-		c.gateway.meter.inFlight.Inc()
-		return slot, true
+	if slot, ok = c.requests.take(r); !ok {
+		c.refuseMore(r.id, excess{limitInFlight, retryInFlightMs, refusal{
+			wire.ReasonTooManyInFlight, "too many requests wait for their answer: see limits.max_in_flight in welcome",
+		}})
+		return 0, false
 	}
-	c.refuse(r.id, wire.ReasonTooManyInFlight, "too many requests wait for their answer: see limits.max_in_flight in welcome")
+	if no := c.gateway.begin(c.tenant, !r.kind.ends()); no.any() {
+		c.requests.finish(slot)
+		c.refuseMore(r.id, no)
+		return 0, false
+	}
+	return slot, true
+}
+
+// takeBack ends a request that was taken and goes no further.
+func (c *connection) takeBack(slot uint64) {
+	if _, ok := c.requests.finish(slot); ok {
+		c.gateway.end(c.tenant)
+	}
+}
+
+// refuseMore refuses a request for how many there are, or how fast they come, and
+// closes the connection of who goes on and on.
+func (c *connection) refuseMore(id uint64, x excess) {
+	c.gateway.meter.refusedBy(x.limit)
+	e := x.wireError()
+	e.ID, e.HasID = id, true
+	c.sendError(&e)
 	if c.abuse.refused(time.Now(), &c.gateway.limits) {
-		c.close(wire.CloseAbuse, "requests went on far above limits.max_in_flight")
+		c.gateway.meter.refusedBy(limitAbuse)
+		c.close(wire.CloseAbuse, "requests went on far above the limits")
 	}
-	return 0, false
 }
 
 // abuse counts refusals by the second.

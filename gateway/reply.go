@@ -13,7 +13,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 		return
 	}
 	if !r.kind.quiet() {
-		c.gateway.meter.inFlight.Dec()
+		c.gateway.end(c.tenant)
 	}
 	switch r.kind {
 	case requestComplete, requestFail, requestPark, requestRelease:

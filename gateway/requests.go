@@ -34,6 +34,12 @@ const (
 
 func (k requestKind) quiet() bool { return k >= requestRelease }
 
+// ends tells what ends or keeps a job. What others of the tenant, or of the node, have
+// under way never refuses it: the job would be done again.
+func (k requestKind) ends() bool {
+	return k == requestComplete || k == requestFail || k == requestPark || k == requestKeep
+}
+
 // request is a command under way: what its answer needs to find its way back.
 type request struct {
 	kind         requestKind

@@ -15,7 +15,6 @@ const (
 
 // subscribe lends a worker's credit to a channel.
 func (c *connection) subscribe(m *wire.Subscribe) {
-	limits := &c.gateway.limits
 	if c.denied(m.ID, refuseWork(c.who.Load(), m.Channel)) {
 		return
 	}
@@ -29,9 +28,7 @@ func (c *connection) subscribe(m *wire.Subscribe) {
 	case m.LeaseMs > maxLeaseMs:
 		c.refuse(m.ID, wire.ReasonBadRequest, "lease_ms must be at most a day")
 		return
-	case c.subscriptions.count()+c.followers.count() >= limits.MaxSubscriptions:
-		c.refuse(m.ID, wire.ReasonOverloaded,
-			fmt.Sprintf("a connection may have %d subscriptions and follows at most", limits.MaxSubscriptions))
+	case c.tooManySubscriptions(m.ID):
 		return
 	}
 	c.made++
@@ -67,6 +64,24 @@ func groupOf(m *wire.Subscribe) string {
 		return defaultGroup
 	}
 	return string(m.Group)
+}
+
+// tooManySubscriptions refuses one more than the connection, or its tenant, may have.
+func (c *connection) tooManySubscriptions(id uint64) bool {
+	limits := &c.gateway.limits
+	if c.subscriptions.count()+c.followers.count() >= limits.MaxSubscriptions {
+		c.gateway.meter.refusedBy(limitSubscriptions)
+		c.refuse(id, wire.ReasonOverloaded,
+			fmt.Sprintf("a connection may have %d subscriptions and follows at most", limits.MaxSubscriptions))
+		return true
+	}
+	if most := limits.MaxTenantSubscriptions; most > 0 && c.tenant.subscriptions.Load() >= int64(most) {
+		c.refuseMore(id, excess{limitTenantSubscriptions, retryTenantMs, refusal{
+			wire.ReasonTenantLimit, fmt.Sprintf("the tenant has %d subscriptions and follows at this node, as many as it may have", most),
+		}})
+		return true
+	}
+	return false
 }
 
 // credit sets a subscription's window.

@@ -1,6 +1,9 @@
 package gateway
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // subscriptionTable is a session's subscriptions. The reader adds and ends them;
 // one of a group that may have to be made is opened, or dropped, by the cluster's
@@ -8,6 +11,8 @@ import "sync"
 type subscriptionTable struct {
 	mu  sync.Mutex // guards the rest, and each subscription's open and credit
 	all map[string]*subscription
+	// shared counts those of the whole tenant.
+	shared *atomic.Int64
 }
 
 // count is how many there are, those included that are not open yet.
@@ -24,6 +29,7 @@ func (t *subscriptionTable) add(s *subscription) {
 		t.all = make(map[string]*subscription)
 	}
 	t.all[s.id] = s
+	t.shared.Add(1)
 }
 
 // opened lets a subscription be named by its client; false when it has ended.
@@ -39,7 +45,10 @@ func (t *subscriptionTable) dropped(s *subscription) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	there := t.all[s.id] == s
-	delete(t.all, s.id)
+	if there {
+		delete(t.all, s.id)
+		t.shared.Add(-1)
+	}
 	return there
 }
 
@@ -84,6 +93,9 @@ func (t *subscriptionTable) takeAll() []*subscription {
 	all := make([]*subscription, 0, len(t.all))
 	for _, s := range t.all {
 		all = append(all, s)
+	}
+	if len(all) > 0 {
+		t.shared.Add(-int64(len(all)))
 	}
 	clear(t.all)
 	return all

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -43,9 +42,10 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 
 	encoding, _ := wire.EncodingOf(shaken.Protocol) // The first that was offered and is known; JSON where none was.
 	c := newConnection(g, conn, encoding)
+	c.seat = g.sit(r)
 	uncertified := c.bring(r)
-	if !g.admit(c) {
-		g.turnAway(conn)
+	if no, ok := g.admit(c); !ok {
+		g.turnAway(conn, encoding, no)
 		return
 	}
 	switch {
@@ -68,19 +68,6 @@ func (c *connection) bring(r *http.Request) (err error) {
 	c.bearer = bearerOf(r)
 	c.certified, err = certified(r.TLS)
 	return err
-}
-
-// turnAway closes a socket for which there is no place.
-func (g *Gateway) turnAway(conn net.Conn) {
-	code, reason := wire.CloseShutdown, "too many connections"
-	if g.isDraining() {
-		code, reason = wire.CloseDrain, "the node takes no more connections"
-	}
-	g.meter.closed(ws.StatusCode(code))
-	body := ws.NewCloseFrameBody(ws.StatusCode(code), code.String()+": "+reason)
-	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
-	_ = ws.WriteFrame(conn, ws.NewCloseFrame(body))
-	_ = conn.Close()
 }
 
 // subprotocols tells whether any were offered, and ours among them.

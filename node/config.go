@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,6 +73,12 @@ type Config struct {
 	// MaxUnfinished is how much unfinished work each client may have in a partition;
 	// more is refused with 429 too_many_unfinished. 0 is any.
 	MaxUnfinished int
+	// Limits are the gateway's others; zero fields have their defaults. MaxInFlight,
+	// MaxMessageBytes and MaxUnfinished above come first.
+	Limits gateway.Limits
+	// TrustedProxies are the addresses (CIDR, or single ones) of proxies that are
+	// believed whom they connect for, by PROXY protocol v2 or X-Forwarded-For.
+	TrustedProxies []string
 	// SnapshotEntries and TrailingEntries tune how soon a partition's log is
 	// truncated and how many entries stay behind for followers; 0 means the
 	// defaults.
@@ -129,7 +136,7 @@ func setDefault[T comparable](field *T, value T) {
 // Validate returns a *ConfigError for the first field that cannot be used.
 // Call it on a configuration with its defaults filled in.
 func (c Config) Validate() error {
-	for _, check := range []func() error{c.checkName, c.checkAdvertise, c.checkListeners, c.checkJoin, c.checkNumbers, c.checkOrigins, c.checkTLS, c.checkExposure} {
+	for _, check := range []func() error{c.checkName, c.checkAdvertise, c.checkListeners, c.checkJoin, c.checkNumbers, c.checkLimits, c.checkOrigins, c.checkProxies, c.checkTLS, c.checkExposure} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -278,6 +285,35 @@ func (c Config) checkOrigins() error {
 		}
 	}
 	return nil
+}
+
+func (c Config) checkProxies() error {
+	for _, address := range c.TrustedProxies {
+		if gateway.CheckProxy(address) != nil {
+			return &ConfigError{
+				"trusted-proxies", fmt.Sprintf("%q is no address", address),
+				"write it like 10.1.2.3, or 10.0.0.0/8 for all that begin so",
+			}
+		}
+	}
+	return nil
+}
+
+// checkLimits refuses what the gateway would, by the names of the settings.
+func (c Config) checkLimits() error {
+	limits := c.limits()
+	name, problem := limits.Check()
+	if problem == "" {
+		return nil
+	}
+	return &ConfigError{strings.ReplaceAll(name, "_", "-"), problem, "see docs/limits.md for what each limit is"}
+}
+
+// limits are the gateway's, as the configuration has them.
+func (c Config) limits() gateway.Limits {
+	l := c.Limits
+	l.MaxInFlight, l.MaxMessageBytes, l.MaxUnfinished = c.MaxInFlight, c.MaxMessageBytes, c.MaxUnfinished
+	return l
 }
 
 // ErrNotFormed is returned by what needs a formed cluster before there is one.

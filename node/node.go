@@ -251,17 +251,15 @@ func (n *Node) formed(f members.Formation, founding bool) error {
 }
 
 func (n *Node) startGateway(clients net.Listener) error {
-	limits := gateway.Limits{
-		MaxInFlight: n.config.MaxInFlight, MaxMessageBytes: n.config.MaxMessageBytes, MaxUnfinished: n.config.MaxUnfinished,
-	}
 	who, err := n.startAuth()
 	if err != nil {
 		return errors.Join(err, clients.Close())
 	}
 	n.gateway, err = gateway.New(gateway.Config{
 		Auth: who, TLS: n.tls,
-		Broker: n.cluster, Node: n.who.name, Logger: n.config.Logger, Limits: limits,
+		Broker: n.cluster, Node: n.who.name, Logger: n.config.Logger, Limits: n.config.limits(),
 		Registerer: n.config.Registry, Gatherer: n.config.Registry, AllowedOrigins: n.config.AllowedOrigins,
+		TrustedProxies: n.config.TrustedProxies,
 	})
 	if err != nil {
 		return errors.Join(err, clients.Close())

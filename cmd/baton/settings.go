@@ -56,6 +56,8 @@ func (s *settings) define(flags *pflag.FlagSet) {
 	flags.IntVar(&c.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests a connection may have unanswered")
 	flags.IntVar(&c.MaxUnfinished, "max-unfinished", 0, "unfinished work a client may have in a partition (default any)")
 	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", node.DefaultMaxMessageBytes, "largest message of a client, 64 KiB to 8 MiB")
+	defineLimits(flags, &c.Limits)
+	flags.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil, "addresses (CIDR) of proxies whose PROXY v2 header or X-Forwarded-For is believed")
 	flags.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	flags.StringVar(&s.debugListen, "debug-listen", "", "address for Go's pprof, loopback only (default none)")
