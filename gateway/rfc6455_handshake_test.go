@@ -74,8 +74,8 @@ func TestHandshake(t *testing.T) {
 		{"the subprotocol", map[string]string{"Sec-WebSocket-Protocol": "baton.v1.json"}, 101, map[string]string{"Sec-WebSocket-Protocol": "baton.v1.json"}},
 		{"the subprotocol among others", map[string]string{"Sec-WebSocket-Protocol": "mqtt, baton.v1.json,graphql-ws"}, 101, map[string]string{"Sec-WebSocket-Protocol": "baton.v1.json"}},
 		{"the subprotocol in a second line", map[string]string{"Sec-WebSocket-Protocol": "mqtt\r\nSec-WebSocket-Protocol: baton.v1.json"}, 101, map[string]string{"Sec-WebSocket-Protocol": "baton.v1.json"}},
-		{"the subprotocol in other letters", map[string]string{"Sec-WebSocket-Protocol": "Baton.V1.JSON"}, 101, map[string]string{"Sec-WebSocket-Protocol": ""}},
-		{"another subprotocol", map[string]string{"Sec-WebSocket-Protocol": "mqtt"}, 101, map[string]string{"Sec-WebSocket-Protocol": ""}},
+		{"the subprotocol in other letters", map[string]string{"Sec-WebSocket-Protocol": "Baton.V1.JSON"}, 101, map[string]string{"Sec-WebSocket-Protocol": "Baton.V1.JSON"}},
+		{"other subprotocols", map[string]string{"Sec-WebSocket-Protocol": "mqtt, amqp"}, 101, map[string]string{"Sec-WebSocket-Protocol": "mqtt"}},
 		{"compression is not negotiated", map[string]string{"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits, x-webkit-deflate-frame"}, 101, map[string]string{"Sec-WebSocket-Extensions": ""}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-// TestHandshakeChoosesProtocol: an offer without the one that is spoken is let in and
+// TestHandshakeChoosesProtocol: an offer without the one that is spoken is taken up and
 // closed with a code, which a browser can see; every other goes on.
 func TestHandshakeChoosesProtocol(t *testing.T) {
 	e := newEdge(t)

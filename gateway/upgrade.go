@@ -30,8 +30,10 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	forbidden := g.origins.check(r)
 	offered, speaks := subprotocols(r.Header)
 	upgrader := ws.HTTPUpgrader{
-		Timeout:  handshakeTimeout,
-		Protocol: func(name string) bool { return name == protocolName },
+		Timeout: handshakeTimeout,
+		// Of an offer that has none of ours any is taken up: without, browsers and other
+		// clients end the connection before they see the code that it is closed with.
+		Protocol: func(name string) bool { return name == protocolName || !speaks },
 	}
 	conn, buffered, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
