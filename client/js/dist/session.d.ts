@@ -42,6 +42,8 @@ export declare class Session {
     start(handle: (m: Message) => void): void;
     /** Queues a message. What is queued in one turn of the event loop shares frames. */
     send(message: Message | string): void;
+    /** Queues what may be lost, unless the socket is so far behind that it is better lost. */
+    offer(message: Message): void;
     /** Says goodbye, and waits for the node to close. */
     part(): Promise<void>;
     /** Makes the session unusable. The first reason counts. A socket that hangs is not waited for. */

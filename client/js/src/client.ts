@@ -3,9 +3,11 @@ import { eventFields, type EventOptions, type Receipt } from "./event.js";
 import { Flight, Room } from "./flight.js";
 import { type FollowedEvent, Follower, type FollowOptions } from "./follow.js";
 import type { Job } from "./job.js";
+import { type Completion, completeFields, failFields } from "./lease.js";
 import { Link } from "./link.js";
 import { Listener, type ListenOptions, notifications } from "./listen.js";
 import { type Options, type Settings, settingsOf } from "./options.js";
+import { type Chunk, type ReadOptions, StreamReader } from "./readstream.js";
 import type { Message, Session } from "./session.js";
 import type { Position } from "./store.js";
 import { type Notification, Stream } from "./stream.js";
@@ -46,6 +48,7 @@ export class Client {
   private readonly life = new AbortController();
   private readonly followers = new Set<Follower>();
   private readonly workers = new Set<Worker>();
+  private readonly readers = new Set<StreamReader>();
   private readonly prefix: string;
   private keys = 0;
   private sessions = 0;
@@ -139,12 +142,39 @@ export class Client {
     const follower = new Follower(this.flight, channel, options, (f) => this.followers.delete(f));
     return follower.events(() => {
       this.followers.add(follower);
-      if (this.closed) {
-        follower.fail(this.closed);
-      } else if (this.session) {
-        follower.attach(this.session);
-      }
+      this.begin(follower);
     });
+  }
+
+  /**
+   * Reads a token stream, what a worker shows of its answer while it makes it: by the
+   * eventId that publish returned, through lost sockets. It may begin before there is
+   * anything, and ends behind the final chunk. It throws NotFoundError when the stream
+   * is not kept any more.
+   */
+  readStream<D extends string | Uint8Array = string>(stream: string, options: ReadOptions = {}): AsyncGenerator<Chunk<D>, void, void> {
+    const reader = new StreamReader(this.flight, stream, options, (r) => this.readers.delete(r));
+    return reader.chunks(() => {
+      this.readers.add(reader);
+      this.begin(reader);
+    });
+  }
+
+  /**
+   * Completes the job of a lease that is in force, mostly a parked one, from anywhere:
+   * the lease is all that it takes. Resolves with the ids of what it emitted, null for
+   * an event on its way to another partition. LeaseLostError means that somebody else
+   * has ended the job, or nobody did in time; the same completion again is answered as
+   * the first one was.
+   */
+  async completeLease(lease: string, done: Completion & { signal?: AbortSignal } = {}): Promise<(string | null)[]> {
+    const ok = await this.flight.ask(completeFields(lease, done), done.signal);
+    return ok.events ?? [];
+  }
+
+  /** Fails the job of a lease as an error of its handler would: see JobError and PermanentError. */
+  async failLease(lease: string, failure: unknown, options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.flight.ask(failFields(lease, failure), options.signal);
   }
 
   /** Stops an event: nobody is given it any more, and who works on it is told. A client with an id cancels its own only. */
@@ -172,6 +202,15 @@ export class Client {
     return this.stream;
   }
 
+  /** Lets a follower or a reader begin. */
+  private begin(user: Follower | StreamReader): void {
+    if (this.closed) {
+      user.fail(this.closed);
+    } else if (this.session) {
+      user.attach(this.session);
+    }
+  }
+
   private newKey(): string {
     return this.prefix + (++this.keys).toString(36);
   }
@@ -189,8 +228,9 @@ export class Client {
     session.number = ++this.sessions;
     this.session = session;
     this.stream?.attach(session);
+    for (const w of this.workers) w.restream(session); // Before the ends of jobs, which end their streams.
     this.flight.attach(session);
-    for (const user of [...this.workers, ...this.followers]) {
+    for (const user of [...this.workers, ...this.followers, ...this.readers]) {
       user.attach(session);
     }
   }
@@ -209,7 +249,7 @@ export class Client {
     this.closed = error;
     this.flight.close(error);
     this.stream?.close(error);
-    for (const user of [...this.workers, ...this.followers]) {
+    for (const user of [...this.workers, ...this.followers, ...this.readers]) {
       user.fail(error);
     }
     this.resolveDone(error);
@@ -246,6 +286,10 @@ export class Client {
         break;
       case "event":
         this.followed(m);
+        break;
+      case "chunk":
+      case "reset":
+        for (const r of this.readers) r.receive(m);
         break;
     }
   }

@@ -4,6 +4,8 @@ import { defaultStore, type Position, type Store } from "./store.js";
 export interface Socket {
   send(text: string): void;
   close(code?: number, reason?: string): void;
+  /** Bytes that were sent and are not on their way. */
+  readonly bufferedAmount?: number;
   onopen: ((event: any) => void) | null;
   onmessage: ((event: any) => void) | null;
   onerror: ((event: any) => void) | null;
