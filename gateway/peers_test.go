@@ -125,23 +125,30 @@ func (p *peers) run(t *testing.T, name string, args ...string) {
 	}
 }
 
+// needNode finds Node, with what the lock file in folder names, or skips the test.
+func needNode(t *testing.T, folder string) string {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("there is no node on this machine: install Node 20 or later")
+	}
+	if _, err := os.Stat(folder + "/node_modules/.package-lock.json"); err != nil {
+		install := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund")
+		install.Dir = folder
+		if output, err := install.CombinedOutput(); err != nil {
+			t.Skipf("npm ci in gateway/%s: %v\n%s", folder, err, output)
+		}
+	}
+	return node
+}
+
 // TestNodePeer is a session with the library ws.
 func TestNodePeer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs Node")
 	}
 	t.Parallel() // Most of it is waiting for a probe.
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("there is no node on this machine: install Node 20 or later")
-	}
-	if _, err := os.Stat("testdata/peers/node_modules/ws/package.json"); err != nil {
-		install := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund")
-		install.Dir = "testdata/peers"
-		if output, err := install.CombinedOutput(); err != nil {
-			t.Skipf("npm ci in gateway/testdata/peers: %v\n%s", err, output)
-		}
-	}
+	node := needNode(t, "testdata/peers")
 	p := newPeers(t)
 	p.run(t, node, "testdata/peers/node.mjs")
 	p.expect(t, "big", "fragmented", "silence", "stop", "done")

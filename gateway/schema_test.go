@@ -151,6 +151,10 @@ func countOf(list []*schema, matches func(*schema) bool) (n int) {
 func (all schemas) values(s *schema) (some []any) {
 	s = all.resolve(s)
 	some = []any{"", "x", "a b", "live", "new", "earliest", "trimmed", 0.0, 1.0, -1.0, 1.5, 2000.0, math.Exp2(53), true, false, []any{}, []any{1.0}, map[string]any{}}
+	some = append(some, s.Enum...)
+	if s.Const != nil {
+		some = append(some, s.Const)
+	}
 	if s.MaxLength != nil {
 		some = append(some, strings.Repeat("x", *s.MaxLength), strings.Repeat("x", *s.MaxLength+1))
 	}
