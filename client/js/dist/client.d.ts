@@ -32,6 +32,7 @@ export declare class Client {
     private readonly flight;
     private readonly stream;
     private readonly room;
+    private readonly refresh;
     private readonly link;
     private readonly life;
     private readonly followers;

@@ -7,6 +7,7 @@ import { Link } from "./link.js";
 import { Listener, notifications } from "./listen.js";
 import { settingsOf } from "./options.js";
 import { StreamReader } from "./readstream.js";
+import { Refresh, tokenOf } from "./refresh.js";
 import { Stream } from "./stream.js";
 import { Worker } from "./worker.js";
 /** What the client calls itself in hello. */
@@ -31,6 +32,7 @@ export class Client {
     flight = new Flight();
     stream;
     room;
+    refresh;
     link;
     life = new AbortController();
     followers = new Set();
@@ -49,6 +51,7 @@ export class Client {
         this.done = new Promise((resolve) => (this.resolveDone = resolve));
         this.stream = o.clientId ? new Stream(o) : undefined;
         this.room = new Room(o.maxPending);
+        this.refresh = new Refresh(this.flight, o.token, o.logger);
         this.prefix = newPrefix();
         this.link = new Link({
             hello: () => this.hello(),
@@ -180,10 +183,11 @@ export class Client {
     newKey() {
         return this.prefix + (++this.keys).toString(36);
     }
-    hello() {
+    async hello() {
         const o = this.o;
+        const token = await tokenOf(o.token);
         return {
-            type: "hello", token: o.token, tenant: o.tenant, client_id: o.clientId, device_id: o.deviceId,
+            type: "hello", token, tenant: o.tenant, client_id: o.clientId, device_id: o.deviceId,
             window: o.window, name: o.name ?? o.clientId, version,
             resume: this.stream?.resume(), ready: this.stream ? false : undefined,
         };
@@ -195,12 +199,14 @@ export class Client {
         for (const w of this.workers)
             w.restream(session); // Before the ends of jobs, which end their streams.
         this.flight.attach(session);
+        this.refresh.attach(session);
         for (const user of [...this.workers, ...this.followers, ...this.readers]) {
             user.attach(session);
         }
     }
     detach() {
         this.session = undefined;
+        this.refresh.detach();
         this.stream?.detach();
         this.flight.detach();
     }

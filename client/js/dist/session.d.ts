@@ -37,6 +37,8 @@ export declare class Session {
     get seq(): number;
     get maxInFlight(): number;
     get maxMessageBytes(): number;
+    /** For how long the token is good; 0 for ever. */
+    get tokenExpiresMs(): number;
     get window(): number;
     /** Hands over what came since the welcome, and everything from now on. */
     start(handle: (m: Message) => void): void;

@@ -101,6 +101,10 @@ export class Session {
     get maxMessageBytes() {
         return this.welcomed?.limits?.max_message_bytes || 1 << 20;
     }
+    /** For how long the token is good; 0 for ever. */
+    get tokenExpiresMs() {
+        return this.welcomed?.token_expires_ms ?? 0;
+    }
     get window() {
         return this.welcomed?.limits?.window || 64;
     }

@@ -8,6 +8,7 @@ import { Link } from "./link.js";
 import { Listener, type ListenOptions, notifications } from "./listen.js";
 import { type Options, type Settings, settingsOf } from "./options.js";
 import { type Chunk, type ReadOptions, StreamReader } from "./readstream.js";
+import { Refresh, tokenOf } from "./refresh.js";
 import type { Message, Session } from "./session.js";
 import type { Position } from "./store.js";
 import { type Notification, Stream } from "./stream.js";
@@ -44,6 +45,7 @@ export class Client {
   private readonly flight = new Flight();
   private readonly stream: Stream | undefined;
   private readonly room: Room;
+  private readonly refresh: Refresh;
   private readonly link: Link;
   private readonly life = new AbortController();
   private readonly followers = new Set<Follower>();
@@ -62,6 +64,7 @@ export class Client {
     this.done = new Promise((resolve) => (this.resolveDone = resolve));
     this.stream = o.clientId ? new Stream(o) : undefined;
     this.room = new Room(o.maxPending);
+    this.refresh = new Refresh(this.flight, o.token, o.logger);
     this.prefix = newPrefix();
     this.link = new Link(
       {
@@ -215,10 +218,11 @@ export class Client {
     return this.prefix + (++this.keys).toString(36);
   }
 
-  private hello(): Message {
+  private async hello(): Promise<Message> {
     const o = this.o;
+    const token = await tokenOf(o.token);
     return {
-      type: "hello", token: o.token, tenant: o.tenant, client_id: o.clientId, device_id: o.deviceId,
+      type: "hello", token, tenant: o.tenant, client_id: o.clientId, device_id: o.deviceId,
       window: o.window, name: o.name ?? o.clientId, version,
       resume: this.stream?.resume(), ready: this.stream ? false : undefined,
     };
@@ -230,6 +234,7 @@ export class Client {
     this.stream?.attach(session);
     for (const w of this.workers) w.restream(session); // Before the ends of jobs, which end their streams.
     this.flight.attach(session);
+    this.refresh.attach(session);
     for (const user of [...this.workers, ...this.followers, ...this.readers]) {
       user.attach(session);
     }
@@ -237,6 +242,7 @@ export class Client {
 
   private detach(): void {
     this.session = undefined;
+    this.refresh.detach();
     this.stream?.detach();
     this.flight.detach();
   }

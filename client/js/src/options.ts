@@ -28,8 +28,11 @@ export interface Options {
   inOrder?: boolean;
   /** Ignores the nodes that the cluster tells of: for a cluster behind a load balancer. */
   givenOnly?: boolean;
-  /** The credential, where the cluster asks for one. */
-  token?: string;
+  /**
+   * The credential, where the cluster asks for one; or a function that gives a fresh one each time: for every
+   * connection, and before the present one is over.
+   */
+  token?: string | (() => string | Promise<string>);
   /** Where no token says it; "default" by default. */
   tenant?: string;
   /** Names the durable stream of notifications; without one there is none. */

@@ -147,3 +147,20 @@ test("a lease is ended from outside with all that a job can say", async () => {
   assert.ok((await rejected(failing)) instanceof baton.LeaseLostError);
   await assert.rejects(client.completeLease(""), baton.BadRequestError);
 });
+
+test("a source gives a fresh token for each connection, and in time", async () => {
+  const node = new FakeNode();
+  let given = 0;
+  const token = async () => {
+    if (++given === 3) throw new Error("no token for once");
+    return `t${given}`;
+  };
+  const { socket, hello } = await node.connected({ token }, { token_expires_ms: 1 });
+  assert.equal(hello.token, "t1");
+  const auth = await socket.expect("auth");
+  assert.equal(auth.token, "t2");
+  socket.say({ type: "ok", id: auth.id });
+  socket.end();
+  const second = await node.next();
+  assert.equal((await second.welcome()).token, "t4");
+});

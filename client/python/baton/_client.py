@@ -20,9 +20,11 @@ from ._listen import Handler as NotificationHandler
 from ._listen import Listener, ListenOptions, Notifications
 from ._messages import Message, given
 from ._readstream import Chunk, StreamPosition, StreamReader
+from ._refresh import Refresh
 from ._session import Session
 from ._settings import Settings
 from ._stream import Gap, Stream
+from ._token import Token, token_of
 from ._worker import Handler, Report, Worker, WorkOptions
 from .errors import ClosedError, error_of
 from .store import Position, Store
@@ -44,6 +46,7 @@ class Client:
         self._stream = Stream(settings) if settings.client_id else None
         self._room = asyncio.Semaphore(settings.max_pending)
         self._link = Link(self, settings)
+        self._refresh = Refresh(self._flight, settings.token)
         self._session: Session | None = None
         self._closed: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -328,12 +331,13 @@ class Client:
 
     # What follows is for the link.
 
-    def hello(self) -> Message:
+    async def hello(self) -> Message:
         s = self._settings
+        token = await token_of(s.token)
         return {
             "type": "hello",
             "version": VERSION,
-            **given(token=s.token, tenant=s.tenant, client_id=s.client_id, device_id=s.device_id, window=s.window),
+            **given(token=token, tenant=s.tenant, client_id=s.client_id, device_id=s.device_id, window=s.window),
             **given(name=s.name or s.client_id, resume=self._stream.resume() if self._stream else None),
             **given(ready=False if self._stream else None),
         }
@@ -345,11 +349,13 @@ class Client:
         for worker in self._workers:
             worker.restream(session)  # Before the ends of jobs, which end their streams.
         self._flight.attach(session)
+        self._refresh.attach(session)
         for user in self._users():
             user.attach(session)
 
     def detach(self) -> None:
         self._session = None
+        self._refresh.detach()
         if self._stream:
             self._stream.detach()
         self._flight.detach()
@@ -414,7 +420,9 @@ class connect:
     the durable stream of notifications, ``device_id`` one of the client's devices;
     ``store`` keeps its position, ``resume`` says it: a Position, or "live". ``name``
     is the program, for the lineage. ``window`` is how many notifications may be
-    out and not acknowledged. Times are in seconds.
+    out and not acknowledged. ``token`` is the credential, or a function, coroutine
+    or plain, that gives a fresh one each time: for every connection, and before the
+    present one is over. Times are in seconds.
     """
 
     def __init__(
@@ -424,7 +432,7 @@ class connect:
         client_id: str | None = None,
         device_id: str | None = None,
         tenant: str | None = None,
-        token: str | None = None,
+        token: Token | None = None,
         name: str | None = None,
         window: int | None = None,
         resume: Union[Position, Literal["live"], None] = None,

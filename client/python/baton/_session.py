@@ -67,6 +67,7 @@ class Session:
         self.max_in_flight = 64
         self.max_message_bytes = 1 << 20
         self.window = 64
+        self.token_expires_ms = 0
 
     @classmethod
     async def open(cls, url: str, hello: Message, settings: Settings) -> Session:
@@ -112,6 +113,7 @@ class Session:
         self.epoch = m.get("epoch", "")
         self.seq = m.get("seq", 0)
         self.nodes = m.get("nodes") or []
+        self.token_expires_ms = m.get("token_expires_ms", 0)
         limits = m.get("limits") or {}
         self.max_in_flight = limits.get("max_in_flight") or self.max_in_flight
         self.max_message_bytes = limits.get("max_message_bytes") or self.max_message_bytes

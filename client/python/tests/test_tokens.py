@@ -116,6 +116,27 @@ class Working(FakeNodeCase):
             await client.complete_lease("")
 
 
+class Credentials(FakeNodeCase):
+    async def test_a_source_gives_a_fresh_token_for_each_connection_and_in_time(self) -> None:
+        given = 0
+
+        async def source() -> str:
+            nonlocal given
+            given += 1
+            if given == 3:
+                raise RuntimeError("no token for once")
+            return f"t{given}"
+
+        _, connection, hello = await self.connected({"token_expires_ms": 1}, token=source)
+        self.assertEqual(hello["token"], "t1")
+        auth = await connection.expect("auth")
+        self.assertEqual(auth["token"], "t2")
+        await connection.ok(auth)  # For ever.
+        await connection.cut()
+        second = await self.next()
+        self.assertEqual((await second.welcome())["token"], "t4")
+
+
 class Reading(FakeNodeCase):
     async def test_a_reader_goes_on_behind_what_it_has(self) -> None:
         client, connection, _ = await self.connected()
