@@ -194,6 +194,9 @@ func (c *Client) attach(s *session) {
 	if c.stream != nil {
 		c.stream.attach(s)
 	}
+	for _, w := range c.staff() {
+		w.restream(s) // Before the ends of jobs, which end their streams.
+	}
 	c.flight.attach(s)
 	c.mu.Lock()
 	c.sessions++

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -86,12 +88,7 @@ func (s *TokenStream) write(data []byte, final bool) {
 	if !s.binary {
 		data = s.whole(data, final)
 	}
-	again := s.job.worker.chunkSession(s.session)
-	if again != s.session {
-		// Another socket, maybe of another node: what it needs of the tail, it takes.
-		s.session = again
-		s.send(s.end-uint64(len(s.tail)), s.tail, false)
-	}
+	s.resume(s.job.worker.chunkSession(s.session), false)
 	s.send(s.end, data, final)
 	s.end += uint64(len(data))
 	s.tail = append(s.tail, data...)
@@ -102,6 +99,15 @@ func (s *TokenStream) write(data []byte, final bool) {
 		}
 		cut = min(cut, len(s.tail))
 		s.tail = s.tail[:copy(s.tail, s.tail[cut:])]
+	}
+}
+
+// resume says the tail again over another socket, maybe of another node: what that needs
+// of it, it takes.
+func (s *TokenStream) resume(again *session, final bool) { //nolint:revive // As in write.
+	if again != s.session {
+		s.session = again
+		s.send(s.end-uint64(len(s.tail)), s.tail, final)
 	}
 }
 
@@ -153,8 +159,26 @@ func (s *TokenStream) send(offset uint64, data []byte, final bool) {
 func (w *worker) chunkSession(former *session) *session {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.session == nil {
+	if w.streaming == nil {
 		return former
 	}
-	return w.session
+	return w.streaming
+}
+
+// restream goes on with the streams of all jobs in a session.
+func (w *worker) restream(s *session) {
+	w.mu.Lock()
+	w.streaming = s
+	var streams []*TokenStream
+	for _, running := range w.jobs {
+		running.job.mu.Lock()
+		streams = slices.AppendSeq(streams, maps.Values(running.job.streams))
+		running.job.mu.Unlock()
+	}
+	w.mu.Unlock()
+	for _, stream := range streams {
+		stream.mu.Lock()
+		stream.resume(s, stream.closed)
+		stream.mu.Unlock()
+	}
 }

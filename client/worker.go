@@ -26,6 +26,7 @@ type worker struct {
 
 	mu           sync.Mutex // guards the rest; before flight.mu and outbox.mu
 	session      *session   // the last one subscribed in
+	streaming    *session   // the last one that streams went on in
 	subscription string     // empty until it is answered
 	jobs         map[string]*running
 	stopping     bool
@@ -79,7 +80,7 @@ func (w *worker) attach(s *session) {
 	if w.session != nil && w.session.number >= s.number {
 		return
 	}
-	w.session, w.subscription = s, ""
+	w.session, w.streaming, w.subscription = s, s, ""
 	w.renewAll()
 	if !w.stopping {
 		w.subscribe()

@@ -92,11 +92,28 @@ func (c *connection) peerClose(body []byte) {
 		c.close(wire.CloseProtocolError, "close frame with half a code")
 	default:
 		code := ws.StatusCode(binary.BigEndian.Uint16(body))
-		if err := ws.CheckCloseFrameData(code, string(body[2:])); err != nil {
-			c.close(wire.CloseProtocolError, err.Error())
-			return
+		switch {
+		case !maySay(code):
+			c.close(wire.CloseProtocolError, "close frame with a code that none may have")
+		case !utf8.Valid(body[2:]):
+			c.close(wire.CloseProtocolError, "close frame with a reason that is not valid UTF-8")
+		default:
+			c.closeWith(code, "")
 		}
-		c.closeWith(code, "")
+	}
+}
+
+// maySay tells whether a close frame may have this code: those of RFC 6455, section
+// 7.4.1, with what IANA registered since (1012 to 1014), and those that are left to
+// libraries and applications. 1005, 1006 and 1015 are for what was never sent.
+func maySay(code ws.StatusCode) bool {
+	switch {
+	case code >= 3000:
+		return code <= 4999
+	case code >= 1007:
+		return code <= 1014
+	default:
+		return code >= 1000 && code <= 1003
 	}
 }
 

@@ -38,6 +38,7 @@ func (g *Gateway) newServer() *http.Server {
 func (g *Gateway) routes() *routeTable {
 	mux := &routeTable{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /openapi.json", g.describe)
+	mux.HandleFunc("GET /asyncapi.json", g.describeMessages)
 	mux.HandleFunc("GET /ws", g.upgrade)
 	mux.HandleFunc("GET /{$}", g.front)
 	mux.HandleFunc("GET /healthz", g.health)

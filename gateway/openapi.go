@@ -12,6 +12,14 @@ var openAPI []byte
 
 func (g *Gateway) describe(w http.ResponseWriter, _ *http.Request) { writeJSON(w, openAPI) }
 
+// asyncAPI describes every message of the WebSocket: AsyncAPI 3.0. A test holds it
+// against the codec.
+//
+//go:embed asyncapi.json
+var asyncAPI []byte
+
+func (g *Gateway) describeMessages(w http.ResponseWriter, _ *http.Request) { writeJSON(w, asyncAPI) }
+
 // routeTable is a mux that knows what it serves.
 type routeTable struct {
 	*http.ServeMux

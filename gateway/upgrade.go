@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"time"
@@ -21,13 +22,19 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		g.problem(w, refusal{wire.ReasonBadRequest, "this is the WebSocket endpoint: send an upgrade"}, http.StatusUpgradeRequired)
 		return
 	}
+	if !goodKey(r.Header) {
+		g.refuseHTTP(w, refusal{wire.ReasonBadRequest, "an upgrade has one Sec-WebSocket-Key: 16 bytes in base64"})
+		return
+	}
 	forbidden := g.origins.check(r)
 	offered, speaks := subprotocols(r.Header)
 	upgrader := ws.HTTPUpgrader{
 		Timeout: handshakeTimeout,
+		// Of an offer that has none of ours any is taken up: without, browsers and other
+		// clients end the connection before they see the code that it is closed with.
 		Protocol: func(name string) bool {
 			_, known := wire.EncodingOf(name)
-			return known
+			return known || !speaks
 		},
 	}
 	conn, buffered, shaken, err := upgrader.Upgrade(r, w)
@@ -58,6 +65,17 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	g.wheel.add(c, g.limits.HelloTimeout)
 	go c.serve(early) //nolint:contextcheck // The connection outlives the upgrade.
+}
+
+// goodKey tells whether the handshake's key is one of RFC 6455, section 4.2.1; the
+// library that answers looks at no more than its length.
+func goodKey(header http.Header) bool {
+	keys := header.Values("Sec-WebSocket-Key")
+	if len(keys) != 1 {
+		return false
+	}
+	raw, err := base64.StdEncoding.DecodeString(keys[0])
+	return err == nil && len(raw) == 16
 }
 
 // bring keeps what an upgrade shows of who asks, for hello.

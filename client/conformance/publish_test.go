@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"time"
@@ -68,14 +67,7 @@ func many(count int, one func(i int) <-chan published) error {
 // check holds what publishing came to against what was expected.
 func (r *run) check(s *step, got published) error {
 	if s.Refused != nil {
-		refused, ok := errors.AsType[*client.Error](got.err)
-		if !ok {
-			return fmt.Errorf("want a refusal, got %w", got.err)
-		}
-		if is := (refusal{refused.Code, refused.Reason, refused.Retryable}); is != *s.Refused {
-			return fmt.Errorf("refused as %+v, want %+v", is, *s.Refused)
-		}
-		return nil
+		return s.Refused.is(got.err)
 	}
 	if got.err != nil {
 		return got.err

@@ -21,11 +21,14 @@ type run struct {
 	clients   map[string]*peer
 	workers   map[string]*worker
 	followers map[string]*follower
+	readers   map[string]*reader
+	positions map[string]client.StreamPosition
 	stores    map[string]*client.Resume
 	saved     map[string]client.Receipt
 	pending   map[string]chan published
 	mu        sync.Mutex // guards the rest
 	counters  map[string]int
+	leases    map[string]string
 	problems  []string
 }
 
@@ -49,7 +52,7 @@ func runCase(ctx context.Context, k *control, c *scenario, prefix string) error 
 	r := &run{
 		prefix: prefix, control: k, clients: make(map[string]*peer), workers: make(map[string]*worker),
 		followers: make(map[string]*follower), stores: make(map[string]*client.Resume), saved: make(map[string]client.Receipt), pending: make(map[string]chan published),
-		counters: make(map[string]int),
+		counters: make(map[string]int), leases: make(map[string]string), readers: make(map[string]*reader), positions: make(map[string]client.StreamPosition),
 	}
 	life, end := context.WithCancel(ctx)
 	var failed error
@@ -200,6 +203,22 @@ type step struct {
 	DelayMS        int64           `json:"delay_ms"`
 	OnEnd          string          `json:"on_end"`
 	Counter        string          `json:"counter"`
+	Stream         string          `json:"stream"`
+	Reader         string          `json:"reader"`
+	After          string          `json:"after"`
+	Text           string          `json:"text"`
+	Final          bool            `json:"final"`
+	Lease          string          `json:"lease"`
+	Kind           string          `json:"kind"`
+	Notify         []said          `json:"notify"`
+	Emit           []said          `json:"emit"`
+}
+
+// said is a notification or an event of a completion from outside.
+type said struct {
+	Name    string          `json:"name"`
+	Channel string          `json:"channel"`
+	Data    json.RawMessage `json:"data"`
 }
 
 // refusal is an error that is expected.
@@ -229,6 +248,12 @@ func (r *run) step(ctx context.Context, s *step, raw json.RawMessage) error {
 			return fmt.Errorf("there is no follower %q", s.Follower)
 		}
 		return f.step(ctx, s)
+	case "expect_stream", "stop_read":
+		reading := r.readers[s.Reader]
+		if reading == nil {
+			return fmt.Errorf("there is no reader %q", s.Reader)
+		}
+		return reading.step(ctx, r, s)
 	case "expect_reports", "expect_report_count", "stop_work":
 		w := r.workers[s.Worker]
 		if w == nil {
@@ -258,6 +283,11 @@ func (r *run) stepOf(ctx context.Context, p *peer, s *step, raw json.RawMessage)
 		return r.work(ctx, p, s, raw)
 	case "follow":
 		return r.follow(ctx, p, s)
+	case "read_stream":
+		r.readStream(ctx, p, s)
+		return nil
+	case "complete_lease", "fail_lease":
+		return r.endLease(ctx, p, s)
 	default:
 		return p.step(ctx, r, s)
 	}

@@ -110,6 +110,8 @@ type operation struct {
 	Kind    string          `json:"kind"`
 	AfterMS int64           `json:"after_ms"`
 	Reason  string          `json:"reason"`
+	Text    string          `json:"text"`
+	Save    string          `json:"save"`
 }
 
 func (o *operation) do(ctx context.Context, r *run, job *client.Job, own map[string]any) error {
@@ -127,6 +129,8 @@ func (o *operation) do(ctx context.Context, r *run, job *client.Job, own map[str
 		}
 	case "fail":
 		return o.fail()
+	case "write", "close_stream", "park":
+		return o.stream(ctx, r, job)
 	default:
 		o.note(r, job)
 	}
@@ -202,6 +206,8 @@ func outcome(err error) string {
 	switch {
 	case err == nil:
 		return "completed"
+	case errors.Is(err, client.ErrParked):
+		return "parked"
 	case errors.Is(err, client.ErrLeaseLost):
 		return "lease_lost"
 	case errors.Is(err, client.ErrStopping), errors.Is(err, client.ErrClosed):

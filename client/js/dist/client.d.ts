@@ -1,8 +1,10 @@
 import { type EventOptions, type Receipt } from "./event.js";
 import { type FollowedEvent, type FollowOptions } from "./follow.js";
 import type { Job } from "./job.js";
+import { type Completion } from "./lease.js";
 import { Listener, type ListenOptions } from "./listen.js";
 import { type Options } from "./options.js";
+import { type Chunk, type ReadOptions } from "./readstream.js";
 import type { Position } from "./store.js";
 import { type Notification } from "./stream.js";
 import { Worker, type WorkOptions } from "./worker.js";
@@ -30,10 +32,12 @@ export declare class Client {
     private readonly flight;
     private readonly stream;
     private readonly room;
+    private readonly refresh;
     private readonly link;
     private readonly life;
     private readonly followers;
     private readonly workers;
+    private readonly readers;
     private readonly prefix;
     private keys;
     private sessions;
@@ -61,6 +65,27 @@ export declare class Client {
     work(channel: string, handler: (job: Job) => unknown, options?: WorkOptions): Worker;
     /** Every event of a channel, whatever workers do with it. */
     follow(channel: string, options?: FollowOptions): AsyncGenerator<FollowedEvent, void, void>;
+    /**
+     * Reads a token stream, what a worker shows of its answer while it makes it: by the
+     * eventId that publish returned, through lost sockets. It may begin before there is
+     * anything, and ends behind the final chunk. It throws NotFoundError when the stream
+     * is not kept any more.
+     */
+    readStream<D extends string | Uint8Array = string>(stream: string, options?: ReadOptions): AsyncGenerator<Chunk<D>, void, void>;
+    /**
+     * Completes the job of a lease that is in force, mostly a parked one, from anywhere:
+     * the lease is all that it takes. Resolves with the ids of what it emitted, null for
+     * an event on its way to another partition. LeaseLostError means that somebody else
+     * has ended the job, or nobody did in time; the same completion again is answered as
+     * the first one was.
+     */
+    completeLease(lease: string, done?: Completion & {
+        signal?: AbortSignal;
+    }): Promise<(string | null)[]>;
+    /** Fails the job of a lease as an error of its handler would: see JobError and PermanentError. */
+    failLease(lease: string, failure: unknown, options?: {
+        signal?: AbortSignal;
+    }): Promise<void>;
     /** Stops an event: nobody is given it any more, and who works on it is told. A client with an id cancels its own only. */
     cancelEvent(eventId: string, options?: CancelOptions): Promise<void>;
     /** Stops every event of a correlation id, in all partitions, and what their jobs still emit. */
@@ -68,6 +93,8 @@ export declare class Client {
     /** Says goodbye and ends everything: what was not answered fails with ClosedError, jobs go back at once. */
     close(): Promise<void>;
     private needStream;
+    /** Lets a follower or a reader begin. */
+    private begin;
     private newKey;
     private hello;
     private attach;

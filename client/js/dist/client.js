@@ -2,9 +2,12 @@ import { ClosedError, errorOf } from "./errors.js";
 import { eventFields } from "./event.js";
 import { Flight, Room } from "./flight.js";
 import { Follower } from "./follow.js";
+import { completeFields, failFields } from "./lease.js";
 import { Link } from "./link.js";
 import { Listener, notifications } from "./listen.js";
 import { settingsOf } from "./options.js";
+import { StreamReader } from "./readstream.js";
+import { Refresh, tokenOf } from "./refresh.js";
 import { Stream } from "./stream.js";
 import { Worker } from "./worker.js";
 /** What the client calls itself in hello. */
@@ -29,10 +32,12 @@ export class Client {
     flight = new Flight();
     stream;
     room;
+    refresh;
     link;
     life = new AbortController();
     followers = new Set();
     workers = new Set();
+    readers = new Set();
     prefix;
     keys = 0;
     sessions = 0;
@@ -46,6 +51,7 @@ export class Client {
         this.done = new Promise((resolve) => (this.resolveDone = resolve));
         this.stream = o.clientId ? new Stream(o) : undefined;
         this.room = new Room(o.maxPending);
+        this.refresh = new Refresh(this.flight, o.token, o.logger);
         this.prefix = newPrefix();
         this.link = new Link({
             hello: () => this.hello(),
@@ -113,13 +119,36 @@ export class Client {
         const follower = new Follower(this.flight, channel, options, (f) => this.followers.delete(f));
         return follower.events(() => {
             this.followers.add(follower);
-            if (this.closed) {
-                follower.fail(this.closed);
-            }
-            else if (this.session) {
-                follower.attach(this.session);
-            }
+            this.begin(follower);
         });
+    }
+    /**
+     * Reads a token stream, what a worker shows of its answer while it makes it: by the
+     * eventId that publish returned, through lost sockets. It may begin before there is
+     * anything, and ends behind the final chunk. It throws NotFoundError when the stream
+     * is not kept any more.
+     */
+    readStream(stream, options = {}) {
+        const reader = new StreamReader(this.flight, stream, options, (r) => this.readers.delete(r));
+        return reader.chunks(() => {
+            this.readers.add(reader);
+            this.begin(reader);
+        });
+    }
+    /**
+     * Completes the job of a lease that is in force, mostly a parked one, from anywhere:
+     * the lease is all that it takes. Resolves with the ids of what it emitted, null for
+     * an event on its way to another partition. LeaseLostError means that somebody else
+     * has ended the job, or nobody did in time; the same completion again is answered as
+     * the first one was.
+     */
+    async completeLease(lease, done = {}) {
+        const ok = await this.flight.ask(completeFields(lease, done), done.signal);
+        return ok.events ?? [];
+    }
+    /** Fails the job of a lease as an error of its handler would: see JobError and PermanentError. */
+    async failLease(lease, failure, options = {}) {
+        await this.flight.ask(failFields(lease, failure), options.signal);
     }
     /** Stops an event: nobody is given it any more, and who works on it is told. A client with an id cancels its own only. */
     async cancelEvent(eventId, options = {}) {
@@ -142,13 +171,23 @@ export class Client {
         }
         return this.stream;
     }
+    /** Lets a follower or a reader begin. */
+    begin(user) {
+        if (this.closed) {
+            user.fail(this.closed);
+        }
+        else if (this.session) {
+            user.attach(this.session);
+        }
+    }
     newKey() {
         return this.prefix + (++this.keys).toString(36);
     }
-    hello() {
+    async hello() {
         const o = this.o;
+        const token = await tokenOf(o.token);
         return {
-            type: "hello", token: o.token, tenant: o.tenant, client_id: o.clientId, device_id: o.deviceId,
+            type: "hello", token, tenant: o.tenant, client_id: o.clientId, device_id: o.deviceId,
             window: o.window, name: o.name ?? o.clientId, version,
             resume: this.stream?.resume(), ready: this.stream ? false : undefined,
         };
@@ -157,13 +196,17 @@ export class Client {
         session.number = ++this.sessions;
         this.session = session;
         this.stream?.attach(session);
+        for (const w of this.workers)
+            w.restream(session); // Before the ends of jobs, which end their streams.
         this.flight.attach(session);
-        for (const user of [...this.workers, ...this.followers]) {
+        this.refresh.attach(session);
+        for (const user of [...this.workers, ...this.followers, ...this.readers]) {
             user.attach(session);
         }
     }
     detach() {
         this.session = undefined;
+        this.refresh.detach();
         this.stream?.detach();
         this.flight.detach();
     }
@@ -175,7 +218,7 @@ export class Client {
         this.closed = error;
         this.flight.close(error);
         this.stream?.close(error);
-        for (const user of [...this.workers, ...this.followers]) {
+        for (const user of [...this.workers, ...this.followers, ...this.readers]) {
             user.fail(error);
         }
         this.resolveDone(error);
@@ -217,6 +260,11 @@ export class Client {
                 break;
             case "event":
                 this.followed(m);
+                break;
+            case "chunk":
+            case "reset":
+                for (const r of this.readers)
+                    r.receive(m);
                 break;
         }
     }

@@ -81,6 +81,12 @@ export declare class CanceledError extends Error {
     readonly graceMs: number;
     constructor(reason: string, graceMs: number);
 }
+/** What report is told of a job that its handler parked. */
+export declare class ParkedError extends Error {
+    readonly name = "ParkedError";
+    /** The handler's error, if it threw one behind the park. */
+    constructor(cause?: unknown);
+}
 /** The reason of job.signal when its worker was stopped and the grace is over. */
 export declare class StoppingError extends Error {
     readonly name = "StoppingError";

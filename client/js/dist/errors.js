@@ -134,6 +134,14 @@ export class CanceledError extends Error {
         this.graceMs = graceMs;
     }
 }
+/** What report is told of a job that its handler parked. */
+export class ParkedError extends Error {
+    name = "ParkedError";
+    /** The handler's error, if it threw one behind the park. */
+    constructor(cause) {
+        super("the job is parked", cause === undefined ? undefined : { cause });
+    }
+}
 /** The reason of job.signal when its worker was stopped and the grace is over. */
 export class StoppingError extends Error {
     name = "StoppingError";

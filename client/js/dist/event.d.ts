@@ -32,3 +32,5 @@ export interface Receipt {
 export declare function checkName(what: string, name: string): void;
 /** The event as the protocol has it. JSON leaves out what is undefined. */
 export declare function eventFields(channel: string, data: unknown, o: EventOptions): Record<string, unknown>;
+/** Milliseconds, rounded up: a delay of less than one is not none. */
+export declare function whole(name: string, ms: number | undefined): number | undefined;

@@ -27,7 +27,7 @@ export function eventFields(channel, data, o) {
     };
 }
 /** Milliseconds, rounded up: a delay of less than one is not none. */
-function whole(name, ms) {
+export function whole(name, ms) {
     if (ms === undefined) {
         return undefined;
     }

@@ -1,14 +1,23 @@
-import { type EventOptions } from "./event.js";
+import type { EventOptions } from "./event.js";
+import { type ChunkLink, TokenStream } from "./tokens.js";
 export interface EmitOptions extends EventOptions {
     /** Whose event it is; the client of the job's event by default. */
     clientId?: string;
 }
+export interface ParkOptions {
+    /** After how long the job is lost, as with an expired lease. The cluster's default is seven days. */
+    timeoutMs?: number;
+    /** Ends the wait for the answer. */
+    signal?: AbortSignal;
+}
 /** What a job's messages go through. */
-export interface JobLink {
+export interface JobLink extends ChunkLink {
     /** Saves a checkpoint within seconds. */
     checkpoint(lease: string, value: unknown): void;
     /** Saves a checkpoint, and resolves when it is kept. */
     keep(lease: string, value: unknown, signal: AbortSignal): Promise<void>;
+    /** Takes the job off the worker's hands. */
+    park(lease: string, options: ParkOptions): Promise<void>;
 }
 /**
  * An event that is leased to this worker. What the handler emits and notifies
@@ -38,7 +47,9 @@ export declare class Job<T = any> {
     readonly data: T;
     /** Ends when the lease is lost, the event is canceled or the worker stops; the reason says which. */
     readonly signal: AbortSignal;
-    private readonly lease;
+    /** The job's lease: whoever has it can end the job, see Client.completeLease and Client.failLease. */
+    readonly leaseToken: string;
+    private readonly streams;
     private readonly results;
     private readonly emits;
     private readonly notifies;
@@ -65,4 +76,21 @@ export declare class Job<T = any> {
      * for that moment fn should carry an idempotency key of its own.
      */
     once<R>(key: string, fn: () => R | Promise<R>): Promise<R>;
+    /** Adds text to the job's first stream: see stream. */
+    write(text: string): void;
+    /**
+     * What the job shows of its work, as text. The first stream has no name, and its id
+     * for readers is the event's; others are called event id, slash, name.
+     */
+    stream(name?: string): TokenStream;
+    /** A stream of bytes. */
+    binaryStream(name?: string): TokenStream<Uint8Array>;
+    private streamOf;
+    /**
+     * Takes the job off this worker's hands until somebody else ends it: give
+     * leaseToken to whoever will, best before. The handler should return then: what it
+     * throws, and what it emitted, changes nothing any more. An error means that the
+     * job may still be this worker's.
+     */
+    park(options?: ParkOptions): Promise<void>;
 }

@@ -1,7 +1,8 @@
 import { badRequest } from "./errors.js";
-import { eventFields } from "./event.js";
+import { emitFields, notifyFields } from "./lease.js";
 import { Once } from "./once.js";
-import { checked, payloadFields, payloadOf } from "./payload.js";
+import { checked, payloadOf } from "./payload.js";
+import { TokenStream } from "./tokens.js";
 /** How many events a job may emit, and how many notifications it may send. */
 const mostEmits = 256;
 /**
@@ -32,7 +33,9 @@ export class Job {
     data;
     /** Ends when the lease is lost, the event is canceled or the worker stops; the reason says which. */
     signal;
-    lease;
+    /** The job's lease: whoever has it can end the job, see Client.completeLease and Client.failLease. */
+    leaseToken;
+    streams = new Map();
     results;
     emits = [];
     notifies = [];
@@ -55,27 +58,23 @@ export class Job {
         this.headers = m.headers ?? {};
         this.data = payloadOf(m);
         this.signal = signal;
-        this.lease = m.lease;
+        this.leaseToken = m.lease;
         this.results = new Once(m.checkpoint, (value) => link.keep(m.lease, value, signal));
         this.lastCheckpoint = this.results.progress;
     }
     /** Sends an event on when the job completes. Client, key and correlation id are the job's unless options say otherwise. */
     emit(channel, data, options = {}) {
-        const { clientId, ...event } = options;
         if (this.emits.length === mostEmits) {
             throw badRequest(`a job emits at most ${mostEmits} events`);
         }
-        this.emits.push({ client_id: clientId, ...eventFields(channel, data, event) });
+        this.emits.push(emitFields(channel, data, options));
     }
     /** Sends a notification when the job completes, to the client whose event this is, or to another. */
     notify(name, data, options = {}) {
-        if (typeof name !== "string" || name === "") {
-            throw badRequest("a notification needs a name");
-        }
         if (this.notifies.length === mostEmits) {
             throw badRequest(`a job sends at most ${mostEmits} notifications`);
         }
-        this.notifies.push({ client_id: options.clientId, name, ...payloadFields(data) });
+        this.notifies.push(notifyFields(name, data, options.clientId));
     }
     /** Is kept with the completed job. */
     result(value) {
@@ -87,7 +86,7 @@ export class Job {
     }
     /** Saves progress for the next attempt, should there be one. It is sent at once, and replicated within seconds. */
     checkpoint(value) {
-        this.link.checkpoint(this.lease, this.results.move(checked(value)));
+        this.link.checkpoint(this.leaseToken, this.results.move(checked(value)));
     }
     /**
      * Runs fn if no attempt at the job has before, and resolves with its result;
@@ -101,10 +100,47 @@ export class Job {
     once(key, fn) {
         return this.results.run(key, fn);
     }
+    /** Adds text to the job's first stream: see stream. */
+    write(text) {
+        this.stream().write(text);
+    }
+    /**
+     * What the job shows of its work, as text. The first stream has no name, and its id
+     * for readers is the event's; others are called event id, slash, name.
+     */
+    stream(name = "") {
+        return this.streamOf(name, false);
+    }
+    /** A stream of bytes. */
+    binaryStream(name = "") {
+        return this.streamOf(name, true);
+    }
+    /** Goes on with the streams in another session. @internal */
+    restream(session) {
+        for (const stream of this.streams.values())
+            stream.resume(session);
+    }
+    streamOf(name, binary) {
+        let stream = this.streams.get(name);
+        if (!stream) {
+            stream = new TokenStream(this.link, this.leaseToken, name, binary);
+            this.streams.set(name, stream);
+        }
+        return stream;
+    }
+    /**
+     * Takes the job off this worker's hands until somebody else ends it: give
+     * leaseToken to whoever will, best before. The handler should return then: what it
+     * throws, and what it emitted, changes nothing any more. An error means that the
+     * job may still be this worker's.
+     */
+    park(options = {}) {
+        return this.link.park(this.leaseToken, options);
+    }
     /** What the handler asked for. @internal */
     outcome() {
         return {
-            type: "complete", lease: this.lease, ...this.kept,
+            type: "complete", lease: this.leaseToken, ...this.kept,
             emit: this.emits.length ? this.emits : undefined,
             notify: this.notifies.length ? this.notifies : undefined,
         };

@@ -2,7 +2,7 @@ import type { Settings } from "./options.js";
 import { type Message, Session } from "./session.js";
 /** What a link needs of its client. */
 export interface Served {
-    hello(): Message;
+    hello(): Promise<Message>;
     attach(session: Session): void;
     detach(): void;
     handle(session: Session, m: Message): void;

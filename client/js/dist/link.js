@@ -27,7 +27,7 @@ export class Link {
         for (let attempt = 1;; attempt++) {
             const url = this.nodes.current();
             try {
-                const session = await Session.open(url, this.client.hello(), this.o, signal);
+                const session = await Session.open(url, await this.client.hello(), this.o, signal);
                 this.backoff.succeeded();
                 if (!this.o.givenOnly) {
                     this.nodes.learn(session.nodes);

@@ -37,11 +37,15 @@ export declare class Session {
     get seq(): number;
     get maxInFlight(): number;
     get maxMessageBytes(): number;
+    /** For how long the token is good; 0 for ever. */
+    get tokenExpiresMs(): number;
     get window(): number;
     /** Hands over what came since the welcome, and everything from now on. */
     start(handle: (m: Message) => void): void;
     /** Queues a message. What is queued in one turn of the event loop shares frames. */
     send(message: Message | string): void;
+    /** Queues what may be lost, unless the socket is so far behind that it is better lost. */
+    offer(message: Message): void;
     /** Says goodbye, and waits for the node to close. */
     part(): Promise<void>;
     /** Makes the session unusable. The first reason counts. A socket that hangs is not waited for. */

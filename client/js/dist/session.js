@@ -5,6 +5,8 @@ const helloTimeoutMs = 20_000;
 const closeTimeoutMs = 2_000;
 /** How many characters of messages share a frame; a larger message has one of its own. */
 const frameTarget = 16_000;
+/** How much may wait in the socket for what is best effort to be sent at all. */
+const maxOfferBacklog = 1 << 20;
 /** Bounds how long a bye may keep a client away. */
 const maxByePauseMs = 60_000;
 /** A socket that cannot be made at all, as an insecure one in a secure page, can never be. */
@@ -99,6 +101,10 @@ export class Session {
     get maxMessageBytes() {
         return this.welcomed?.limits?.max_message_bytes || 1 << 20;
     }
+    /** For how long the token is good; 0 for ever. */
+    get tokenExpiresMs() {
+        return this.welcomed?.token_expires_ms ?? 0;
+    }
     get window() {
         return this.welcomed?.limits?.window || 64;
     }
@@ -118,6 +124,12 @@ export class Session {
         if (!this.flushing) {
             this.flushing = true;
             queueMicrotask(() => this.flush());
+        }
+    }
+    /** Queues what may be lost, unless the socket is so far behind that it is better lost. */
+    offer(message) {
+        if ((this.socket.bufferedAmount ?? 0) <= maxOfferBacklog) {
+            this.send(message);
         }
     }
     /** Says goodbye, and waits for the node to close. */

@@ -37,6 +37,9 @@ export interface Running {
     expires: number;
     /** The cluster said so. */
     lost: boolean;
+    /** A park is not answered yet; then, whether the job is parked. */
+    parking: boolean;
+    parked: boolean;
 }
 /** One work: its subscription on the current session, and its jobs on whatever session they came. */
 export declare class Worker {
@@ -80,6 +83,11 @@ export declare class Worker {
     /** Gives a job back. Where the socket is lost nobody can be told: the lease ends by itself. */
     private release;
     private link;
+    /**
+     * Parks a job. While that is under way, a renewal that finds the lease lost proves
+     * nothing: the job's lease has no clock any more.
+     */
+    private park;
     private abortAll;
     /** Resolves when no job is at work. */
     private empty;

@@ -1,8 +1,9 @@
-import { BatonError, badRequest, CanceledError, ClosedError, leaseLost, LeaseLostError, StoppingError } from "./errors.js";
-import { checkName } from "./event.js";
+import { BatonError, badRequest, CanceledError, ClosedError, leaseLost, LeaseLostError, ParkedError, StoppingError } from "./errors.js";
+import { checkName, whole } from "./event.js";
 import { Room } from "./flight.js";
 import { Job } from "./job.js";
 import { JobError, PermanentError } from "./joberror.js";
+import { failFields } from "./lease.js";
 import { Renewals } from "./renew.js";
 /** How long to wait before a subscription that was refused for now is asked for again. */
 const leastRetryMs = 20;
@@ -65,6 +66,11 @@ export class Worker {
         this.abortAll(error);
         void this.empty().then(() => this.end());
     }
+    /** Goes on with the streams of all jobs in a session. @internal */
+    restream(session) {
+        for (const { job } of this.jobs.values())
+            job.restream(session);
+    }
     /** Subscribes in a session. @internal */
     attach(session) {
         if (this.session === session) {
@@ -85,7 +91,7 @@ export class Worker {
         const abort = new AbortController();
         const begun = performance.now();
         const running = {
-            job: new Job(m, abort.signal, this.link()), lease: m.lease, session, abort, begun, expires: begun + m.lease_ms, lost: false,
+            job: new Job(m, abort.signal, this.link()), lease: m.lease, session, abort, begun, expires: begun + m.lease_ms, lost: false, parking: false, parked: false,
         };
         this.jobs.set(m.lease, running);
         this.renewals.look(m.lease_ms);
@@ -200,6 +206,9 @@ export class Worker {
             catch (thrown) {
                 error = thrown ?? new Error("failed");
             }
+            if (running.parked) {
+                return new ParkedError(error);
+            }
             if (running.lost) {
                 return leaseLost();
             }
@@ -241,13 +250,7 @@ export class Worker {
     }
     async sendFailure(running, error) {
         try {
-            await this.employer.flight.ask({
-                type: "fail", lease: running.lease,
-                error: { code: error.code, message: error.message.slice(0, 1000), detail: error.detail },
-                retryable: error.permanent ? false : undefined,
-                retry_after_ms: error.retryAfterMs > 0 ? Math.ceil(error.retryAfterMs) : undefined,
-                throttled: error.throttled || undefined,
-            });
+            await this.employer.flight.ask(failFields(running.lease, error));
             return error;
         }
         catch (refused) {
@@ -274,7 +277,28 @@ export class Worker {
             keep: async (lease, checkpoint, signal) => {
                 await this.employer.flight.ask({ type: "checkpoint", lease, checkpoint }, signal);
             },
+            park: (lease, options) => this.park(lease, options),
+            session: () => this.session,
         };
+    }
+    /**
+     * Parks a job. While that is under way, a renewal that finds the lease lost proves
+     * nothing: the job's lease has no clock any more.
+     */
+    async park(lease, o) {
+        const running = this.jobs.get(lease);
+        if (!running || running.lost) {
+            throw leaseLost();
+        }
+        const message = { type: "park", lease, timeout_ms: whole("timeoutMs", o.timeoutMs) };
+        running.parking = true;
+        try {
+            await this.employer.flight.ask(message, o.signal);
+            running.parked = true;
+        }
+        finally {
+            running.parking = false;
+        }
     }
     abortAll(reason) {
         for (const running of this.jobs.values()) {

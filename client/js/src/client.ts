@@ -3,9 +3,12 @@ import { eventFields, type EventOptions, type Receipt } from "./event.js";
 import { Flight, Room } from "./flight.js";
 import { type FollowedEvent, Follower, type FollowOptions } from "./follow.js";
 import type { Job } from "./job.js";
+import { type Completion, completeFields, failFields } from "./lease.js";
 import { Link } from "./link.js";
 import { Listener, type ListenOptions, notifications } from "./listen.js";
 import { type Options, type Settings, settingsOf } from "./options.js";
+import { type Chunk, type ReadOptions, StreamReader } from "./readstream.js";
+import { Refresh, tokenOf } from "./refresh.js";
 import type { Message, Session } from "./session.js";
 import type { Position } from "./store.js";
 import { type Notification, Stream } from "./stream.js";
@@ -42,10 +45,12 @@ export class Client {
   private readonly flight = new Flight();
   private readonly stream: Stream | undefined;
   private readonly room: Room;
+  private readonly refresh: Refresh;
   private readonly link: Link;
   private readonly life = new AbortController();
   private readonly followers = new Set<Follower>();
   private readonly workers = new Set<Worker>();
+  private readonly readers = new Set<StreamReader>();
   private readonly prefix: string;
   private keys = 0;
   private sessions = 0;
@@ -59,6 +64,7 @@ export class Client {
     this.done = new Promise((resolve) => (this.resolveDone = resolve));
     this.stream = o.clientId ? new Stream(o) : undefined;
     this.room = new Room(o.maxPending);
+    this.refresh = new Refresh(this.flight, o.token, o.logger);
     this.prefix = newPrefix();
     this.link = new Link(
       {
@@ -139,12 +145,39 @@ export class Client {
     const follower = new Follower(this.flight, channel, options, (f) => this.followers.delete(f));
     return follower.events(() => {
       this.followers.add(follower);
-      if (this.closed) {
-        follower.fail(this.closed);
-      } else if (this.session) {
-        follower.attach(this.session);
-      }
+      this.begin(follower);
     });
+  }
+
+  /**
+   * Reads a token stream, what a worker shows of its answer while it makes it: by the
+   * eventId that publish returned, through lost sockets. It may begin before there is
+   * anything, and ends behind the final chunk. It throws NotFoundError when the stream
+   * is not kept any more.
+   */
+  readStream<D extends string | Uint8Array = string>(stream: string, options: ReadOptions = {}): AsyncGenerator<Chunk<D>, void, void> {
+    const reader = new StreamReader(this.flight, stream, options, (r) => this.readers.delete(r));
+    return reader.chunks(() => {
+      this.readers.add(reader);
+      this.begin(reader);
+    });
+  }
+
+  /**
+   * Completes the job of a lease that is in force, mostly a parked one, from anywhere:
+   * the lease is all that it takes. Resolves with the ids of what it emitted, null for
+   * an event on its way to another partition. LeaseLostError means that somebody else
+   * has ended the job, or nobody did in time; the same completion again is answered as
+   * the first one was.
+   */
+  async completeLease(lease: string, done: Completion & { signal?: AbortSignal } = {}): Promise<(string | null)[]> {
+    const ok = await this.flight.ask(completeFields(lease, done), done.signal);
+    return ok.events ?? [];
+  }
+
+  /** Fails the job of a lease as an error of its handler would: see JobError and PermanentError. */
+  async failLease(lease: string, failure: unknown, options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.flight.ask(failFields(lease, failure), options.signal);
   }
 
   /** Stops an event: nobody is given it any more, and who works on it is told. A client with an id cancels its own only. */
@@ -172,14 +205,24 @@ export class Client {
     return this.stream;
   }
 
+  /** Lets a follower or a reader begin. */
+  private begin(user: Follower | StreamReader): void {
+    if (this.closed) {
+      user.fail(this.closed);
+    } else if (this.session) {
+      user.attach(this.session);
+    }
+  }
+
   private newKey(): string {
     return this.prefix + (++this.keys).toString(36);
   }
 
-  private hello(): Message {
+  private async hello(): Promise<Message> {
     const o = this.o;
+    const token = await tokenOf(o.token);
     return {
-      type: "hello", token: o.token, tenant: o.tenant, client_id: o.clientId, device_id: o.deviceId,
+      type: "hello", token, tenant: o.tenant, client_id: o.clientId, device_id: o.deviceId,
       window: o.window, name: o.name ?? o.clientId, version,
       resume: this.stream?.resume(), ready: this.stream ? false : undefined,
     };
@@ -189,14 +232,17 @@ export class Client {
     session.number = ++this.sessions;
     this.session = session;
     this.stream?.attach(session);
+    for (const w of this.workers) w.restream(session); // Before the ends of jobs, which end their streams.
     this.flight.attach(session);
-    for (const user of [...this.workers, ...this.followers]) {
+    this.refresh.attach(session);
+    for (const user of [...this.workers, ...this.followers, ...this.readers]) {
       user.attach(session);
     }
   }
 
   private detach(): void {
     this.session = undefined;
+    this.refresh.detach();
     this.stream?.detach();
     this.flight.detach();
   }
@@ -209,7 +255,7 @@ export class Client {
     this.closed = error;
     this.flight.close(error);
     this.stream?.close(error);
-    for (const user of [...this.workers, ...this.followers]) {
+    for (const user of [...this.workers, ...this.followers, ...this.readers]) {
       user.fail(error);
     }
     this.resolveDone(error);
@@ -246,6 +292,10 @@ export class Client {
         break;
       case "event":
         this.followed(m);
+        break;
+      case "chunk":
+      case "reset":
+        for (const r of this.readers) r.receive(m);
         break;
     }
   }

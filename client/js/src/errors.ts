@@ -140,6 +140,15 @@ export class CanceledError extends Error {
   }
 }
 
+/** What report is told of a job that its handler parked. */
+export class ParkedError extends Error {
+  override readonly name = "ParkedError";
+  /** The handler's error, if it threw one behind the park. */
+  constructor(cause?: unknown) {
+    super("the job is parked", cause === undefined ? undefined : { cause });
+  }
+}
+
 /** The reason of job.signal when its worker was stopped and the grace is over. */
 export class StoppingError extends Error {
   override readonly name = "StoppingError";

@@ -64,7 +64,7 @@ export function eventFields(channel: string, data: unknown, o: EventOptions): Re
 }
 
 /** Milliseconds, rounded up: a delay of less than one is not none. */
-function whole(name: string, ms: number | undefined): number | undefined {
+export function whole(name: string, ms: number | undefined): number | undefined {
   if (ms === undefined) {
     return undefined;
   }

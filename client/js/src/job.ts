@@ -1,20 +1,31 @@
 import { badRequest } from "./errors.js";
-import { eventFields, type EventOptions } from "./event.js";
+import type { EventOptions } from "./event.js";
+import { emitFields, notifyFields } from "./lease.js";
 import { Once } from "./once.js";
-import { checked, payloadFields, payloadOf } from "./payload.js";
-import type { Message } from "./session.js";
+import { checked, payloadOf } from "./payload.js";
+import type { Message, Session } from "./session.js";
+import { type ChunkLink, TokenStream } from "./tokens.js";
 
 export interface EmitOptions extends EventOptions {
   /** Whose event it is; the client of the job's event by default. */
   clientId?: string;
 }
 
+export interface ParkOptions {
+  /** After how long the job is lost, as with an expired lease. The cluster's default is seven days. */
+  timeoutMs?: number;
+  /** Ends the wait for the answer. */
+  signal?: AbortSignal;
+}
+
 /** What a job's messages go through. */
-export interface JobLink {
+export interface JobLink extends ChunkLink {
   /** Saves a checkpoint within seconds. */
   checkpoint(lease: string, value: unknown): void;
   /** Saves a checkpoint, and resolves when it is kept. */
   keep(lease: string, value: unknown, signal: AbortSignal): Promise<void>;
+  /** Takes the job off the worker's hands. */
+  park(lease: string, options: ParkOptions): Promise<void>;
 }
 
 /** How many events a job may emit, and how many notifications it may send. */
@@ -48,7 +59,10 @@ export class Job<T = any> {
   /** Ends when the lease is lost, the event is canceled or the worker stops; the reason says which. */
   readonly signal: AbortSignal;
 
-  private readonly lease: string;
+  /** The job's lease: whoever has it can end the job, see Client.completeLease and Client.failLease. */
+  readonly leaseToken: string;
+
+  private readonly streams = new Map<string, TokenStream<any>>();
   private readonly results: Once;
   private readonly emits: Record<string, unknown>[] = [];
   private readonly notifies: Record<string, unknown>[] = [];
@@ -71,29 +85,25 @@ export class Job<T = any> {
     this.headers = m.headers ?? {};
     this.data = payloadOf(m);
     this.signal = signal;
-    this.lease = m.lease;
+    this.leaseToken = m.lease;
     this.results = new Once(m.checkpoint, (value) => link.keep(m.lease, value, signal));
     this.lastCheckpoint = this.results.progress;
   }
 
   /** Sends an event on when the job completes. Client, key and correlation id are the job's unless options say otherwise. */
   emit(channel: string, data?: unknown, options: EmitOptions = {}): void {
-    const { clientId, ...event } = options;
     if (this.emits.length === mostEmits) {
       throw badRequest(`a job emits at most ${mostEmits} events`);
     }
-    this.emits.push({ client_id: clientId, ...eventFields(channel, data, event) });
+    this.emits.push(emitFields(channel, data, options));
   }
 
   /** Sends a notification when the job completes, to the client whose event this is, or to another. */
   notify(name: string, data?: unknown, options: { clientId?: string } = {}): void {
-    if (typeof name !== "string" || name === "") {
-      throw badRequest("a notification needs a name");
-    }
     if (this.notifies.length === mostEmits) {
       throw badRequest(`a job sends at most ${mostEmits} notifications`);
     }
-    this.notifies.push({ client_id: options.clientId, name, ...payloadFields(data) });
+    this.notifies.push(notifyFields(name, data, options.clientId));
   }
 
   /** Is kept with the completed job. */
@@ -108,7 +118,7 @@ export class Job<T = any> {
 
   /** Saves progress for the next attempt, should there be one. It is sent at once, and replicated within seconds. */
   checkpoint(value: unknown): void {
-    this.link.checkpoint(this.lease, this.results.move(checked(value)));
+    this.link.checkpoint(this.leaseToken, this.results.move(checked(value)));
   }
 
   /**
@@ -124,10 +134,52 @@ export class Job<T = any> {
     return this.results.run(key, fn);
   }
 
+  /** Adds text to the job's first stream: see stream. */
+  write(text: string): void {
+    this.stream().write(text);
+  }
+
+  /**
+   * What the job shows of its work, as text. The first stream has no name, and its id
+   * for readers is the event's; others are called event id, slash, name.
+   */
+  stream(name = ""): TokenStream {
+    return this.streamOf(name, false);
+  }
+
+  /** A stream of bytes. */
+  binaryStream(name = ""): TokenStream<Uint8Array> {
+    return this.streamOf(name, true);
+  }
+
+  /** Goes on with the streams in another session. @internal */
+  restream(session: Session): void {
+    for (const stream of this.streams.values()) stream.resume(session);
+  }
+
+  private streamOf(name: string, binary: boolean): TokenStream<any> {
+    let stream = this.streams.get(name);
+    if (!stream) {
+      stream = new TokenStream<any>(this.link, this.leaseToken, name, binary);
+      this.streams.set(name, stream);
+    }
+    return stream;
+  }
+
+  /**
+   * Takes the job off this worker's hands until somebody else ends it: give
+   * leaseToken to whoever will, best before. The handler should return then: what it
+   * throws, and what it emitted, changes nothing any more. An error means that the
+   * job may still be this worker's.
+   */
+  park(options: ParkOptions = {}): Promise<void> {
+    return this.link.park(this.leaseToken, options);
+  }
+
   /** What the handler asked for. @internal */
   outcome(): Message {
     return {
-      type: "complete", lease: this.lease, ...this.kept,
+      type: "complete", lease: this.leaseToken, ...this.kept,
       emit: this.emits.length ? this.emits : undefined,
       notify: this.notifies.length ? this.notifies : undefined,
     };

@@ -6,7 +6,7 @@ import { type Message, Session } from "./session.js";
 
 /** What a link needs of its client. */
 export interface Served {
-  hello(): Message;
+  hello(): Promise<Message>;
   attach(session: Session): void;
   detach(): void;
   handle(session: Session, m: Message): void;
@@ -42,7 +42,7 @@ export class Link {
     for (let attempt = 1; ; attempt++) {
       const url = this.nodes.current();
       try {
-        const session = await Session.open(url, this.client.hello(), this.o, signal);
+        const session = await Session.open(url, await this.client.hello(), this.o, signal);
         this.backoff.succeeded();
         if (!this.o.givenOnly) {
           this.nodes.learn(session.nodes);

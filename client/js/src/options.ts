@@ -4,6 +4,8 @@ import { defaultStore, type Position, type Store } from "./store.js";
 export interface Socket {
   send(text: string): void;
   close(code?: number, reason?: string): void;
+  /** Bytes that were sent and are not on their way. */
+  readonly bufferedAmount?: number;
   onopen: ((event: any) => void) | null;
   onmessage: ((event: any) => void) | null;
   onerror: ((event: any) => void) | null;
@@ -26,8 +28,11 @@ export interface Options {
   inOrder?: boolean;
   /** Ignores the nodes that the cluster tells of: for a cluster behind a load balancer. */
   givenOnly?: boolean;
-  /** The credential, where the cluster asks for one. */
-  token?: string;
+  /**
+   * The credential, where the cluster asks for one; or a function that gives a fresh one each time: for every
+   * connection, and before the present one is over.
+   */
+  token?: string | (() => string | Promise<string>);
   /** Where no token says it; "default" by default. */
   tenant?: string;
   /** Names the durable stream of notifications; without one there is none. */

@@ -24,7 +24,7 @@ export class Renewals {
   /** The old socket's leases may be lost: all are renewed over the new one. */
   attach(session: Session): void {
     this.session = session;
-    this.renew([...this.jobs.values()]);
+    this.renew([...this.jobs.values()].filter((running) => !running.parked));
   }
 
   /** Looks often enough for a lease of this length. */
@@ -54,7 +54,7 @@ export class Renewals {
     }
     for (const lease of m.lost ?? []) {
       const running = this.jobs.get(lease);
-      if (running) {
+      if (running && !running.parking && !running.parked) {
         running.lost = true;
         running.abort.abort(leaseLost());
       }
@@ -69,12 +69,12 @@ export class Renewals {
     }
     const due: Running[] = [];
     for (const running of this.jobs.values()) {
-      if (now > running.expires) {
+      if (now > running.expires && !running.parking && !running.parked) {
         // Not known for certain: what the handler returns is still sent, and the
         // cluster decides.
         running.abort.abort(leaseLost());
       }
-      if (now - running.begun >= running.job.leaseMs / renewalsPerLease - this.interval / 2) {
+      if (!running.parked && now - running.begun >= running.job.leaseMs / renewalsPerLease - this.interval / 2) {
         due.push(running);
       }
     }

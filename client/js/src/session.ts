@@ -17,6 +17,8 @@ const helloTimeoutMs = 20_000;
 const closeTimeoutMs = 2_000;
 /** How many characters of messages share a frame; a larger message has one of its own. */
 const frameTarget = 16_000;
+/** How much may wait in the socket for what is best effort to be sent at all. */
+const maxOfferBacklog = 1 << 20;
 /** Bounds how long a bye may keep a client away. */
 const maxByePauseMs = 60_000;
 
@@ -113,6 +115,10 @@ export class Session {
   get maxMessageBytes(): number {
     return this.welcomed?.limits?.max_message_bytes || 1 << 20;
   }
+  /** For how long the token is good; 0 for ever. */
+  get tokenExpiresMs(): number {
+    return this.welcomed?.token_expires_ms ?? 0;
+  }
   get window(): number {
     return this.welcomed?.limits?.window || 64;
   }
@@ -134,6 +140,13 @@ export class Session {
     if (!this.flushing) {
       this.flushing = true;
       queueMicrotask(() => this.flush());
+    }
+  }
+
+  /** Queues what may be lost, unless the socket is so far behind that it is better lost. */
+  offer(message: Message): void {
+    if ((this.socket.bufferedAmount ?? 0) <= maxOfferBacklog) {
+      this.send(message);
     }
   }
 

@@ -33,6 +33,9 @@ class Run {
   saved = new Map();
   background = new Map();
   counters = new Map();
+  readers = new Map(); // by name: {text, position, final, stop, ended}
+  positions = new Map();
+  leases = new Map();
   problems = [];
 
   constructor(prefix) {
@@ -197,6 +200,48 @@ const steps = {
     await f.ended;
   },
 
+  read_stream(run, s) {
+    const { client } = run.clients.get(s.on);
+    const r = { text: "", stop: new AbortController() };
+    r.ended = (async () => {
+      for await (const chunk of client.readStream(s.stream, { from: run.positions.get(s.after), signal: r.stop.signal })) {
+        r.text = (chunk.reset ? "" : r.text) + chunk.data;
+        r.position = chunk.position;
+        r.final = chunk.final;
+      }
+    })().catch((error) => void (r.error = error));
+    run.readers.set(s.as, r);
+  },
+
+  async expect_stream(run, s) {
+    const r = run.readers.get(s.reader);
+    if (s.error) {
+      await until(() => !r.error && "the stream is not refused");
+      return refused(s.error, r.error);
+    }
+    await until(() => (r.text !== s.text || (s.final && !r.final)) && `the stream says ${show(r.text)} (final: ${r.final}, ${r.error}), want ${show(s.text)}`);
+    if (s.save) run.positions.set(s.save, r.position);
+  },
+
+  async stop_read(run, s) {
+    const r = run.readers.get(s.reader);
+    r.stop.abort();
+    await r.ended;
+  },
+
+  async complete_lease(run, s) {
+    const { client } = run.clients.get(s.on);
+    await ended(s, client.completeLease(run.leases.get(s.lease), { notify: s.notify, emit: s.emit, signal: AbortSignal.timeout(patience) }));
+  },
+
+  async fail_lease(run, s) {
+    const { client } = run.clients.get(s.on);
+    const failure = await new Promise((resolve) => {
+      try { operations.fail(run, s); } catch (error) { resolve(error); }
+    });
+    await ended(s, client.failLease(run.leases.get(s.lease), failure, { signal: AbortSignal.timeout(patience) }));
+  },
+
   async stop_work(run, s) {
     const stopped = run.workers.get(s.worker).worker.stop();
     if (s.count) run.count(s.count);
@@ -256,6 +301,14 @@ const operations = {
     }
   },
 
+  write: (_, o, job) => job.stream(o.name).write(o.text),
+  close_stream: (_, o, job) => job.stream(o.name).close(),
+
+  async park(run, o, job) {
+    run.leases.set(o.save, job.leaseToken);
+    await job.park();
+  },
+
   fail(_, o) {
     switch (o.kind) {
       case "permanent": throw new baton.PermanentError("it cannot be done");
@@ -266,14 +319,22 @@ const operations = {
   },
 };
 
+/** Holds an error against the one that was expected. */
+function refused({ class: name, ...fields }, error) {
+  assert.ok(error instanceof baton[`${name}Error`], `${error}`);
+  for (const [field, want] of Object.entries(fields)) assert.equal(error[field], want, field);
+}
+
+/** Holds the end of a lease against what was expected. */
+async function ended(s, ending) {
+  if (!s.error) await ending;
+  else refused(s.error, await ending.then(() => assert.fail("it was not refused"), (error) => error));
+}
+
 /** Holds what publishing came to against what was expected. */
 async function check(run, s, published) {
   if (s.error) {
-    const { class: name, ...fields } = s.error;
-    const error = await published.then(() => assert.fail("it was not refused"), (refused) => refused);
-    assert.ok(error instanceof baton[`${name}Error`], `${error}`);
-    for (const [field, want] of Object.entries(fields)) assert.equal(error[field], want, field);
-    return;
+    return ended(s, published);
   }
   const r = await published;
   const receipt = { event_id: r.eventId, correlation_id: r.correlationId, offset: r.offset, duplicate: r.duplicate };
@@ -284,6 +345,7 @@ async function check(run, s, published) {
 /** How a job ended, in a word. */
 function outcome(error) {
   if (!error) return "completed";
+  if (error instanceof baton.ParkedError) return "parked";
   if (error instanceof baton.LeaseLostError) return "lease_lost";
   if (error instanceof baton.StoppingError || error instanceof baton.ClosedError) return "released";
   if (error instanceof baton.PermanentError) return "permanent";

@@ -11,7 +11,9 @@ from ._event import Receipt
 from ._follow import FollowedEvent
 from ._job import BlockingJob, Job
 from ._listen import Listener, Notifications
+from ._readstream import Chunk, StreamPosition
 from ._stream import Gap, Notification
+from ._tokens import TokenStream
 from ._worker import Worker
 from .errors import (
     BadRequestError,
@@ -26,6 +28,7 @@ from .errors import (
     LimitError,
     NotAvailableError,
     NotFoundError,
+    ParkedError,
     PermanentError,
     RejectedError,
     RetryAfter,
@@ -45,6 +48,7 @@ __all__ = [
     "BatonError",
     "BlockingJob",
     "CanceledError",
+    "Chunk",
     "Client",
     "ClosedError",
     "ConnectError",
@@ -63,6 +67,7 @@ __all__ = [
     "NotFoundError",
     "Notification",
     "Notifications",
+    "ParkedError",
     "PermanentError",
     "Position",
     "Receipt",
@@ -72,7 +77,9 @@ __all__ = [
     "SessionLostError",
     "StoppingError",
     "Store",
+    "StreamPosition",
     "Throttled",
+    "TokenStream",
     "TooLargeError",
     "UnauthenticatedError",
     "UnavailableError",

@@ -14,13 +14,17 @@ from typing import Any, Literal, TypeVar, Union
 from ._event import Receipt, event_fields
 from ._flight import Flight
 from ._follow import FollowedEvent, Follower, FollowOptions
+from ._lease import complete_fields, fail_fields
 from ._link import Link
 from ._listen import Handler as NotificationHandler
 from ._listen import Listener, ListenOptions, Notifications
 from ._messages import Message, given
+from ._readstream import Chunk, StreamPosition, StreamReader
+from ._refresh import Refresh
 from ._session import Session
 from ._settings import Settings
 from ._stream import Gap, Stream
+from ._token import Token, token_of
 from ._worker import Handler, Report, Worker, WorkOptions
 from .errors import ClosedError, error_of
 from .store import Position, Store
@@ -42,6 +46,7 @@ class Client:
         self._stream = Stream(settings) if settings.client_id else None
         self._room = asyncio.Semaphore(settings.max_pending)
         self._link = Link(self, settings)
+        self._refresh = Refresh(self._flight, settings.token)
         self._session: Session | None = None
         self._closed: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -52,6 +57,7 @@ class Client:
         self._keys = 0
         self._workers: list[Worker] = []
         self._followers: list[Follower] = []
+        self._readers: list[StreamReader] = []
 
     async def open(self) -> None:
         """Is called by connect."""
@@ -246,6 +252,50 @@ class Client:
             if leaving:
                 await asyncio.wait([leaving])
 
+    async def read_stream(self, stream: str, start: StreamPosition | None = None) -> AsyncGenerator[Chunk, None]:
+        """Reads a token stream, what a worker shows of its answer while it makes it.
+
+        ``stream`` is the event_id that publish returned, or what a chunk has. It may
+        begin before there is anything, goes on through lost sockets, and ends behind
+        the final chunk. ``start`` is a position that an earlier chunk had, on this or
+        another device. NotFoundError says that the stream is not kept any more.
+        """
+        reader = StreamReader(self._flight, stream, start)
+        self._readers.append(reader)
+        try:
+            if self._closed:
+                reader.fail(self._closed)
+            elif self._session:
+                reader.attach(self._session)
+            async for chunk in reader.chunks():
+                yield chunk
+        finally:
+            self._readers.remove(reader)
+
+    async def complete_lease(
+        self,
+        lease: str,
+        *,
+        result: Any = None,
+        usage: Any = None,
+        emit: Sequence[Mapping[str, Any]] = (),
+        notify: Sequence[Mapping[str, Any]] = (),
+    ) -> list[Union[str, None]]:
+        """Completes the job of a lease that is in force, mostly a parked one, from anywhere.
+
+        The lease is all that it takes. ``emit`` and ``notify`` are what Job.emit and
+        Job.notify take, by name: ``{"channel": ..., "data": ...}``. Returns the ids of
+        what it emitted, None for an event on its way to another partition.
+        LeaseLostError means that somebody else has ended the job, or nobody did in
+        time; the same completion again is answered as the first one was.
+        """
+        ok = await self._flight.ask(complete_fields(lease, result, usage, list(emit), list(notify)))
+        return list(ok.get("events") or [])
+
+    async def fail_lease(self, lease: str, failure: BaseException | str) -> None:
+        """Fails the job of a lease as an exception of its handler would: see JobError and PermanentError."""
+        await self._flight.ask(fail_fields(lease, failure))
+
     async def wait(self) -> None:
         """Returns when the client is closed. Raises when a worker is refused, or a node refuses the client for good."""
         await self._ended.wait()
@@ -268,8 +318,8 @@ class Client:
             raise ValueError("connect was given no client_id, so there is no stream to listen to")
         return self._stream
 
-    def _users(self) -> list[Union[Worker, Follower]]:
-        return [*self._workers, *self._followers]
+    def _users(self) -> list[Union[Worker, Follower, StreamReader]]:
+        return [*self._workers, *self._followers, *self._readers]
 
     def _dismiss(self, worker: Worker, failure: BaseException | None) -> None:
         """Takes note of a worker's end."""
@@ -281,12 +331,13 @@ class Client:
 
     # What follows is for the link.
 
-    def hello(self) -> Message:
+    async def hello(self) -> Message:
         s = self._settings
+        token = await token_of(s.token)
         return {
             "type": "hello",
             "version": VERSION,
-            **given(token=s.token, tenant=s.tenant, client_id=s.client_id, device_id=s.device_id, window=s.window),
+            **given(token=token, tenant=s.tenant, client_id=s.client_id, device_id=s.device_id, window=s.window),
             **given(name=s.name or s.client_id, resume=self._stream.resume() if self._stream else None),
             **given(ready=False if self._stream else None),
         }
@@ -295,12 +346,16 @@ class Client:
         self._session = session
         if self._stream:
             self._stream.attach(session)
+        for worker in self._workers:
+            worker.restream(session)  # Before the ends of jobs, which end their streams.
         self._flight.attach(session)
+        self._refresh.attach(session)
         for user in self._users():
             user.attach(session)
 
     def detach(self) -> None:
         self._session = None
+        self._refresh.detach()
         if self._stream:
             self._stream.detach()
         self._flight.detach()
@@ -333,6 +388,9 @@ class Client:
         elif kind == "event" or (kind == "gap" and "subscription" in m):
             for follower in self._followers:
                 follower.receive(m)
+        elif kind in ("chunk", "reset"):
+            for reader in self._readers:
+                reader.receive(m)
         elif kind in ("notify", "gap", "synced"):
             if self._stream:
                 self._stream.receive(m)
@@ -362,7 +420,9 @@ class connect:
     the durable stream of notifications, ``device_id`` one of the client's devices;
     ``store`` keeps its position, ``resume`` says it: a Position, or "live". ``name``
     is the program, for the lineage. ``window`` is how many notifications may be
-    out and not acknowledged. Times are in seconds.
+    out and not acknowledged. ``token`` is the credential, or a function, coroutine
+    or plain, that gives a fresh one each time: for every connection, and before the
+    present one is over. Times are in seconds.
     """
 
     def __init__(
@@ -372,7 +432,7 @@ class connect:
         client_id: str | None = None,
         device_id: str | None = None,
         tenant: str | None = None,
-        token: str | None = None,
+        token: Token | None = None,
         name: str | None = None,
         window: int | None = None,
         resume: Union[Position, Literal["live"], None] = None,

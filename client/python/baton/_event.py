@@ -51,15 +51,15 @@ def event_fields(
         priority=priority,
         headers=dict(headers) if headers else None,
         content_type=content_type,
-        delay_ms=_whole("delay_ms", delay_ms),
+        delay_ms=whole("delay_ms", delay_ms),
         deliver_at=None if deliver_at is None else int(deliver_at.timestamp() * 1000),
-        ttl_ms=_whole("ttl_ms", ttl_ms),
+        ttl_ms=whole("ttl_ms", ttl_ms),
         on_end=on_end,
     )
     return {**fields, **payload_fields(data)}
 
 
-def _whole(name: str, ms: float | None) -> int | None:
+def whole(name: str, ms: float | None) -> int | None:
     """Milliseconds, rounded up: a delay of less than one is not none."""
     if ms is None:
         return None

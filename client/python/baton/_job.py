@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from ._event import event_fields
-from ._messages import Message, encode_value, given, payload_fields, payload_of
+from ._lease import emit_fields, notify_fields
+from ._messages import Message, encode_value, given, payload_of
 from ._once import Once
+from ._session import Session
+from ._tokens import TokenStream
 from .errors import bad_request
 
 T = TypeVar("T")
@@ -25,6 +27,12 @@ class JobLink(Protocol):
 
     async def keep(self, lease: str, value: Any) -> None:
         """Saves a checkpoint, and returns when it is kept."""
+
+    async def park(self, lease: str, timeout_ms: float | None) -> None:
+        """Takes the job off the worker's hands."""
+
+    def session(self) -> Session | None:
+        """The socket there is, if any."""
 
 
 class _Work:
@@ -53,9 +61,12 @@ class _Work:
         #: Why the job is to stop: LeaseLostError, CanceledError, StoppingError or
         #: ClosedError; None while it is not.
         self.ended: BaseException | None = None
-        self._lease: str = m["lease"]
+        #: The job's lease: whoever has it can end the job, see
+        #: Client.complete_lease and Client.fail_lease.
+        self.lease_token: str = m["lease"]
+        self._streams: dict[str, TokenStream[Any]] = {}
         self._link = link
-        self._once = Once(m.get("checkpoint"), lambda value: link.keep(self._lease, value))
+        self._once = Once(m.get("checkpoint"), lambda value: link.keep(self.lease_token, value))
         #: What an earlier attempt saved with checkpoint; None for nothing.
         self.last_checkpoint: Any = self._once.progress
         self._emits: list[Message] = []
@@ -70,19 +81,13 @@ class _Work:
         """
         if len(self._emits) == _MOST_EMITS:
             raise bad_request(f"a job emits at most {_MOST_EMITS} events")
-        fields = {**given(client_id=client_id), **event_fields(channel, data, **event)}
-        encode_value(fields)
-        self._emits.append(fields)
+        self._emits.append(emit_fields(channel, data, client_id=client_id, **event))
 
     def notify(self, name: str, data: Any = None, *, client_id: str | None = None) -> None:
         """Sends a notification when the job completes, to the client whose event this is, or to another."""
-        if not name:
-            raise bad_request("a notification needs a name")
         if len(self._notifies) == _MOST_EMITS:
             raise bad_request(f"a job sends at most {_MOST_EMITS} notifications")
-        fields = {**given(client_id=client_id), "name": name, **payload_fields(data)}
-        encode_value(fields)
-        self._notifies.append(fields)
+        self._notifies.append(notify_fields(name, data, client_id=client_id))
 
     def result(self, value: Any) -> None:
         """Is kept with the completed job."""
@@ -94,11 +99,43 @@ class _Work:
         encode_value(value)
         self._kept["usage"] = value
 
+    def write(self, text: str) -> None:
+        """Adds text to the job's first stream: see stream."""
+        self.stream().write(text)
+
+    def stream(self, name: str = "") -> TokenStream[str]:
+        """What the job shows of its work, as text.
+
+        The first stream has no name, and its id for readers is the event's; others
+        are called event id, slash, name.
+        """
+        return self._stream_of(name, False)
+
+    def binary_stream(self, name: str = "") -> TokenStream[bytes]:
+        """A stream of bytes."""
+        return self._stream_of(name, True)
+
+    def _stream_of(self, name: str, binary: bool) -> TokenStream[Any]:
+        found = self._streams.get(name)
+        if found is None:
+            found = TokenStream(self.lease_token, name, binary, self._say)
+            self._streams[name] = found
+        return found
+
+    def _restream(self, session: Session) -> None:
+        """Goes on with the streams in another session."""
+        for stream in list(self._streams.values()):
+            stream.resume(session)
+
+    def _say(self, speak: Callable[[Session | None], None]) -> None:
+        """Runs something on the event loop, with the session there is."""
+        speak(self._link.session())
+
     def _outcome(self) -> Message:
         """What the handler asked for."""
         return {
             "type": "complete",
-            "lease": self._lease,
+            "lease": self.lease_token,
             **self._kept,
             **given(emit=self._emits or None, notify=self._notifies or None),
         }
@@ -115,7 +152,17 @@ class Job(_Work):
     def checkpoint(self, value: Any) -> None:
         """Saves progress for the next attempt, should there be one. It is sent at once, and replicated within seconds."""
         encode_value(value)
-        self._link.checkpoint(self._lease, self._once.move(value))
+        self._link.checkpoint(self.lease_token, self._once.move(value))
+
+    async def park(self, timeout_ms: float | None = None) -> None:
+        """Takes the job off this worker's hands until somebody else ends it.
+
+        Give lease_token to whoever will, best before. The handler should return
+        then: what it raises, and what it emitted, changes nothing any more. After
+        the timeout the job is lost, as with an expired lease; the cluster's default
+        is seven days. An error means that the job may still be this worker's.
+        """
+        await self._link.park(self.lease_token, timeout_ms)
 
     async def once(self, key: str, fn: Callable[[], Any]) -> Any:
         """Runs fn if no attempt at the job has before, and returns its result.
@@ -149,7 +196,14 @@ class BlockingJob(_Work):
     def checkpoint(self, value: Any) -> None:
         """Saves progress for the next attempt, should there be one. It is sent at once, and replicated within seconds."""
         encode_value(value)
-        self._loop.call_soon_threadsafe(lambda: self._link.checkpoint(self._lease, self._once.move(value)))
+        self._loop.call_soon_threadsafe(lambda: self._link.checkpoint(self.lease_token, self._once.move(value)))
+
+    def park(self, timeout_ms: float | None = None) -> None:
+        """Takes the job off this worker's hands until somebody else ends it: see Job.park."""
+        asyncio.run_coroutine_threadsafe(self._link.park(self.lease_token, timeout_ms), self._loop).result()
+
+    def _say(self, speak: Callable[[Session | None], None]) -> None:
+        self._loop.call_soon_threadsafe(lambda: speak(self._link.session()))
 
     def once(self, key: str, fn: Callable[[], T]) -> T:
         """Runs fn if no attempt at the job has before, and returns its result: see Job.once."""

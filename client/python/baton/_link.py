@@ -37,7 +37,7 @@ _PASSING = (
 class Served(Protocol):
     """What a link needs of its client."""
 
-    def hello(self) -> Message: ...
+    async def hello(self) -> Message: ...
 
     def attach(self, session: Session) -> None: ...
 
@@ -67,7 +67,7 @@ class Link:
         while True:
             url = self._nodes.current()
             try:
-                session = await Session.open(url, self._client.hello(), self._settings)
+                session = await Session.open(url, await self._client.hello(), self._settings)
             except _PASSING as error:
                 failure: Exception = error
             else:

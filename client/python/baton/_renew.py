@@ -33,7 +33,7 @@ class Renewals:
     def attach(self, session: Session) -> None:
         """The old socket's leases may be lost: all are renewed over the new one."""
         self._session = session
-        self._renew(list(self._jobs.values()))
+        self._renew([running for running in self._jobs.values() if not running.parked])
 
     def look(self, lease_ms: int) -> None:
         """Looks often enough for a lease of this length."""
@@ -58,7 +58,7 @@ class Renewals:
                 running.expires = now + renewal["lease_ms"] / 1000
         for lease in m.get("lost") or []:
             running = self._jobs.get(lease)
-            if running:
+            if running and not running.parking and not running.parked:
                 running.lost = True
                 running.stop(lease_lost())
 
@@ -68,7 +68,9 @@ class Renewals:
             now = asyncio.get_running_loop().time()
             due = []
             for running in list(self._jobs.values()):
-                if now > running.expires:
+                if running.parked:
+                    continue
+                if now > running.expires and not running.parking:
                     # Not known for certain: what the handler returns is still
                     # sent, and the cluster decides.
                     running.stop(lease_lost())

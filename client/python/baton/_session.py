@@ -29,6 +29,8 @@ _CLOSE_TIMEOUT = 2.0
 _FRAME_TARGET = 16_000
 # Bounds what a node may send in one message.
 _MAX_FRAME = 32 << 20
+# How much may wait to be written for what is best effort to be sent at all, in letters.
+_MAX_OFFER_BACKLOG = 1 << 20
 # Bounds how long a bye may keep a client away, in seconds.
 _MAX_BYE_PAUSE = 60.0
 
@@ -55,6 +57,7 @@ class Session:
         self._socket = socket
         self._early: list[Message] = []
         self._outgoing: list[str] = []
+        self._backlog = 0  # letters in it
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.node = ""
@@ -64,6 +67,7 @@ class Session:
         self.max_in_flight = 64
         self.max_message_bytes = 1 << 20
         self.window = 64
+        self.token_expires_ms = 0
 
     @classmethod
     async def open(cls, url: str, hello: Message, settings: Settings) -> Session:
@@ -109,6 +113,7 @@ class Session:
         self.epoch = m.get("epoch", "")
         self.seq = m.get("seq", 0)
         self.nodes = m.get("nodes") or []
+        self.token_expires_ms = m.get("token_expires_ms", 0)
         limits = m.get("limits") or {}
         self.max_in_flight = limits.get("max_in_flight") or self.max_in_flight
         self.max_message_bytes = limits.get("max_message_bytes") or self.max_message_bytes
@@ -121,8 +126,15 @@ class Session:
     def send(self, message: Message | str) -> None:
         """Queues a message. What is queued while the last write is under way shares frames."""
         if not self.ended.done():
-            self._outgoing.append(message if isinstance(message, str) else encode(message))
+            text = message if isinstance(message, str) else encode(message)
+            self._outgoing.append(text)
+            self._backlog += len(text)
             self._wake.set()
+
+    def offer(self, message: Message) -> None:
+        """Queues what may be lost, unless the socket is so far behind that it is better lost."""
+        if self._backlog <= _MAX_OFFER_BACKLOG:
+            self.send(message)
 
     def end(self, reason: BaseException) -> None:
         """Makes the session unusable. The first reason counts. A socket that hangs is not waited for."""
@@ -177,6 +189,7 @@ class Session:
                 await self._wake.wait()
                 self._wake.clear()
                 messages, self._outgoing = self._outgoing, []
+                self._backlog = 0
                 for frame in _frames(messages):
                     await self._socket.send(frame)
         except websockets.exceptions.ConnectionClosed:

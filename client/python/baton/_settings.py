@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Union
 
+from ._token import Token
 from .store import Position, Store
 
 
@@ -18,7 +19,7 @@ class Settings:
     client_id: str | None = None
     device_id: str | None = None
     tenant: str | None = None
-    token: str | None = None
+    token: Token | None = None
     name: str | None = None
     window: int | None = None
     resume: Union[Position, Literal["live"], None] = None

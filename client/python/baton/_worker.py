@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Union
 
 from ._flight import Flight
+from ._event import whole
 from ._job import BlockingJob, Job
+from ._lease import fail_fields
 from ._messages import Message, check_name, encode, given
 from ._renew import Renewals
 from ._session import Session
@@ -23,6 +25,7 @@ from .errors import (
     ClosedError,
     JobError,
     LeaseLostError,
+    ParkedError,
     PermanentError,
     SessionLostError,
     StoppingError,
@@ -41,8 +44,6 @@ Report = Callable[[AnyJob, Union[BaseException, None]], Any]
 # How long to wait, in seconds, before a subscription that was refused for now is
 # asked for again.
 _LEAST_RETRY = 0.020
-# How many letters of an exception's text the lineage keeps.
-_MESSAGE_LETTERS = 1000
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class Running:
     begun: float  # of the lease's current term, on the clock of the event loop
     expires: float
     lost: bool = False  # the cluster said so
+    parking: bool = False  # a park is not answered yet
+    parked: bool = False
     task: asyncio.Task[Any] | None = None  # of a handler that is a coroutine
 
     def stop(self, reason: BaseException) -> None:
@@ -155,6 +158,11 @@ class Worker:
         for running in list(self._jobs.values()):
             running.stop(reason)
 
+    def restream(self, session: Session) -> None:
+        """Goes on with the streams of all jobs in a session."""
+        for running in self._jobs.values():
+            running.job._restream(session)
+
     def attach(self, session: Session) -> None:
         """Subscribes in a session."""
         self._session = session
@@ -203,6 +211,27 @@ class Worker:
 
     async def keep(self, lease: str, value: Any) -> None:
         await self._flight.ask({"type": "checkpoint", "lease": lease, "checkpoint": value})
+
+    async def park(self, lease: str, timeout_ms: float | None) -> None:
+        """Parks a job.
+
+        While that is under way, a renewal that finds the lease lost proves nothing:
+        the job's lease has no clock any more.
+        """
+        running = self._jobs.get(lease)
+        if running is None or running.lost:
+            raise lease_lost()
+        message = {"type": "park", "lease": lease, **given(timeout_ms=whole("timeout_ms", timeout_ms))}
+        running.parking = True
+        try:
+            await self._flight.ask(message)
+            running.parked = True
+        finally:
+            running.parking = False
+
+    def session(self) -> Session | None:
+        """The socket there is, if any."""
+        return self._session
 
     def _spawn(self, coroutine: Any) -> None:
         """Runs something that nobody waits for, and holds on to it."""
@@ -281,6 +310,10 @@ class Worker:
                 self._release(running)
                 return StoppingError()
             error = await self._call(running)
+            if running.parked:
+                parked = ParkedError()
+                parked.__cause__ = error
+                return parked
             if running.lost:
                 return lease_lost()
             return await self._complete(running) if error is None else await self._broken(running, error)
@@ -331,19 +364,8 @@ class Worker:
         return await self._send_failure(running, error)
 
     async def _send_failure(self, running: Running, error: JobError) -> BaseException:
-        failure = {"code": error.code, "message": str(error)[:_MESSAGE_LETTERS], **given(detail=error.detail)}
-        message = {
-            "type": "fail",
-            "lease": running.lease,
-            "error": failure,
-            **given(
-                retryable=False if error.permanent else None,
-                retry_after_ms=math.ceil(error.retry_after_ms) or None,
-                throttled=error.throttled or None,
-            ),
-        }
         try:
-            await self._flight.ask(message)
+            await self._flight.ask(fail_fields(running.lease, error))
         except (BatonError, ClosedError, TypeError, ValueError) as refused:
             return refused
         return error

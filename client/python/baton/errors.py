@@ -156,6 +156,13 @@ class CanceledError(Exception):
         self.grace_ms = grace_ms
 
 
+class ParkedError(Exception):
+    """What report is told of a job that its handler parked. The cause is what the handler raised behind that."""
+
+    def __init__(self) -> None:
+        super().__init__("the job is parked")
+
+
 class StoppingError(Exception):
     """``Job.ended`` of a job whose worker was stopped, when the grace is over."""
 

@@ -75,6 +75,17 @@ class Follower:
         self.task: asyncio.Task[None] | None = None
 
 
+class Reader:
+    """Reads a token stream in a case."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.position: baton.StreamPosition | None = None
+        self.final = False
+        self.error: BaseException | None = None
+        self.task: asyncio.Task[None] | None = None
+
+
 class Run:
     """One run of one case."""
 
@@ -87,6 +98,9 @@ class Run:
         self.saved: dict[str, dict[str, Any]] = {}
         self.background: dict[str, asyncio.Task[baton.Receipt]] = {}
         self.counters: Counter[str] = Counter()
+        self.readers: dict[str, Reader] = {}
+        self.positions: dict[str, baton.StreamPosition | None] = {}
+        self.leases: dict[str, str] = {}
         self.problems: list[str] = []
 
     def fill(self, value: Any, own: dict[str, Any]) -> Any:
@@ -183,20 +197,93 @@ async def await_(run: Run, s: Step) -> None:
 async def check(run: Run, s: Step, published: Awaitable[baton.Receipt]) -> None:
     """Holds what publishing came to against what was expected."""
     if "error" in s:
-        want = dict(s["error"])
-        kind = getattr(baton, want.pop("class") + "Error")
-        try:
-            await published
-        except kind as refused:
-            for field, value in want.items():
-                equal(getattr(refused, field), value, field)
-            return
-        raise AssertionError("it was not refused")
+        await ended(s, published)
+        return
     receipt = vars(await published)
     for field, value in s.get("expect", {}).items():
         equal(receipt[field], value, field)
     if "save" in s:
         run.saved[s["save"]] = receipt
+
+
+def refused_as(want: dict[str, Any], error: BaseException) -> None:
+    """Holds an error against the one that was expected."""
+    fields = dict(want)
+    kind = getattr(baton, fields.pop("class") + "Error")
+    if not isinstance(error, kind):
+        raise error
+    for field, value in fields.items():
+        equal(getattr(error, field), value, field)
+
+
+async def ended(s: Step, ending: Awaitable[Any]) -> None:
+    """Holds the end of something against what was expected."""
+    try:
+        await asyncio.wait_for(ending, PATIENCE)
+    except baton.BatonError as error:
+        if "error" not in s:
+            raise
+        refused_as(s["error"], error)
+        return
+    if "error" in s:
+        raise AssertionError("it was not refused")
+
+
+async def complete_lease(run: Run, s: Step) -> None:
+    client = run.peers[s["on"]].client
+    await ended(s, client.complete_lease(run.leases[s["lease"]], emit=s.get("emit", []), notify=s.get("notify", [])))
+
+
+async def fail_lease(run: Run, s: Step) -> None:
+    try:
+        fail(s)
+    except Exception as failure:
+        await ended(s, run.peers[s["on"]].client.fail_lease(run.leases[s["lease"]], failure))
+
+
+async def read_stream(run: Run, s: Step) -> None:
+    reader = Reader()
+    chunks = run.peers[s["on"]].client.read_stream(s["stream"], run.positions.get(s.get("after", "")))
+
+    async def collect() -> None:
+        try:
+            async for chunk in chunks:
+                assert isinstance(chunk.data, str)
+                reader.text = chunk.data if chunk.reset else reader.text + chunk.data
+                reader.position = chunk.position
+                reader.final = chunk.final
+        except (baton.BatonError, baton.ClosedError) as error:
+            reader.error = error
+        finally:
+            await chunks.aclose()
+
+    reader.task = asyncio.create_task(collect())
+    run.readers[s["as"]] = reader
+
+
+async def expect_stream(run: Run, s: Step) -> None:
+    reader = run.readers[s["reader"]]
+    if "error" in s:
+        await until(lambda: None if reader.error else "the stream is not refused")
+        assert reader.error
+        refused_as(s["error"], reader.error)
+        return
+
+    def missing() -> str | None:
+        if reader.text == s["text"] and (reader.final or not s.get("final")):
+            return None
+        return f"the stream says {reader.text!r} (final: {reader.final}, {reader.error!r}), want {s['text']!r}"
+
+    await until(missing)
+    if "save" in s:
+        run.positions[s["save"]] = reader.position
+
+
+async def stop_read(run: Run, s: Step) -> None:
+    task = run.readers[s["reader"]].task
+    assert task
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def cancel(run: Run, s: Step) -> None:
@@ -365,6 +452,11 @@ STEPS: dict[str, Callable[[Run, Step], Awaitable[None]]] = {
     "work": work,
     "follow": follow,
     "expect_events": expect_events,
+    "read_stream": read_stream,
+    "expect_stream": expect_stream,
+    "stop_read": stop_read,
+    "complete_lease": complete_lease,
+    "fail_lease": fail_lease,
     "stop_follow": stop_follow,
     "stop_work": stop_work,
     "expect_reports": expect_reports,
@@ -402,6 +494,13 @@ async def operate(run: Run, o: Step, job: baton.Job, own: dict[str, Any]) -> Non
         await stubborn(until(lambda: None if job.ended else "the job is not stopped"))
         if o["reason"] == "lease_lost" and not isinstance(job.ended, baton.LeaseLostError):
             run.problems.append(f"stopped because of {job.ended!r}")
+    elif kind == "write":
+        job.stream(o.get("name", "")).write(o["text"])
+    elif kind == "close_stream":
+        job.stream(o.get("name", "")).close()
+    elif kind == "park":
+        run.leases[o["save"]] = job.lease_token
+        await job.park()
     elif kind == "fail":
         fail(o)
     else:
@@ -439,6 +538,7 @@ def outcome(error: BaseException | None) -> str:
     if error is None:
         return "completed"
     for kind, word in (
+        (baton.ParkedError, "parked"),
         (baton.LeaseLostError, "lease_lost"),
         (baton.StoppingError, "released"),
         (baton.ClosedError, "released"),

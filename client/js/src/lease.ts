@@ -1,0 +1,62 @@
+import { badRequest } from "./errors.js";
+import { eventFields } from "./event.js";
+import type { EmitOptions } from "./job.js";
+import { JobError } from "./joberror.js";
+import { checked, payloadFields } from "./payload.js";
+import type { Message } from "./session.js";
+
+/** How a job ends that is completed from outside. All of it takes effect at once, or nothing does. */
+export interface Completion {
+  /** Is kept with the completed job. */
+  result?: unknown;
+  /** Is kept in the lineage. */
+  usage?: unknown;
+  /** Sent on as events: see Job.emit. */
+  emit?: (EmitOptions & { channel: string; data?: unknown })[];
+  /** Sent to clients: see Job.notify. */
+  notify?: { name: string; data?: unknown; clientId?: string }[];
+}
+
+const mostOpaque = 512;
+
+export function checkLease(lease: string): void {
+  if (typeof lease !== "string" || lease === "" || lease.length > mostOpaque) {
+    throw badRequest(`a lease has 1 to ${mostOpaque} letters`);
+  }
+}
+
+/** The completion as the protocol has it. */
+export function completeFields(lease: string, done: Completion): Message {
+  checkLease(lease);
+  return {
+    type: "complete", lease,
+    result: done.result === undefined ? undefined : checked(done.result),
+    usage: done.usage === undefined ? undefined : checked(done.usage),
+    emit: done.emit?.map(({ channel, data, ...options }) => emitFields(channel, data, options)),
+    notify: done.notify?.map(({ name, data, clientId }) => notifyFields(name, data, clientId)),
+  };
+}
+
+/** The failure as the protocol has it; any error but a JobError is an ordinary failure. */
+export function failFields(lease: string, failure: unknown): Message {
+  checkLease(lease);
+  const error = failure instanceof JobError ? failure : new JobError(String((failure as Error)?.message ?? failure), { cause: failure });
+  return {
+    type: "fail", lease,
+    error: { code: error.code, message: error.message.slice(0, 1000), detail: error.detail },
+    retryable: error.permanent ? false : undefined,
+    retry_after_ms: error.retryAfterMs > 0 ? Math.ceil(error.retryAfterMs) : undefined,
+    throttled: error.throttled || undefined,
+  };
+}
+
+export function emitFields(channel: string, data: unknown, { clientId, ...event }: EmitOptions): Record<string, unknown> {
+  return { client_id: clientId, ...eventFields(channel, data, event) };
+}
+
+export function notifyFields(name: string, data: unknown, clientId?: string): Record<string, unknown> {
+  if (!name) {
+    throw badRequest("a notification needs a name");
+  }
+  return { client_id: clientId, name, ...payloadFields(data) };
+}
