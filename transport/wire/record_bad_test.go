@@ -37,8 +37,12 @@ func TestBadRecords(t *testing.T) {
 		"half a field":          {rec(TypeAck, 0, 1, "\x05"), ErrMalformed, "malformed record: a field that is cut off", -1},
 		"field 0":               {rec(TypeAck, 0, 1, "\x00"), ErrMalformed, "malformed record: a field with the number 0", -1},
 		"field 0 inside":        {rec(TypeHello, 0, 0, spell(fieldResume, kindObject, group("\x00"))), ErrMalformed, "malformed record: a field with the number 0", -1},
-		"no end of fields":      {publish(channel), ErrMalformed, "malformed record: a payload without a zero byte before it", -1},
-		"text beyond":           {rec(TypeRelease, 0, 0, spell(fieldLease, kindText, "\x05abcd")), ErrMalformed, "malformed record: a value that is longer than what it is part of", -1},
+		"end of fields inside": {
+			rec(TypeHello, PayloadJSON, 0, spell(fieldResume, kindObject, group("\x001")), "\x00", "1"), ErrMalformed,
+			"malformed record: a field with the number 0", -1,
+		},
+		"no end of fields": {publish(channel), ErrMalformed, "malformed record: a payload without a zero byte before it", -1},
+		"text beyond":      {rec(TypeRelease, 0, 0, spell(fieldLease, kindText, "\x05abcd")), ErrMalformed, "malformed record: a value that is longer than what it is part of", -1},
 		"text of 2^63": {
 			rec(TypeRelease, 0, 0, spell(fieldLease, kindText, "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01")), ErrMalformed,
 			"malformed record: a value that is longer than what it is part of", -1,
