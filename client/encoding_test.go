@@ -53,3 +53,15 @@ func TestRecodeRefuses(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A request that is bound to its socket is written for that one, also where the
+// socket changed since it was encoded.
+func TestBoundRequestFitsItsSession(t *testing.T) {
+	f, s := newFlight(), &session{out: newOutbox(wire.JSON), maxInFlight: 1, maxMessage: 1 << 10}
+	f.attach(s)
+	follow := wire.AppendFollow(wire.Binary.On(nil), &wire.Follow{ID: 1, Channel: []byte("a")})
+	f.submit(&request{id: 1, bound: true, encoded: follow, done: func(a answer) { t.Errorf("ended with %v", a.err) }})
+	if got, want := string(s.out.messages), `{"type":"follow","id":1,"channel":"a"}`; got != want {
+		t.Errorf("sent %q, want %q", got, want)
+	}
+}

@@ -108,21 +108,26 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Name == "" {
 		o.Name = o.ClientID
 	}
+	return o, o.check()
+}
+
+// check says what is wrong with complete options.
+func (o Options) check() error {
 	switch {
 	case o.MinBackoff < 0 || o.MaxBackoff < o.MinBackoff:
-		return o, errors.New("client: MinBackoff must be positive and at most MaxBackoff")
+		return errors.New("client: MinBackoff must be positive and at most MaxBackoff")
 	case o.ConnectTimeout < 0 || o.ProbeInterval < 0 || o.ConnectAttempts < 0:
-		return o, errors.New("client: ConnectTimeout, ProbeInterval and ConnectAttempts must not be negative")
+		return errors.New("client: ConnectTimeout, ProbeInterval and ConnectAttempts must not be negative")
 	case o.Window < 0 || o.MaxPending < 0:
-		return o, errors.New("client: Window and MaxPending must not be negative")
+		return errors.New("client: Window and MaxPending must not be negative")
 	case o.Token != "" && o.TokenSource != nil:
-		return o, errors.New("client: give Token or TokenSource, not both")
+		return errors.New("client: give Token or TokenSource, not both")
 	case o.Encoding > Binary:
-		return o, errors.New("client: Encoding must be JSON or Binary")
+		return errors.New("client: Encoding must be JSON or Binary")
 	case o.ClientID == "" && (o.DeviceID != "" || o.Resume != Resume{}):
-		return o, errors.New("client: DeviceID and Resume need a ClientID")
+		return errors.New("client: DeviceID and Resume need a ClientID")
 	}
-	return o, nil
+	return nil
 }
 
 // token is the credential for the next connection or request.

@@ -20,12 +20,28 @@ import (
 
 var update = flag.Bool("update", false, "write the generated parts of the documents anew")
 
-// TestProtocolTables compares the tables of errors and close codes.
+// TestProtocolTables compares the tables of errors, close codes and numbers.
 func TestProtocolTables(t *testing.T) {
 	document := open(t, "protocol.md")
 	document.compare("errors", wire.ErrorTableMarkdown())
 	document.compare("closes", wire.CloseTableMarkdown())
+	document.compare("numbers", wire.NumberTableMarkdown())
 	document.done()
+}
+
+// TestProtocolExample: the record that the document spells out is the one that is
+// written.
+func TestProtocolExample(t *testing.T) {
+	m := wire.Publish{ID: 1, EventFields: wire.EventFields{Channel: []byte("a"), Payload: wire.Payload{Bytes: []byte("1"), Kind: wire.PayloadJSON}}}
+	record := wire.AppendPublish(wire.Binary.On(nil), &m).Bytes
+	for _, part := range []string{
+		fmt.Sprintf("%x %02x %02x %x %x ", record[:4], record[4], record[5], record[6:8], record[8:16]),
+		fmt.Sprintf("\n% x  ", record[16:20]), fmt.Sprintf("\n% x  ", record[20:]),
+	} {
+		if !strings.Contains(open(t, "protocol.md").text, part) {
+			t.Errorf("protocol.md does not show %q", part)
+		}
+	}
 }
 
 // TestLimits compares the tables of limits with the constants and fields that

@@ -101,6 +101,7 @@ func TestHeaderAllocatesNothing(t *testing.T) {
 // TestPublishAllocatesNothing: from the bytes read to the command forwarded.
 func TestPublishAllocatesNothing(t *testing.T) {
 	inEachEncoding(t, func(t *testing.T, encoding wire.Encoding) {
+		t.Helper()
 		broker := &heldBroker{fakeBroker: newFakeBroker()}
 		g, c := handConnection(t, broker, encoding, sinkConn{})
 		frame := publishFrame(encoding, `{"question":"what?"}`)
@@ -187,6 +188,7 @@ func (p *socketPeer) allocatesNothing(t *testing.T, encoding wire.Encoding, want
 // TestReplyAllocatesNothing: from the cluster's answer to the client's socket.
 func TestReplyAllocatesNothing(t *testing.T) {
 	inEachEncoding(t, func(t *testing.T, encoding wire.Encoding) {
+		t.Helper()
 		_, c, peer := newSocketPeer(t, newFakeBroker(), encoding)
 		event := command.EventID{Epoch: 1, Partition: 2, Queue: 3, Position: 4}
 		publish := command.Result{Event: event, Offset: 9}
@@ -206,6 +208,7 @@ func TestReplyAllocatesNothing(t *testing.T) {
 // read to the 429 at the client's socket.
 func TestRefusalAllocatesNothing(t *testing.T) {
 	inEachEncoding(t, func(t *testing.T, encoding wire.Encoding) {
+		t.Helper()
 		g, c, peer := newSocketPeer(t, newFakeBroker(), encoding)
 		for range g.limits.MaxInFlight {
 			if _, ok := c.requests.take(request{kind: requestPublish, id: 1}); !ok {
@@ -224,6 +227,7 @@ func TestRefusalAllocatesNothing(t *testing.T) {
 // and the acknowledgement of it.
 func TestNotificationAllocatesNothing(t *testing.T) {
 	inEachEncoding(t, func(t *testing.T, encoding wire.Encoding) {
+		t.Helper()
 		_, c, peer := newSocketPeer(t, newFakeBroker(), encoding)
 		c.sent.limit = 64
 		sink := &streamSink{connection: c}
@@ -243,6 +247,7 @@ func TestNotificationAllocatesNothing(t *testing.T) {
 // place in the table is made before.
 func TestJobAndEventAllocateNothing(t *testing.T) {
 	inEachEncoding(t, func(t *testing.T, encoding wire.Encoding) {
+		t.Helper()
 		_, c, peer := newSocketPeer(t, &heldBroker{fakeBroker: newFakeBroker()}, encoding)
 		event := command.Event{
 			Channel: "q", Tenant: "default", Key: "k", Headers: []byte(`{"a":"b"}`),

@@ -234,8 +234,8 @@ func (c *client) send(messages string) {
 // recode is a frame's messages in another encoding; a frame that is there already is
 // left alone, whatever is in it. What is none of the protocol's messages cannot be
 // told in records here: such a test is of JSON.
-func recode(t testing.TB, side wire.Side, to wire.Encoding, frame wire.Buffer) []byte {
-	t.Helper()
+func recode(tb testing.TB, side wire.Side, to wire.Encoding, frame wire.Buffer) []byte {
+	tb.Helper()
 	if to == frame.Encoding {
 		return frame.Bytes
 	}
@@ -247,9 +247,9 @@ func recode(t testing.TB, side wire.Side, to wire.Encoding, frame wire.Buffer) [
 		case errors.Is(err, io.EOF):
 			return out.Bytes
 		case err != nil && side == wire.FromClient:
-			t.Skipf("for JSON: %v", err)
+			tb.Skipf("for JSON: %v", err)
 		case err != nil:
-			t.Errorf("the gateway wrote %x: %v", frame.Bytes, err)
+			tb.Errorf("the gateway wrote %x: %v", frame.Bytes, err)
 			return nil
 		}
 		out = m.Append(out)

@@ -8,9 +8,8 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/batonmq/baton/transport/wire"
-
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/transport/wire"
 )
 
 // took runs fn and checks how long it took of the bubble's time: a deadline

@@ -13,8 +13,6 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(everyEncoding{m}) }
 
 // spoken is the encoding that the tests' clients ask for.
-//
-//nolint:gochecknoglobals // set between two runs of all tests
 var spoken = wire.JSON
 
 type everyEncoding struct{ tests *testing.M }

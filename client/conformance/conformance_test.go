@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/batonmq/baton/client"
 )
 
 // scenario is one case of cases.json.
@@ -57,12 +59,13 @@ func TestConformance(t *testing.T) {
 	c := startCluster(t)
 	k := newControl(t, c)
 	runs := map[string]func(t *testing.T, only string){
-		"go": func(t *testing.T, only string) { t.Helper(); runGo(t, k, only) },
+		"go":        func(t *testing.T, only string) { t.Helper(); runGo(t, k, client.JSON, only) },
+		"go-binary": func(t *testing.T, only string) { t.Helper(); runGo(t, k, client.Binary, only) },
 	}
 	for _, p := range programs(t, k) {
 		runs[p.name] = p.run
 	}
-	languages := []string{"go", "js", "python"}
+	languages := []string{"go", "go-binary", "js", "python"}
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
 			if runs[language] == nil {

@@ -27,7 +27,7 @@ type peer struct {
 
 func (r *run) connect(ctx context.Context, s *step) error {
 	urls := r.control.cluster.urls()
-	o := client.Options{InOrder: true, GivenOnly: s.GivenOnly, ClientID: s.ClientID, DeviceID: s.DeviceID, Name: s.As, Nodes: urls}
+	o := client.Options{Encoding: r.encoding, InOrder: true, GivenOnly: s.GivenOnly, ClientID: s.ClientID, DeviceID: s.DeviceID, Name: s.As, Nodes: urls}
 	if s.Nodes != nil {
 		o.Nodes = nil
 		for _, at := range s.Nodes {

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"github.com/batonmq/baton/transport/wire"
 )
 
 // proxy is how clients reach one node. It can do to a connection what networks
@@ -37,6 +39,19 @@ const (
 	seenRenewed = `"type":"renewed"`
 	seenRefused = `"reason":"too_many_in_flight"`
 )
+
+// inRecord is how a record says what one of these texts says: the header behind its
+// size and the first field's number, or a field's value with its length.
+func inRecord(text string) []byte {
+	if text == seenRenewed {
+		record := wire.AppendRenewed(wire.Binary.On(nil), &wire.Renewed{}).Bytes
+		return record[4:17]
+	}
+	return []byte("\x12too_many_in_flight")
+}
+
+// limitsInRecord are the fields max_in_flight and, up to its value, the next one.
+func limitsInRecord(limit byte) []byte { return []byte{25, 1, limit, 26, 1} }
 
 func newProxy(t *testing.T, target string) *proxy {
 	t.Helper()
@@ -104,13 +119,14 @@ func (p *proxy) said(piece []byte) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, text := range []string{seenRenewed, seenRefused} {
-		p.seen[text] += bytes.Count(piece, []byte(text))
+		p.seen[text] += bytes.Count(piece, []byte(text)) + bytes.Count(piece, inRecord(text))
 	}
 	switch {
 	case p.muted:
 		return nil
 	case p.overstate:
 		limit := `"max_in_flight":%d,`
+		piece = bytes.ReplaceAll(piece, limitsInRecord(maxInFlight), limitsInRecord(overstated))
 		return bytes.ReplaceAll(piece, fmt.Appendf(nil, limit, maxInFlight), fmt.Appendf(nil, limit, overstated))
 	default:
 		return piece

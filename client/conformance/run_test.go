@@ -16,6 +16,7 @@ import (
 // run is one run of one case with the Go client.
 type run struct {
 	prefix    string
+	encoding  client.Encoding
 	control   *control
 	running   sync.WaitGroup
 	clients   map[string]*peer
@@ -33,24 +34,24 @@ type run struct {
 }
 
 // runGo runs the cases that are for all, or one by its name.
-func runGo(t *testing.T, k *control, only string) {
+func runGo(t *testing.T, k *control, encoding client.Encoding, only string) {
 	t.Helper()
 	for i, c := range casesFor(t, only) {
 		t.Run(c.Name, func(t *testing.T) {
-			prefix := fmt.Sprintf("go-%d", i)
+			prefix := fmt.Sprintf("go-%d-%d", encoding, i)
 			if only != "" {
 				prefix = together
 			}
-			if err := runCase(t.Context(), k, &c, prefix); err != nil {
+			if err := runCase(t.Context(), k, encoding, &c, prefix); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-func runCase(ctx context.Context, k *control, c *scenario, prefix string) error {
+func runCase(ctx context.Context, k *control, encoding client.Encoding, c *scenario, prefix string) error {
 	r := &run{
-		prefix: prefix, control: k, clients: make(map[string]*peer), workers: make(map[string]*worker),
+		prefix: prefix, encoding: encoding, control: k, clients: make(map[string]*peer), workers: make(map[string]*worker),
 		followers: make(map[string]*follower), stores: make(map[string]*client.Resume), saved: make(map[string]client.Receipt), pending: make(map[string]chan published),
 		counters: make(map[string]int), leases: make(map[string]string), readers: make(map[string]*reader), positions: make(map[string]client.StreamPosition),
 	}

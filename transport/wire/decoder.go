@@ -14,11 +14,11 @@ const maxScratch = 64 << 10
 // of Next and for as long as the frame's bytes are left alone.
 type Decoder struct {
 	scanner
+	record
 
 	side    Side
 	binary  bool
 	scratch []byte
-	record
 
 	// Of the object being read.
 	seen  fieldSet // its fields so far

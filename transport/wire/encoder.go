@@ -119,7 +119,7 @@ func (e *encoder) optMillis(field uint8, n int64) {
 	}
 }
 
-func (e *encoder) boolean(field uint8, yes bool) {
+func (e *encoder) boolean(field uint8, yes bool) { //nolint:revive // The flag is what is written.
 	if !e.binary {
 		e.buf = strconv.AppendBool(e.name(field), yes)
 		return
@@ -132,7 +132,7 @@ func (e *encoder) boolean(field uint8, yes bool) {
 }
 
 // flag leaves false out.
-func (e *encoder) flag(field uint8, yes bool) {
+func (e *encoder) flag(field uint8, yes bool) { //nolint:revive // The flag is what is written.
 	if yes {
 		e.boolean(field, true)
 	}

@@ -114,7 +114,7 @@ func appendSpan(dst, text []byte) []byte {
 // sealSpan puts the length of what stands behind at before it.
 func sealSpan(buf []byte, at int) []byte {
 	length := len(buf) - at
-	room := max(1, (bits.Len(uint(length))+6)/7) //nolint:gosec // a length
+	room := max(1, (bits.Len(uint(length))+6)/7)
 	buf = append(buf, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"[:room]...)
 	copy(buf[at+room:], buf[at:len(buf)-room])
 	binary.PutUvarint(buf[at:], uint64(length)) //nolint:gosec // a length

@@ -21,7 +21,7 @@ func (e Encoding) Protocol() string { return protocols[e] }
 func EncodingOf(protocol string) (Encoding, bool) {
 	for i, name := range protocols {
 		if name == protocol {
-			return Encoding(i), true //nolint:gosec // the table is short
+			return Encoding(i), true
 		}
 	}
 	return JSON, false

@@ -180,7 +180,8 @@ func TestGolden(t *testing.T) {
 	for file, list := range map[string][]golden{"client.jsonl": fromClients(), "server.jsonl": fromServers()} {
 		var lines []byte
 		for i := range list {
-			lines = append(list[i].m.Append(JSON.On(lines)).Bytes, '\n')
+			lines = list[i].m.Append(JSON.On(lines)).Bytes
+			lines = append(lines, '\n')
 		}
 		compareGolden(t, file, lines)
 		d := NewDecoder(list[0].from)

@@ -4,23 +4,24 @@ package wire
 // a reader knows how long a value is, of a kind that it does not know too. The
 // numbers are for good.
 const (
-	kindFalse   uint8 = 0<<2 | shapeNothing
-	kindTrue    uint8 = 1<<2 | shapeNothing
-	kindInteger uint8 = 0<<2 | shapeNumber
-	kindText    uint8 = 0<<2 | shapeSpan // UTF-8
-	kindJSON    uint8 = 1<<2 | shapeSpan // one JSON value
-	kindBytes   uint8 = 2<<2 | shapeSpan
-	kindList    uint8 = 0<<2 | shapeGroup // of values
-	kindObject  uint8 = 1<<2 | shapeGroup // of fields
+	kindFalse   uint8 = 0
+	kindTrue    uint8 = 4
+	kindInteger uint8 = 1
+	kindText    uint8 = 2 // UTF-8
+	kindJSON    uint8 = 6 // one JSON value
+	kindBytes   uint8 = 10
+	kindList    uint8 = 3 // of values
+	kindObject  uint8 = 7 // of fields
 )
 
+// The shapes.
 const (
-	shapeNothing uint8 = iota // The kind says it all.
-	shapeNumber               // A variable-length integer.
-	shapeSpan                 // A variable-length integer, and so many bytes.
-	shapeGroup                // Four bytes, and as many bytes as they say.
+	shapeNothing uint8 = 0 // The kind says it all.
+	shapeNumber  uint8 = 1 // A variable-length integer.
+	shapeSpan    uint8 = 2 // A variable-length integer, and so many bytes.
+	shapeGroup   uint8 = 3 // Four bytes, and as many bytes as they say.
 
-	shapeMask = 3
+	shapeMask uint8 = 3
 )
 
 // headerSize is how long the header of a record is, endOfFields what stands

@@ -111,13 +111,7 @@ func (d *Decoder) fields(b body) bool {
 		}
 		d.kind = d.buf[d.pos+1]
 		d.pos += 2
-		ok := false
-		if f < fieldCount {
-			ok = d.give(b, f)
-		} else {
-			ok = d.passValue()
-		}
-		if !ok {
+		if f < fieldCount && !d.give(b, f) || f >= fieldCount && !d.passValue() {
 			return false
 		}
 	}

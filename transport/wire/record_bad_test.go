@@ -19,12 +19,7 @@ func TestBadRecords(t *testing.T) {
 		copy(record[at:], values)
 		return record
 	}
-	for name, c := range map[string]struct {
-		frame []byte
-		kind  error
-		text  string
-		id    int // -1: not known
-	}{
+	for name, c := range map[string]badRecord{
 		// What is no record at all.
 		"half a header":         {ack[:15], ErrMalformed, "malformed record: a header that is cut off", -1},
 		"size below the header": {set(ack, 0, 15), ErrMalformed, "malformed record: a size that no record in the frame can have", -1},
@@ -37,8 +32,12 @@ func TestBadRecords(t *testing.T) {
 		"half a field":          {rec(TypeAck, 0, 1, "\x05"), ErrMalformed, "malformed record: a field that is cut off", -1},
 		"field 0":               {rec(TypeAck, 0, 1, "\x00"), ErrMalformed, "malformed record: a field with the number 0", -1},
 		"field 0 inside":        {rec(TypeHello, 0, 0, spell(fieldResume, kindObject, group("\x00"))), ErrMalformed, "malformed record: a field with the number 0", -1},
-		"no end of fields":      {publish(channel), ErrMalformed, "malformed record: a payload without a zero byte before it", -1},
-		"text beyond":           {rec(TypeRelease, 0, 0, spell(fieldLease, kindText, "\x05abcd")), ErrMalformed, "malformed record: a value that is longer than what it is part of", -1},
+		"end of fields inside": {
+			rec(TypeHello, PayloadJSON, 0, spell(fieldResume, kindObject, group("\x001")), "\x00", "1"), ErrMalformed,
+			"malformed record: a field with the number 0", -1,
+		},
+		"no end of fields": {publish(channel), ErrMalformed, "malformed record: a payload without a zero byte before it", -1},
+		"text beyond":      {rec(TypeRelease, 0, 0, spell(fieldLease, kindText, "\x05abcd")), ErrMalformed, "malformed record: a value that is longer than what it is part of", -1},
 		"text of 2^63": {
 			rec(TypeRelease, 0, 0, spell(fieldLease, kindText, "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01")), ErrMalformed,
 			"malformed record: a value that is longer than what it is part of", -1,
@@ -100,13 +99,22 @@ func TestBadRecords(t *testing.T) {
 		"code as an integer": {rec(TypeFail, 0, 1, textField(fieldLease, "l"), spell(fieldError, kindObject, group(uintField(fieldCode, 1<<53)))), ErrBadField, "error.code must be a string or an integer", 1},
 		"boolean as text":    {rec(TypeHello, 0, 0, textField(fieldReady, "true")), ErrBadField, "ready must be true or false", -1},
 	} {
-		checkBadRecord(t, name, c.frame, c.kind, c.text, c.id)
+		c.check(t, name)
 	}
 }
 
-// checkBadRecord reads a record that is refused, and after it one that is not.
-func checkBadRecord(t *testing.T, name string, frame []byte, kind error, text string, id int) {
+// badRecord is a frame, and how it is refused.
+type badRecord struct {
+	frame []byte
+	kind  error
+	text  string
+	id    int // -1: not known
+}
+
+// check reads a record that is refused, and after it one that is not.
+func (c *badRecord) check(t *testing.T, name string) {
 	t.Helper()
+	frame, kind, text, id := c.frame, c.kind, c.text, c.id
 	if !errors.Is(kind, ErrMalformed) {
 		frame = append(slices.Clone(frame), rec(TypeAck, 0, 9)...)
 	}
@@ -141,7 +149,7 @@ func TestLenientRecords(t *testing.T) {
 		want  string
 	}{
 		"unknown fields": {
-			rec(TypeRelease, 0, 0, spell(200, 9<<2|shapeNothing, ""), uintField(201, 1<<63), spell(202, 9<<2|shapeSpan, "\x02\xff\xff"),
+			rec(TypeRelease, 0, 0, spell(200, 36, ""), uintField(201, 1<<63), spell(202, 9<<2|shapeSpan, "\x02\xff\xff"),
 				spell(203, 9<<2|shapeGroup, group("\xff")), uintField(201, 7), lease), `{"type":"release","lease":"l"}`,
 		},
 		"another message's fields":  {rec(TypeRelease, 0, 7, uintField(fieldCredit, 7), uintField(fieldCredit, 7), lease), `{"type":"release","lease":"l"}`},

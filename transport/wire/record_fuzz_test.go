@@ -22,7 +22,7 @@ func FuzzJSONToRecord(f *testing.F) {
 		d.Reset(frame)
 		for {
 			err := d.Next(m)
-			if err == io.EOF || errors.Is(err, ErrMalformed) { //nolint:errorlint // Next returns it bare
+			if errors.Is(err, io.EOF) || errors.Is(err, ErrMalformed) {
 				return
 			}
 			if err == nil {
@@ -50,7 +50,7 @@ func FuzzRecords(f *testing.F) {
 		for {
 			start := d.pos
 			err := d.Next(m)
-			if err == io.EOF || errors.Is(err, ErrMalformed) { //nolint:errorlint // Next returns it bare
+			if errors.Is(err, io.EOF) || errors.Is(err, ErrMalformed) {
 				return
 			}
 			record := frame[start:d.pos]
@@ -83,7 +83,7 @@ func FuzzBinary(f *testing.F) {
 					continue
 				}
 				said = append(said, err.Error())
-				if err == io.EOF || errors.Is(err, ErrMalformed) { //nolint:errorlint // Next returns it bare
+				if errors.Is(err, io.EOF) || errors.Is(err, ErrMalformed) {
 					if !bytes.Equal(memory[:len(frame)], frame) {
 						t.Fatal("the frame was written to")
 					}
@@ -99,7 +99,7 @@ func FuzzBinary(f *testing.F) {
 	})
 }
 
-func sideOf(server bool) Side {
+func sideOf(server bool) Side { //nolint:revive // A fuzz target is given a flag.
 	if server {
 		return FromServer
 	}
@@ -129,7 +129,7 @@ func reread(t *testing.T, m *Message, side Side, encoding Encoding) *Message {
 	if err := d.Next(again); err != nil {
 		t.Fatalf("%q of %s: %v", encoded, m.json(), err)
 	}
-	if err := d.Next(new(Message)); err != io.EOF { //nolint:errorlint // Next returns it bare
+	if err := d.Next(new(Message)); !errors.Is(err, io.EOF) {
 		t.Fatalf("%q has something behind it: %v", encoded, err)
 	}
 	return again
@@ -157,7 +157,7 @@ func checkAlike(t *testing.T, record []byte, m *Message, was error, side Side) {
 	default:
 		x, _ := errors.AsType[*DecodeError](was)
 		y, _ := errors.AsType[*DecodeError](err)
-		same := x.Kind == y.Kind && x.Message == y.Message && x.Field == y.Field && x.HasID == y.HasID && x.ID == y.ID && x.Type == y.Type
+		same := errors.Is(x, y.Kind) && x.Message == y.Message && x.Field == y.Field && x.HasID == y.HasID && x.ID == y.ID && x.Type == y.Type
 		if !same {
 			t.Fatalf("%x: %+v, and %s: %+v", record, x, object, y)
 		}

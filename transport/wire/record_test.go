@@ -13,11 +13,10 @@ import (
 // rec spells a record out: its header, and behind it the parts as they are.
 func rec(t Type, payload PayloadKind, number uint64, parts ...string) []byte {
 	behind := strings.Join(parts, "")
-	header := make([]byte, headerSize)
-	binary.LittleEndian.PutUint32(header, uint32(headerSize+len(behind)))
-	header[4], header[5] = byte(t), byte(payload)
-	binary.LittleEndian.PutUint64(header[8:], number)
-	return append(header, behind...)
+	record := binary.LittleEndian.AppendUint32(nil, uint32(headerSize+len(behind)))
+	record = append(record, byte(t), byte(payload), 0, 0)
+	record = binary.LittleEndian.AppendUint64(record, number)
+	return append(record, behind...)
 }
 
 func spell(field, kind uint8, body string) string { return string([]byte{field, kind}) + body }
@@ -109,11 +108,11 @@ func fromHex(t *testing.T, file []byte) (frame []byte) {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		bytes, err := hex.DecodeString(strings.ReplaceAll(line, " ", ""))
+		part, err := hex.DecodeString(strings.ReplaceAll(line, " ", ""))
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		frame = append(frame, bytes...)
+		frame = append(frame, part...)
 	}
 	return frame
 }

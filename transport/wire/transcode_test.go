@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"strconv"
@@ -103,12 +104,7 @@ func (t *transcoder) field(field uint8) {
 // value writes one value. The places of any JSON take it only from that kind, and
 // base64 only from bytes, for which JSON has text.
 func (t *transcoder) value(field, kind uint8, value []byte) {
-	switch {
-	case isRaw(field) && kind != kindJSON, (field == fieldDataBase64) != (kind == kindBytes),
-		field == fieldHeaders && kind == kindJSON && string(value) == "null": // null is for JSON alone: it is no field
-		t.alike = false
-	}
-	if !t.alike {
+	if t.alike = t.alike && hasCounterpart(field, kind, value); !t.alike {
 		return
 	}
 	switch kind {
@@ -135,6 +131,17 @@ func (t *transcoder) value(field, kind uint8, value []byte) {
 		t.out = append(t.out, '}')
 	default:
 		t.alike = false
+	}
+}
+
+// hasCounterpart is false for kinds in places for which JSON has another rule: null
+// in the place of headers is no field there.
+func hasCounterpart(field, kind uint8, value []byte) bool {
+	switch {
+	case isRaw(field) && kind != kindJSON, (field == fieldDataBase64) != (kind == kindBytes):
+		return false
+	default:
+		return kind != kindJSON || string(bytes.TrimSpace(value)) != "null" || isRaw(field)
 	}
 }
 
