@@ -22,6 +22,8 @@ type event struct {
 	// of the entry or of a copy, and live in memory for one Apply: see
 	// Machine.strip. A bare event has neither.
 	whole bool
+	// size is the bytes of the data, which a bare event knows, too.
+	size int64
 	// named is the id as text, once somebody asked for it as the correlation id.
 	named string
 }
@@ -94,7 +96,7 @@ func readEvent(value []byte, id command.EventID, channel, tenant string) *event 
 	e.deliverMS = r.Int()
 	e.parent = r.EventID()
 	e.Event = r.Event()
-	e.Channel, e.Tenant = channel, tenant
+	e.Channel, e.Tenant, e.size = channel, tenant, int64(len(e.Payload.Bytes))
 	closeRow(&r)
 	return e
 }

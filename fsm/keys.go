@@ -32,6 +32,7 @@ import (
 //	L  tenant(4) lineage(16)                 what is open of a lineage, see lineageID: see lineageRow
 //	L  0(4) tenant(4) lineage(16)            how it was canceled: see cancelRow
 //	U  tenant(4) client                      how much of a client's is open -> count(uvarint)
+//	U  tenant(4)                             how many bytes of a tenant's are -> bytes(uvarint)
 //	h  queue(4) position(8) fence(8)         history of an attempt: see attemptRow
 //	k  queue(4) position(8) stream(8) seq(8) device  acknowledged notification: see ackRow
 //	R  queue(4)                              what retention has deleted: see retainRow

@@ -36,6 +36,7 @@ func (m *Machine) beginCounting(q *queue, e *event) {
 	if m.counters.countedFrom == 0 {
 		return
 	}
+	e.size = int64(len(e.Payload.Bytes))
 	groups := slices.DeleteFunc(slices.Clone(q.cursors), func(c *cursor) bool { return c.frontier > e.id.Position })
 	l := m.opened(q, e, len(groups))
 	if !l.read && e.CorrelationID == "" && e.id.Position > m.counters.foreseen {
@@ -60,7 +61,7 @@ func (m *Machine) publishedInto(e *event) {
 }
 
 // refuseMore refuses a publish for what there is already: of its client's
-// unfinished work, or of wishes to know its lineage's end.
+// and tenant's unfinished work, or of wishes to know its lineage's end.
 func (m *Machine) refuseMore(tenant uint32, c *command.Publish) (command.Result, bool) {
 	e := &c.Event
 	if tenant == 0 {
@@ -68,6 +69,11 @@ func (m *Machine) refuseMore(tenant uint32, c *command.Publish) (command.Result,
 	}
 	if c.MaxUnfinished > 0 && e.ClientID != "" && m.unfinished(m.client(tenant, e.ClientID)) >= int64(c.MaxUnfinished) { //nolint:gosec // A limit that somebody set.
 		r := refuse(command.TooManyUnfinished, "the client has as much unfinished work in the partition as it may")
+		r.RetryAfterMS = unfinishedRetryMS
+		return r, true
+	}
+	if c.MaxTenantBytes > 0 && m.unfinished(m.weight(tenant)) >= int64(c.MaxTenantBytes) { //nolint:gosec // A limit that somebody set.
+		r := refuse(command.TenantLimit, "the tenant's unfinished events have as many bytes in the partition as they may")
 		r.RetryAfterMS = unfinishedRetryMS
 		return r, true
 	}

@@ -237,6 +237,9 @@ func (m *Machine) leaderStart(c *command.LeaderStart) command.Result {
 	if counters.countedFrom == 0 {
 		counters.countedFrom = counters.nextPosition
 	}
+	if counters.weighedFrom == 0 {
+		counters.weighedFrom = counters.nextPosition
+	}
 	counters.generation++
 	if m.out.effects {
 		m.out.Started = m.started(c.Node)

@@ -64,6 +64,32 @@ func (m *model) unfinished(tenant, client string) (sure, most uint64) {
 	return sure, most
 }
 
+// weight is how many bytes of a tenant's are open: for sure, and at most.
+func (m *model) weight(tenant string) (sure, most uint64) {
+	for _, e := range m.everywhere() {
+		size := uint64(len(e.fields.Payload.Bytes))
+		if e.fields.Tenant != tenant || e.old {
+			continue
+		}
+		if e.open() && (e.state == leased || e.state == parked || !e.over(m.nowMS)) {
+			sure += size
+		}
+		if e.open() || e.state == lapsed {
+			most += size
+		}
+	}
+	return sure, most
+}
+
+// drawBytes is a limit of bytes whose effect is certain.
+func (m *model) drawBytes(tenant string) uint64 {
+	limit := rapid.SampledFrom([]uint64{0, 0, 1, 5, 20}).Draw(m.t, "bytes")
+	if sure, most := m.weight(tenant); sure < limit && limit <= most {
+		return 0
+	}
+	return limit
+}
+
 // drawLimit is a limit whose effect is certain.
 func (m *model) drawLimit(e *command.Event) uint64 {
 	limit := rapid.SampledFrom([]uint64{0, 0, 1, 3, 6}).Draw(m.t, "limit")
@@ -185,6 +211,9 @@ func recount(t tester, view *storage.View) *counts {
 			open.lineages[lineageText(tenant, l.counters.lineageID(0, e.correlationID()).of)]++
 			if e.ClientID != "" {
 				open.clients[tenant+"/"+e.ClientID]++
+			}
+			if size := len(e.Payload.Bytes); size > 0 {
+				open.clients[tenant+"/"] += uint64(size)
 			}
 		}
 		return true, nil

@@ -19,15 +19,17 @@ func (m *model) drawPublish() *command.Publish {
 		ClientSeq:      rapid.SampledFrom([]uint64{0, 0, 0, 1, 2, 3}).Draw(m.t, "seq"),
 		TTLMS:          rapid.SampledFrom([]uint64{0, 0, 0, 0, 3001, 200_000}).Draw(m.t, "ttl"),
 		Priority:       rapid.SampledFrom([]uint32{0, 0, 0, 1, 9}).Draw(m.t, "priority"),
-		Payload:        command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"1", "1", "2"}).Draw(m.t, "data"))},
+		Payload:        command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"1", "1", "2", `"a long one"`}).Draw(m.t, "data"))},
 	}
-	limit := m.drawLimit(&e)
-	m.expect = append(m.expect, m.publish(&e, limit))
-	return &command.Publish{Route: command.Route{Slot: command.SlotOf(e.Tenant, e.Key)}, Event: e, MaxUnfinished: limit}
+	c := &command.Publish{Route: command.Route{Slot: command.SlotOf(e.Tenant, e.Key)}, Event: e}
+	c.MaxUnfinished, c.MaxTenantBytes = m.drawLimit(&e), m.drawBytes(e.Tenant)
+	m.expect = append(m.expect, m.publish(c))
+	return c
 }
 
 // publish carries out a publish and returns what its result must be.
-func (m *model) publish(e *command.Event, limit uint64) func(r *command.Result) {
+func (m *model) publish(c *command.Publish) func(r *command.Result) {
+	e := &c.Event
 	if e.TTLMS > 0 && e.DelayMS >= e.TTLMS {
 		return func(r *command.Result) { m.must(r.Reason == command.BadRequest, "delayed beyond its end: %+v", r) }
 	}
@@ -42,7 +44,7 @@ func (m *model) publish(e *command.Event, limit uint64) func(r *command.Result) 
 			}
 		}
 	}
-	if refused := m.refusal(e, limit); refused != nil {
+	if refused := m.refusal(c); refused != nil {
 		return refused
 	}
 	if e.ClientSeq != 0 {
@@ -64,13 +66,19 @@ func (m *model) publish(e *command.Event, limit uint64) func(r *command.Result) 
 
 // refusal is what the result of a publish must be that is new, and refused; nil for
 // one that is not.
-func (m *model) refusal(e *command.Event, limit uint64) func(r *command.Result) {
+func (m *model) refusal(c *command.Publish) func(r *command.Result) {
+	e, limit := &c.Event, c.MaxUnfinished
 	if e.ClientSeq != 0 && e.ClientSeq != m.sequences[[3]string{e.Tenant, e.ClientID, e.Key}]+1 {
 		return func(r *command.Result) { m.must(r.Reason == command.Sequence, "out of sequence: %+v", r) }
 	}
 	if sure, _ := m.unfinished(e.Tenant, e.ClientID); limit > 0 && sure >= limit {
 		return func(r *command.Result) {
 			m.must(r.Reason == command.TooManyUnfinished && r.RetryAfterMS > 0, "%d unfinished of %d: %+v", sure, limit, r)
+		}
+	}
+	if sure, _ := m.weight(e.Tenant); c.MaxTenantBytes > 0 && sure >= c.MaxTenantBytes {
+		return func(r *command.Result) {
+			m.must(r.Reason == command.TenantLimit && r.RetryAfterMS > 0, "%d bytes of %d: %+v", sure, c.MaxTenantBytes, r)
 		}
 	}
 	return nil

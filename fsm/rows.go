@@ -32,6 +32,9 @@ type counters struct {
 	// countedFrom is the first position whose event is counted among what is open
 	// of its lineage; 0 in a state of a build that did not count.
 	countedFrom uint64
+	// weighedFrom is the first position whose event's bytes are counted among its
+	// tenant's; 0 in a state of a build that did not.
+	weighedFrom uint64
 	// foreseen is the last position whose event's id was a correlation id before there
 	// was an event: see Machine.foresee.
 	foreseen uint64
@@ -52,7 +55,10 @@ func (c *counters) append(dst []byte) []byte {
 	for _, v := range []uint32{c.dedupeFloor, c.swept, c.arrivalFloor} {
 		dst = command.AppendUint(dst, uint64(v))
 	}
-	return command.AppendUint(command.AppendUint(dst, c.countedFrom), c.foreseen)
+	for _, v := range []uint64{c.countedFrom, c.foreseen, c.weighedFrom} {
+		dst = command.AppendUint(dst, v)
+	}
+	return dst
 }
 
 func (c *counters) read(value []byte) {
@@ -67,6 +73,7 @@ func (c *counters) read(value []byte) {
 	c.dedupeFloor, c.swept, c.arrivalFloor = r.Uint32(), r.Uint32(), r.Uint32()
 	c.countedFrom = r.Uint()
 	c.foreseen = r.Uint()
+	c.weighedFrom = r.Uint()
 	closeRow(&r)
 }
 

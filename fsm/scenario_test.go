@@ -18,7 +18,7 @@ import (
 //
 //	entry [time=ms] [generation=n] [effects=false]   one committed entry of the lines below it;
 //	                                                 with repeat=n as many, and the last one's outcome
-//	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= priority= data= slot= end= most=]
+//	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= priority= data= slot= end= most= mostbytes=]
 //	                                                 end is its on_end, most the client's limit
 //	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
@@ -40,7 +40,7 @@ import (
 //	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [group= credit= worker= tenant= lease= session=]
 //	trace EVENT|CORRELATION [tenant=]                the lineage
 //	open EVENT|CORRELATION [tenant=]                 what is open of a lineage here, in its row
-//	unfinished CLIENT [tenant=]                      how much of a client's is
+//	unfinished CLIENT [tenant=]                      how much of a client's is, or "" for the tenant's bytes,
 //	letters [EVENT] [channel= group= tenant= reason= limit=]  dead letters, page by page, or those of one
 //	event NAME [tenant=]                             what a look-up of one event shows
 //	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
@@ -302,7 +302,7 @@ func (s *scenario) encode(l *line) {
 			slot = uint32(a.number("slot"))
 		}
 		e.OnEnd = a.get("end", "")
-		l.encoded = (&command.Publish{Route: command.Route{Slot: slot}, Event: e, MaxUnfinished: a.number("most")}).Append(nil)
+		l.encoded = (&command.Publish{Route: command.Route{Slot: slot}, Event: e, MaxUnfinished: a.number("most"), MaxTenantBytes: a.number("mostbytes")}).Append(nil)
 	case "complete":
 		l.encoded, l.as = s.complete(a)
 	case "fail":

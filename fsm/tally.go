@@ -141,6 +141,18 @@ func (m *Machine) client(tenant uint32, id string) *clientTally {
 	return c
 }
 
+// weight is the tally of the bytes of a tenant's unfinished events. It stands where a
+// client's would that has no name.
+func (m *Machine) weight(tenant uint32) *clientTally { return m.client(tenant, "") }
+
+// weigh adds the bytes of an event to its tenant's, for each of so many groups, or takes
+// them off. What was stored by a build that did not weigh is not weighed.
+func (m *Machine) weigh(tenant uint32, e *event, groups int64) {
+	if from := m.counters.weighedFrom; from != 0 && e.id.Position >= from && e.size > 0 {
+		m.weight(tenant).delta += groups * e.size
+	}
+}
+
 // counts tells whether an event is counted in a group: what was stored before the
 // group was made, or by a build that did not count, is not.
 func (m *Machine) counts(c *cursor, position uint64) bool {
@@ -155,6 +167,7 @@ func (m *Machine) opened(q *queue, e *event, groups int) *lineageTally {
 	if e.ClientID != "" {
 		m.client(q.tenant, e.ClientID).delta += int64(groups)
 	}
+	m.weigh(q.tenant, e, int64(groups))
 	return l
 }
 
@@ -171,6 +184,7 @@ func (m *Machine) finished(c *cursor, e *event, state jobState) {
 	if e.ClientID != "" {
 		m.client(c.queue.tenant, e.ClientID).delta--
 	}
+	m.weigh(c.queue.tenant, e, -1)
 }
 
 // publishedBy takes note of who published into a lineage.
@@ -267,7 +281,8 @@ func (m *Machine) settleLineage(l *lineageTally) {
 	}
 }
 
-// unfinished is how much of a client's is open, with what the entry did so far.
+// unfinished is how much of a client's is open, or how many bytes of a tenant's, with
+// what the entry did so far.
 func (m *Machine) unfinished(c *clientTally) int64 {
 	if !c.read {
 		c.read = true
@@ -292,7 +307,7 @@ func (m *Machine) settleClient(c *clientTally) {
 	m.set(key, appendCount(m.scratch.value[:0], open))
 }
 
-// A client's row is its count.
+// A client's row is its count, a tenant's its bytes.
 func appendCount(dst []byte, count int64) []byte {
 	return command.AppendInt(append(dst, rowVersion), count)
 }

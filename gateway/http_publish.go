@@ -162,7 +162,7 @@ func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter, b
 	if event.IdempotencyKey == "" {
 		event.IdempotencyKey = "~" + g.newSession()
 	}
-	bench.publish.MaxUnfinished = g.maxUnfinished()
+	bench.publish.MaxUnfinished, bench.publish.MaxTenantBytes = g.maxUnfinished(), g.maxTenantBytes()
 	encoded, partition := bench.encodePublish(partitions)
 	g.broker.Submit(partition, encoded, to, 0)
 	return nil
@@ -201,6 +201,7 @@ func (h *httpWaiter) Reply(_ uint64, result *command.Result) {
 	h.gateway.end(h.tenant)
 	h.gateway.tenants.drop(h.tenant)
 	if result.Reason != command.Done {
+		h.gateway.meter.refusedByState(result.Reason)
 		refused := resultError(result)
 		refused.Message = append([]byte(nil), refused.Message...)
 		h.answer <- httpAnswer{refused: refused}

@@ -7,6 +7,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
 )
 
@@ -110,6 +111,13 @@ func (m *metrics) refuse(reason wire.Reason) {
 func (m *metrics) refusedBy(limit limitName) {
 	if counter := m.limited[limit]; counter != nil {
 		counter.Inc()
+	}
+}
+
+// refusedByState counts what a limit refused that only the state can count.
+func (m *metrics) refusedByState(reason command.Reason) {
+	if reason == command.TenantLimit {
+		m.refusedBy(limitTenantBacklog)
 	}
 }
 

@@ -49,7 +49,7 @@ func (c *connection) publish(m *wire.Publish) {
 		bench.made = c.appendMadeKey(bench.made[:0])
 		event.IdempotencyKey = alias(bench.made)
 	}
-	bench.publish.MaxUnfinished = g.maxUnfinished()
+	bench.publish.MaxUnfinished, bench.publish.MaxTenantBytes = g.maxUnfinished(), g.maxTenantBytes()
 	encoded, partition := bench.encodePublish(partitions)
 	g.broker.Submit(partition, encoded, c, slot)
 }
@@ -97,6 +97,9 @@ func refuseOnEnd(m *wire.EventFields, nobody bool) refusal { //nolint:revive // 
 
 // maxUnfinished is the limit of each client, 0 for none.
 func (g *Gateway) maxUnfinished() uint64 { return uint64(g.limits.MaxUnfinished) } //nolint:gosec // not negative
+
+// maxTenantBytes is the limit of each tenant's backlog, 0 for none.
+func (g *Gateway) maxTenantBytes() uint64 { return uint64(g.limits.MaxTenantBacklogBytes) } //nolint:gosec // not negative
 
 // refuseTimes says what is wrong with when an event is to be worked on.
 func (g *Gateway) refuseTimes(m *wire.EventFields) refusal {

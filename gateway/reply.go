@@ -50,6 +50,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 }
 
 func (c *connection) replyRefusal(id uint64, result *command.Result) {
+	c.gateway.meter.refusedByState(result.Reason)
 	e := resultError(result)
 	e.ID, e.HasID = id, true
 	c.sendError(&e)

@@ -10,13 +10,20 @@ type Publish struct {
 	// partition, as the gateway has it; 0 for any. It stands in the record only
 	// where it is not 0.
 	MaxUnfinished uint64
+	// MaxTenantBytes is how many bytes of data the tenant's unfinished events may have in
+	// the partition, as the gateway has it; 0 for any. It stands in the record only where
+	// it is not 0.
+	MaxTenantBytes uint64
 }
 
 // Append appends the encoded command.
 func (c *Publish) Append(dst []byte) []byte {
 	dst = AppendEvent(appendPrefix(dst, KindPublish, c.Route), &c.Event)
-	if c.MaxUnfinished != 0 {
+	if c.MaxUnfinished != 0 || c.MaxTenantBytes != 0 {
 		dst = AppendUint(dst, c.MaxUnfinished)
+	}
+	if c.MaxTenantBytes != 0 {
+		dst = AppendUint(dst, c.MaxTenantBytes)
 	}
 	return dst
 }
@@ -25,6 +32,7 @@ func (c *Publish) Append(dst []byte) []byte {
 func (c *Publish) Decode(r *Reader) {
 	c.Event = r.Event()
 	c.MaxUnfinished = r.Uint()
+	c.MaxTenantBytes = r.Uint()
 }
 
 // Ack moves a device's cursor in its client's stream forward to Seq.

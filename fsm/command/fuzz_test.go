@@ -49,6 +49,7 @@ func FuzzCommand(f *testing.F) {
 	lasting := sampleEvent()
 	lasting.TTLMS, lasting.OnEnd = 14_000, "answered"
 	f.Add((&Publish{Event: lasting, MaxUnfinished: 300}).Append(nil))
+	f.Add((&Publish{Event: lasting, MaxTenantBytes: 1 << 20}).Append(nil))
 	f.Add((&Complete{Emits: []Event{lasting, lasting}}).Append(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		VisitChannels(data, func([]byte) {})

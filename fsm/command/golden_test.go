@@ -33,6 +33,9 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 		case "publish_max_unfinished":
 			publish := Publish{Route: sampleRoute(), Event: sampleEvent(), MaxUnfinished: 300}
 			return hex.Dump(publish.Append(nil))
+		case "publish_max_tenant_bytes":
+			publish := Publish{Route: sampleRoute(), Event: sampleEvent(), MaxTenantBytes: 300}
+			return hex.Dump(publish.Append(nil))
 		case "job":
 			job := sampleJob()
 			return hex.Dump(AppendJob(nil, &job))

@@ -20,6 +20,7 @@ const (
 	OutcomeUnknown      Reason = 11
 	Draining            Reason = 12
 	TooManyUnfinished   Reason = 13
+	TenantLimit         Reason = 14
 )
 
 // String is the reason's stable word.
@@ -53,6 +54,8 @@ func (r Reason) String() string { //nolint:revive // A line for each reason.
 		return "draining"
 	case TooManyUnfinished:
 		return "too_many_unfinished"
+	case TenantLimit:
+		return "tenant_limit"
 	default:
 		return "unknown"
 	}
