@@ -104,7 +104,7 @@ func (s *TokenStream) write(data []byte, final bool) {
 
 // resume says the tail again over another socket, maybe of another node: what that needs
 // of it, it takes.
-func (s *TokenStream) resume(again *session, final bool) { //nolint:revive // As in write.
+func (s *TokenStream) resume(again *session, final bool) {
 	if again != s.session {
 		s.session = again
 		s.send(s.end-uint64(len(s.tail)), s.tail, final)

@@ -117,15 +117,22 @@ func (e *edge) peer(t *testing.T) *rawPeer {
 // upgraded opens a socket.
 func (e *edge) upgraded(t *testing.T, header ...string) *rawPeer {
 	t.Helper()
-	p, response := e.ask(t, upgradeRequest(header...))
-	if response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("the upgrade is answered with %s", response.Status)
+	p, got := e.ask(t, upgradeRequest(header...))
+	if got.status != http.StatusSwitchingProtocols {
+		t.Fatalf("the upgrade is answered with %d", got.status)
 	}
 	return p
 }
 
-// ask sends the bytes of a request and reads the head of the answer.
-func (e *edge) ask(t *testing.T, request string) (*rawPeer, *http.Response) {
+// upgradeAnswer is what is answered to an upgrade.
+type upgradeAnswer struct {
+	status int
+	header http.Header
+	body   string // of a refusal
+}
+
+// ask sends the bytes of a request and reads the answer.
+func (e *edge) ask(t *testing.T, request string) (*rawPeer, upgradeAnswer) {
 	t.Helper()
 	conn, err := e.dial()
 	if err != nil {
@@ -139,8 +146,16 @@ func (e *edge) ask(t *testing.T, request string) (*rawPeer, *http.Response) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = response.Body.Close() })
-	return p, response
+	defer func() { _ = response.Body.Close() }()
+	got := upgradeAnswer{status: response.StatusCode, header: response.Header}
+	if got.status != http.StatusSwitchingProtocols {
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.body = string(body)
+	}
+	return p, got
 }
 
 func upgradeRequest(header ...string) string {
@@ -230,7 +245,7 @@ func readWireFrame(in *bufio.Reader) (opcode ws.OpCode, payload []byte, err erro
 // describe says what a frame is: "PONG text", "CLOSE code reason", or of a message
 // its type with the time of a pong, the reason of an error, the id of an ok.
 func describe(opcode ws.OpCode, payload []byte) string {
-	switch opcode {
+	switch opcode { //nolint:exhaustive // what no gateway sends is shown as it is
 	case ws.OpText:
 	case ws.OpPong:
 		return "PONG " + string(payload)
@@ -261,17 +276,14 @@ func describe(opcode ws.OpCode, payload []byte) string {
 	}
 }
 
-// echo is a message of size bytes that is answered by "pong <time>".
-func echo(time, size int) string {
-	bare := fmt.Sprintf(`{"type":"ping","time":%d,"pad":""}`, time)
-	if size < len(bare) {
-		panic("no such short message")
-	}
+// echo is a message of size bytes, some forty at least, that is answered by "pong <number>".
+func echo(number, size int) string {
+	bare := fmt.Sprintf(`{"type":"ping","time":%d,"pad":""}`, number)
 	return strings.TrimSuffix(bare, `"}`) + strings.Repeat("*", size-len(bare)) + `"}`
 }
 
 // small is the shortest echo.
-func small(time int) string { return fmt.Sprintf(`{"type":"ping","time":%d}`, time) }
+func small(number int) string { return fmt.Sprintf(`{"type":"ping","time":%d}`, number) }
 
 func text(message string) []byte { return masked(ws.OpText, true, message) }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"math"
 	"reflect"
 	"regexp"
@@ -50,19 +51,14 @@ func (all schemas) resolve(s *schema) *schema {
 // valid tells whether a value, as package json has it, is one of the schema.
 func (all schemas) valid(s *schema, value any) bool {
 	s = all.resolve(s)
-	if s.Type != "" && !isOf(s.Type, value) || s.Const != nil && !reflect.DeepEqual(s.Const, value) ||
-		s.Enum != nil && !slices.ContainsFunc(s.Enum, func(one any) bool { return reflect.DeepEqual(one, value) }) {
-		return false
-	}
-	matches := func(one *schema) bool { return all.valid(one, value) }
-	if s.OneOf != nil && countOf(s.OneOf, matches) != 1 || s.AnyOf != nil && countOf(s.AnyOf, matches) == 0 || s.Not != nil && matches(s.Not) {
+	if s.Type != "" && !isOf(s.Type, value) || !s.allows(value) || !all.validChoice(s, value) {
 		return false
 	}
 	switch v := value.(type) {
 	case string:
 		return s.validText(v)
 	case float64:
-		return (s.Minimum == nil || v >= *s.Minimum) && (s.Maximum == nil || v <= *s.Maximum)
+		return s.validNumber(v)
 	case []any:
 		return (s.MaxItems == nil || len(v) <= *s.MaxItems) &&
 			(s.Items == nil || !slices.ContainsFunc(v, func(item any) bool { return !all.valid(s.Items, item) }))
@@ -70,6 +66,22 @@ func (all schemas) valid(s *schema, value any) bool {
 		return all.validObject(s, v)
 	default:
 		return true
+	}
+}
+
+// allows tells whether a value is one of those that are listed, where some are.
+func (s *schema) allows(value any) bool {
+	same := func(one any) bool { return reflect.DeepEqual(one, value) }
+	return (s.Const == nil || same(s.Const)) && (s.Enum == nil || slices.ContainsFunc(s.Enum, same))
+}
+
+func (all schemas) validChoice(s *schema, value any) bool {
+	matches := func(one *schema) bool { return all.valid(one, value) }
+	switch {
+	case s.OneOf != nil && countOf(s.OneOf, matches) != 1, s.AnyOf != nil && countOf(s.AnyOf, matches) == 0:
+		return false
+	default:
+		return s.Not == nil || !matches(s.Not)
 	}
 }
 
@@ -81,6 +93,10 @@ func (s *schema) validText(v string) bool {
 	}
 	return (s.MinLength == nil || len(v) >= *s.MinLength) && (s.MaxLength == nil || len(v) <= *s.MaxLength) &&
 		(s.Pattern == "" || regexp.MustCompile(s.Pattern).MatchString(v))
+}
+
+func (s *schema) validNumber(v float64) bool {
+	return (s.Minimum == nil || v >= *s.Minimum) && (s.Maximum == nil || v <= *s.Maximum)
 }
 
 func (all schemas) validObject(s *schema, v map[string]any) bool {
@@ -225,9 +241,7 @@ func (all schemas) least(s *schema) map[string]any {
 func (all schemas) variants(s *schema, base map[string]any) (some []any) {
 	with := func(name string, value any, there bool) {
 		changed := make(map[string]any)
-		for n, v := range base {
-			changed[n] = v
-		}
+		maps.Copy(changed, base)
 		delete(changed, name)
 		if there {
 			changed[name] = value
