@@ -64,9 +64,9 @@ func TestSlowHandshakes(t *testing.T) {
 	}{
 		"the request":      {"GET /ws HTTP/1.1\r\nHost: localhost\r\n", "X: y\r\n", readHeaderTimeout + time.Second, ""},
 		"nothing at all":   {"", "", readHeaderTimeout + time.Second, ""},
-		"no hello":         {handshake, "", 10*time.Second + longestCheck + 3*time.Second, "\x11\x96"},
-		"a trickled hello": {handshake + "\x81\xfe\x04\x00\x00\x00\x00\x00", "{", 10*time.Second + longestCheck + 3*time.Second, "\x11\x96"},
-		"pings for hello":  {handshake, "\x89\x80\x00\x00\x00\x00", 10*time.Second + longestCheck + 3*time.Second, "\x11\x96"},
+		"no hello":         {plainUpgrade, "", 10*time.Second + longestCheck + 3*time.Second, "\x11\x96"},
+		"a trickled hello": {plainUpgrade + "\x81\xfe\x04\x00\x00\x00\x00\x00", "{", 10*time.Second + longestCheck + 3*time.Second, "\x11\x96"},
+		"pings for hello":  {plainUpgrade, "\x89\x80\x00\x00\x00\x00", 10*time.Second + longestCheck + 3*time.Second, "\x11\x96"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestSlowHandshakes(t *testing.T) {
 	}
 }
 
-const handshake = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+const plainUpgrade = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 
 // TestHalfOpen: a client that has closed its side is over at once; one that is gone without a

@@ -75,7 +75,7 @@ func TestPings(t *testing.T) {
 	for range 4000 {
 		many.frames, many.gets = append(many.frames, ping(longest)), append(many.gets, "PONG "+longest)
 	}
-	runWire(t, newEdge(t), append(cases, ten, many))
+	runWire(t, newEdge(t, withLimits(Limits{MaxControlFrames: 10_000})), append(cases, ten, many))
 }
 
 // TestReservedBits is family 3, and what 12 and 13 come to where no extension is
