@@ -22,6 +22,7 @@ type sinkConn struct{ net.Conn }
 func (sinkConn) Write(b []byte) (int, error)      { return len(b), nil }
 func (sinkConn) Read([]byte) (int, error)         { select {} }
 func (sinkConn) Close() error                     { return nil }
+func (sinkConn) RemoteAddr() net.Addr             { return pipeAddr{} }
 func (sinkConn) SetReadDeadline(time.Time) error  { return nil }
 func (sinkConn) SetWriteDeadline(time.Time) error { return nil }
 

@@ -99,6 +99,7 @@ func FuzzSession(f *testing.F) {
 		`{"type":"renew","leases":["x",{"lease":"y","checkpoint":1}]}`,
 		`{"type":"subscribe","id":1,"channel":"c","credit":1}` + "\n" + `{"type":"bye"}`,
 		`{"type":"cancel","id":1,"event_id":"0000000vvvvvvvvvvvvvvvvvvvvvv"}`,
+		`{"type":"cancel","id":1,"correlation_id":"00000000000000000000000000000"}`,
 		`{"type":"ack","seq":1}`,
 	} {
 		f.Add(ws.MustCompileFrame(ws.MaskFrameWith(ws.NewTextFrame([]byte(message)), [4]byte{1, 2, 3, 4})), []byte(message))

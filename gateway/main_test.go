@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -17,9 +18,11 @@ var spoken = wire.JSON
 
 type everyEncoding struct{ tests *testing.M }
 
+// Run is once for JSON and once for Binary, or once in all to fuzz and to measure.
 func (e everyEncoding) Run() (code int) {
 	for _, spoken = range []wire.Encoding{wire.JSON, wire.Binary} {
-		if code = e.tests.Run(); code != 0 {
+		code = e.tests.Run()
+		if code != 0 || flag.Lookup("test.fuzz").Value.String() != "" || flag.Lookup("test.bench").Value.String() != "" {
 			break
 		}
 	}

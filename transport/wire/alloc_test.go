@@ -36,10 +36,12 @@ func hotLines() map[string]golden {
 			Tenant: b("default"), Headers: event.Headers, Payload: event.Payload,
 		}}},
 		"notify": {FromServer, Message{Type: TypeNotify, Notify: Notify{
-			Seq: 42, Name: b("done"), EventID: b("e-1"), CorrelationID: b("c-1"), CausationID: b("e-0"), Time: 1790000000000,
-			Payload: event.Payload,
+			Seq: 42, Name: b("done"), EventID: b("0000000g000g0000c00000000008g"), CorrelationID: b("0000000g000g0000c00000000007g"),
+			CausationID: b("0000000g000g0000c00000000007g"), Time: 1790000000000, Payload: event.Payload,
 		}}},
-		"ok":               {FromServer, Message{Type: TypeOK, OK: OK{ID: 1, EventID: b("e-1"), CorrelationID: b("c-1"), Offset: 77}}},
+		"ok": {FromServer, Message{Type: TypeOK, OK: OK{
+			ID: 1, EventID: b("0000000g000g0000c00000000008g"), CorrelationID: b("0000000g000g0000c00000000008g"), Offset: 77,
+		}}},
 		"ok of a complete": {FromServer, Message{Type: TypeOK, OK: OK{ID: 1, HasEvents: true, Events: [][]byte{b("e-1"), nil}}}},
 		"error":            {FromServer, Message{Type: TypeError, Error: NewError(ReasonOverloaded, "busy")}},
 	}
