@@ -273,6 +273,7 @@ func TestForwardedLimitsAndLogs(t *testing.T) {
 func TestForwardedNeighbors(t *testing.T) {
 	e := newEdge(t, trusting("127.0.0.1"), withLimits(Limits{MaxAddressConnections: 1}))
 	c := e.connect("X-Forwarded-For: 2001:db8:1:2::1")
+	e.awaitAdmitted(1)
 	e.sentAway(e.connect("X-Forwarded-For: 2001:db8:1:2:ffff::9"), 4029)
 	c.send(`{"type":"hello"}`)
 	c.expect("welcome")
