@@ -89,7 +89,7 @@ func StormClients(ctx context.Context, config StormClientsConfig) (*StormCount, 
 
 // round connects all of them, each at its time.
 func (s *stormers) round(ctx context.Context, begin time.Time) {
-	order := rand.Perm(len(s.all))
+	order := rand.Perm(len(s.all)) //nolint:gosec // No secret.
 	var wait sync.WaitGroup
 	for k, i := range order {
 		due := begin.Add(s.config.Within * time.Duration(k) / time.Duration(len(order)))
@@ -150,7 +150,7 @@ var errSentAway = errors.New("sent away")
 
 // greet connects, says hello, and has a ping answered. Where it fails, after says when to try again.
 func (s *stormers) greet(ctx context.Context, c *stormer, node string) (after time.Duration, err error) {
-	after = time.Duration(rand.Int64N(int64(500*time.Millisecond))) + 100*time.Millisecond
+	after = time.Duration(rand.Int64N(int64(500*time.Millisecond))) + 100*time.Millisecond //nolint:gosec // No secret.
 	ctx, cancel := context.WithTimeout(ctx, stormPatience)
 	defer cancel()
 	dialer := ws.Dialer{Protocols: []string{"baton.v1.json"}, TLSConfig: s.config.TLS, ReadBufferSize: 512, WriteBufferSize: 512}

@@ -205,6 +205,27 @@ type namedLimit struct {
 	value float64
 }
 
+// Check names the first limit that makes no sense, by its label, and says why; both
+// are empty where all do. Zero fields have their defaults.
+func (l *Limits) Check() (name, problem string) {
+	whole := withDefaults(*l)
+	l = &whole
+	for _, limit := range l.named() {
+		if limit.value < 0 {
+			return limit.name, "it must not be negative"
+		}
+		if (strings.HasSuffix(limit.name, "_rate") || strings.HasSuffix(limit.name, "_burst")) && limit.value > maxRate {
+			return limit.name, fmt.Sprintf("it must be at most %d, or 0 for any", maxRate)
+		}
+	}
+	for _, pair := range l.rates() {
+		if pair.rate == 0 && pair.burst > 0 {
+			return pair.name + "_burst", fmt.Sprintf("it needs %s_rate, which says how often", pair.name)
+		}
+	}
+	return l.checkPairs()
+}
+
 // named lists every limit, durations in seconds.
 func (l *Limits) named() []namedLimit {
 	return []namedLimit{
@@ -257,26 +278,6 @@ func (l *Limits) named() []namedLimit {
 		{"outgoing_bytes", float64(l.OutgoingBytes)},
 		{"max_outgoing_bytes", float64(l.MaxOutgoingBytes)},
 	}
-}
-
-// Check names the first limit that makes no sense, by its label, and says why; both
-// are empty where all do. Zero fields have their defaults.
-func (l Limits) Check() (name, problem string) {
-	l = withDefaults(l)
-	for _, limit := range l.named() {
-		if limit.value < 0 {
-			return limit.name, "it must not be negative"
-		}
-		if (strings.HasSuffix(limit.name, "_rate") || strings.HasSuffix(limit.name, "_burst")) && limit.value > maxRate {
-			return limit.name, fmt.Sprintf("it must be at most %d, or 0 for any", maxRate)
-		}
-	}
-	for _, pair := range l.rates() {
-		if pair.rate == 0 && pair.burst > 0 {
-			return pair.name + "_burst", fmt.Sprintf("it needs %s_rate, which says how often", pair.name)
-		}
-	}
-	return l.checkPairs()
 }
 
 // checkPairs compares limits with each other.

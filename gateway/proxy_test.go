@@ -191,7 +191,7 @@ func TestProxyHeaderBeforeTLS(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}), nil //nolint:gosec // The test's own certificate.
+			return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}), nil
 		}
 		c := e.open(`{"type":"hello"}`)
 		c.alive()

@@ -81,7 +81,7 @@ func stormElsewhere(ctx context.Context, c bench.StormClientsConfig) (*bench.Sto
 		return nil, err
 	}
 	var out, problems bytes.Buffer
-	child := exec.CommandContext(ctx, binary, "bench", "storm-clients")
+	child := exec.CommandContext(ctx, binary, "bench", "storm-clients") //nolint:gosec // This binary.
 	child.Stdin, child.Stdout, child.Stderr = bytes.NewReader(config), &out, &problems
 	ownGroup(child)
 	if err := child.Run(); err != nil {
