@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -116,8 +115,7 @@ type Limits struct {
 	ConnectRate  int
 	ConnectBurst int
 	// AcceptRate is how many sockets a second are taken from the listen queue; the others wait
-	// there, so that a storm of connections leaves room for those who are connected.
-	// Default 1000 for each processor.
+	// there, and nobody is refused. Default 0: any.
 	AcceptRate int
 	// AddressConnectRate and AddressConnectBurst are the same for one address, for IPv6
 	// one /64.
@@ -185,7 +183,6 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.MaxBatchEvents, 1000)
 	orDuration(&l.StreamPause, 15*time.Second)
 	orInt(&l.MaxConnections, defaultMaxConnections())
-	orInt(&l.AcceptRate, 1000*runtime.GOMAXPROCS(0))
 	orInt(&l.MaxHTTPRequests, 1024)
 	orDuration(&l.HelloTimeout, 10*time.Second)
 	orDuration(&l.AttachTimeout, 5*time.Second)

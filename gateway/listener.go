@@ -58,8 +58,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// await keeps the pace. Without it the sockets of a storm, all there at once, stand before
-// everybody else's work in the queue of the scheduler.
+// await keeps the pace, where there is one.
 func (l *boundedListener) await() {
 	for {
 		now := int64(time.Since(l.began))
