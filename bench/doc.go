@@ -27,4 +27,13 @@
 // Events are published that nobody works on. What the nodes' own metrics tell of
 // their memory before and after, and how fast a sample is worked on behind them,
 // shows what a backlog costs.
+//
+// # The storm
+//
+// Some clients publish at a fixed rate, an open loop as in the pipeline, while many others
+// connect within seconds, say hello, are cut off and come back. The others' latency
+// before, during and after says what that costs them. Those who connect are best in a
+// process of their own, which the command sees to. On one machine they, the node and
+// whatever else runs there share its processors, so what is measured is an upper bound:
+// look at the machine's load before you believe a ratio.
 package bench

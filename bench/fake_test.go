@@ -107,6 +107,8 @@ func (f *fakeCluster) handle(s *fakeSocket, m *wire.Message) {
 			Session: []byte("s"), Node: []byte("n"), Tenant: []byte("default"), ClientID: []byte(s.client), Epoch: []byte("x"),
 			Protocol: []byte("baton.v1.json"), Limits: wire.Limits{MaxInFlight: 64, MaxMessageBytes: 1 << 20, Window: 1024},
 		}})
+	case wire.TypePing:
+		s.send(&wire.Message{Type: wire.TypePong})
 	case wire.TypePublish:
 		f.events++
 		id := fmt.Appendf(nil, "e%d", f.events)

@@ -89,7 +89,7 @@ func StormClients(ctx context.Context, config StormClientsConfig) (*StormCount, 
 
 // round connects all of them, each at its time.
 func (s *stormers) round(ctx context.Context, begin time.Time) {
-	order := rand.Perm(len(s.all))
+	order := rand.Perm(len(s.all)) //nolint:gosec // No secret.
 	var wait sync.WaitGroup
 	for k, i := range order {
 		due := begin.Add(s.config.Within * time.Duration(k) / time.Duration(len(order)))
@@ -150,7 +150,7 @@ var errSentAway = errors.New("sent away")
 
 // greet connects, says hello, and has a ping answered. Where it fails, after says when to try again.
 func (s *stormers) greet(ctx context.Context, c *stormer, node string) (after time.Duration, err error) {
-	after = time.Duration(rand.Int64N(int64(500*time.Millisecond))) + 100*time.Millisecond
+	after = time.Duration(rand.Int64N(int64(500*time.Millisecond))) + 100*time.Millisecond //nolint:gosec // No secret.
 	ctx, cancel := context.WithTimeout(ctx, stormPatience)
 	defer cancel()
 	dialer := ws.Dialer{Protocols: []string{"baton.v1.json"}, TLSConfig: s.config.TLS, ReadBufferSize: 512, WriteBufferSize: 512}
@@ -183,17 +183,17 @@ func (s *stormers) greet(ctx context.Context, c *stormer, node string) (after ti
 func (s *stormers) answer(c *stormer, conn net.Conn, in io.Reader, after *time.Duration) error {
 	decoder, welcomed := wire.NewDecoder(wire.FromServer), false
 	for {
-		frame, err := ws.ReadFrame(in)
+		opcode, payload, err := readFrame(in)
 		if err != nil {
 			return err
 		}
-		if frame.Header.OpCode == ws.OpClose {
+		if opcode == ws.OpClose {
 			return errSentAway
 		}
-		if frame.Header.OpCode != ws.OpText {
+		if opcode != ws.OpText {
 			continue
 		}
-		decoder.Reset(frame.Payload)
+		decoder.Reset(payload)
 		for {
 			var m wire.Message
 			if decoder.Next(&m) != nil {
@@ -215,6 +215,22 @@ func (s *stormers) answer(c *stormer, conn net.Conn, in io.Reader, after *time.D
 			}
 		}
 	}
+}
+
+// maxStormFrame is more than a node says to who asks nothing.
+const maxStormFrame = 1 << 20
+
+func readFrame(in io.Reader) (ws.OpCode, []byte, error) {
+	header, err := ws.ReadHeader(in)
+	if err != nil {
+		return 0, nil, err
+	}
+	if header.Length > maxStormFrame {
+		return 0, nil, fmt.Errorf("a frame of %d bytes", header.Length)
+	}
+	payload := make([]byte, header.Length)
+	_, err = io.ReadFull(in, payload)
+	return header.OpCode, payload, err
 }
 
 func say(conn net.Conn, message []byte) error {

@@ -181,6 +181,20 @@ type httpWaiter struct {
 	answer  chan httpAnswer // has room for the one answer
 }
 
+// Reply implements Replier.
+func (h *httpWaiter) Reply(_ uint64, result *command.Result) {
+	h.gateway.end(h.tenant)
+	h.gateway.tenants.drop(h.tenant)
+	if result.Reason != command.Done {
+		h.gateway.meter.refusedByState(result.Reason)
+		refused := resultError(result)
+		refused.Message = append([]byte(nil), refused.Message...)
+		h.answer <- httpAnswer{refused: refused}
+		return
+	}
+	h.answer <- httpAnswer{body: encodeStored(result)}
+}
+
 // enter begins the request, or says which limit refuses it.
 func (h *httpWaiter) enter(before int) excess {
 	g := h.gateway
@@ -194,20 +208,6 @@ func (h *httpWaiter) enter(before int) excess {
 		g.tenants.drop(h.tenant)
 	}
 	return x
-}
-
-// Reply implements Replier.
-func (h *httpWaiter) Reply(_ uint64, result *command.Result) {
-	h.gateway.end(h.tenant)
-	h.gateway.tenants.drop(h.tenant)
-	if result.Reason != command.Done {
-		h.gateway.meter.refusedByState(result.Reason)
-		refused := resultError(result)
-		refused.Message = append([]byte(nil), refused.Message...)
-		h.answer <- httpAnswer{refused: refused}
-		return
-	}
-	h.answer <- httpAnswer{body: encodeStored(result)}
 }
 
 // storedBody is the body of ok over HTTP.

@@ -277,20 +277,20 @@ func (s *eventStream) dismiss(b *wire.Bye) {
 // address's and of its tenant's.
 func (g *Gateway) admitStream(s *eventStream, r *http.Request, tenant string) excess {
 	if !g.registerStream(s) {
-		return excess{limitConnections, retryLeaderMs, refusal{
+		return excess{refusal{
 			wire.ReasonOverloaded, "the node is being drained, or has as many connections as it may have",
-		}}
+		}, limitConnections, retryLeaderMs}
 	}
 	s.seat, s.tenant = g.sit(r), g.tenants.hold(tenant, g.clock())
 	x := excess{}
 	if s.placed = within(&s.tenant.connections, g.limits.MaxTenantConnections); !s.placed {
-		x = excess{limitTenantConnections, retryTenantMs, refusal{
+		x = excess{refusal{
 			wire.ReasonTenantLimit, "the tenant has as many connections at this node as it may have",
-		}}
+		}, limitTenantConnections, retryTenantMs}
 	} else if !g.placeOfAddress(&s.seat) {
-		x = excess{limitAddressConnections, retryTenantMs, refusal{
+		x = excess{refusal{
 			wire.ReasonRateLimited, "too many connections from this address",
-		}}
+		}, limitAddressConnections, retryTenantMs}
 	}
 	if x.any() {
 		g.forgetStream(s)

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -122,8 +121,7 @@ type Limits struct {
 	ConnectRate  int
 	ConnectBurst int
 	// AcceptRate is how many sockets a second are taken from the listen queue; the others wait
-	// there, so that a storm of connections leaves room for those who are connected.
-	// Default 1000 for each processor.
+	// there, and nobody is refused. Default 0: any.
 	AcceptRate int
 	// AddressConnectRate and AddressConnectBurst are the same for one address, for IPv6
 	// one /64.
@@ -193,7 +191,6 @@ func withDefaults(l Limits) Limits {
 	orInt(&l.MaxBatchEvents, 1000)
 	orDuration(&l.StreamPause, 15*time.Second)
 	orInt(&l.MaxConnections, defaultMaxConnections())
-	orInt(&l.AcceptRate, 1000*runtime.GOMAXPROCS(0))
 	orInt(&l.MaxHTTPRequests, 1024)
 	orDuration(&l.HelloTimeout, 10*time.Second)
 	orDuration(&l.AttachTimeout, 5*time.Second)
@@ -211,6 +208,27 @@ func withDefaults(l Limits) Limits {
 type namedLimit struct {
 	name  string
 	value float64
+}
+
+// Check names the first limit that makes no sense, by its label, and says why; both
+// are empty where all do. Zero fields have their defaults.
+func (l *Limits) Check() (name, problem string) {
+	whole := withDefaults(*l)
+	l = &whole
+	for _, limit := range l.named() {
+		if limit.value < 0 {
+			return limit.name, "it must not be negative"
+		}
+		if (strings.HasSuffix(limit.name, "_rate") || strings.HasSuffix(limit.name, "_burst")) && limit.value > maxRate {
+			return limit.name, fmt.Sprintf("it must be at most %d, or 0 for any", maxRate)
+		}
+	}
+	for _, pair := range l.rates() {
+		if pair.rate == 0 && pair.burst > 0 {
+			return pair.name + "_burst", fmt.Sprintf("it needs %s_rate, which says how often", pair.name)
+		}
+	}
+	return l.checkPairs()
 }
 
 // named lists every limit, durations in seconds.
@@ -267,26 +285,6 @@ func (l *Limits) named() []namedLimit {
 		{"outgoing_bytes", float64(l.OutgoingBytes)},
 		{"max_outgoing_bytes", float64(l.MaxOutgoingBytes)},
 	}
-}
-
-// Check names the first limit that makes no sense, by its label, and says why; both
-// are empty where all do. Zero fields have their defaults.
-func (l Limits) Check() (name, problem string) {
-	l = withDefaults(l)
-	for _, limit := range l.named() {
-		if limit.value < 0 {
-			return limit.name, "it must not be negative"
-		}
-		if (strings.HasSuffix(limit.name, "_rate") || strings.HasSuffix(limit.name, "_burst")) && limit.value > maxRate {
-			return limit.name, fmt.Sprintf("it must be at most %d, or 0 for any", maxRate)
-		}
-	}
-	for _, pair := range l.rates() {
-		if pair.rate == 0 && pair.burst > 0 {
-			return pair.name + "_burst", fmt.Sprintf("it needs %s_rate, which says how often", pair.name)
-		}
-	}
-	return l.checkPairs()
 }
 
 // checkPairs compares limits with each other.

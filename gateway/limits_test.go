@@ -36,7 +36,7 @@ func (e *edge) published(c *client) {
 // TestPublishRateIsHonest: at each level, who waits as long as retry_after_ms says is
 // admitted, and who comes a moment sooner is not; what was refused took nothing.
 func TestPublishRateIsHonest(t *testing.T) {
-	for name, limits := range map[limitName]Limits{
+	for name, limits := range map[limitName]Limits{ //nolint:exhaustive // Those of publishing.
 		limitPublishRate:       {PublishRate: 3, PublishBurst: 2},
 		limitTenantPublishRate: {TenantPublishRate: 3, TenantPublishBurst: 2, PublishRate: 50},
 		limitNodePublishRate:   {NodePublishRate: 3, NodePublishBurst: 2, TenantPublishRate: 60, PublishRate: 50},
@@ -241,7 +241,8 @@ func TestConnectionsOfAddressAndTenant(t *testing.T) {
 	e.open(`{"type":"hello"}`)
 	e.do(t, e.request(http.MethodGet, "/v1/stream?client_id=ann", ""), 429, "tenant_limit")
 	b.alive()
-	for limit, want := range map[limitName]int{limitTenantConnections: 2, limitAddressConnections: 2, limitConnections: 0} {
+	for limit, want := range map[limitName]int{ //nolint:exhaustive // Those of connections.
+		limitTenantConnections: 2, limitAddressConnections: 2, limitConnections: 0} {
 		if got := e.refusals(limit); got != want {
 			t.Errorf("%s refused %d, want %d", limit, got, want)
 		}
@@ -264,6 +265,7 @@ func TestConnectRate(t *testing.T) {
 	}
 }
 
+// TestAddressConnectRate: an address has a rate of its own.
 func TestAddressConnectRate(t *testing.T) {
 	e := newEdge(t, withLimits(Limits{AddressConnectRate: 1, AddressConnectBurst: 2, ConnectRate: 1000}))
 	e.open(`{"type":"hello"}`)

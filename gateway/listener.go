@@ -41,18 +41,6 @@ func (g *Gateway) newListener(listener net.Listener) *boundedListener {
 	}
 }
 
-// await keeps the pace. Without it the sockets of a storm, all there at once, stand before
-// everybody else's work in the queue of the scheduler.
-func (l *boundedListener) await() {
-	for {
-		now := int64(time.Since(l.began))
-		if l.pace.take(&l.taken, now) {
-			return
-		}
-		time.Sleep(l.pace.wait(&l.taken, now, 0))
-	}
-}
-
 // Accept implements net.Listener.
 func (l *boundedListener) Accept() (net.Conn, error) {
 	for {
@@ -67,6 +55,17 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		default:
 			_ = conn.Close()
 		}
+	}
+}
+
+// await keeps the pace, where there is one.
+func (l *boundedListener) await() {
+	for {
+		now := int64(time.Since(l.began))
+		if l.pace.take(&l.taken, now) {
+			return
+		}
+		time.Sleep(l.pace.wait(&l.taken, now, 0))
 	}
 }
 

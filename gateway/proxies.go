@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -52,9 +53,8 @@ func (g *Gateway) addressOf(r *http.Request) netip.Addr {
 	if len(g.proxies) == 0 {
 		return addr
 	}
-	lines := r.Header.Values("X-Forwarded-For")
-	for i := len(lines) - 1; i >= 0; i-- {
-		for list := lines[i]; list != ""; {
+	for _, line := range slices.Backward(r.Header.Values("X-Forwarded-For")) {
+		for list := line; list != ""; {
 			if !g.proxies.trusts(addr) {
 				return addr
 			}

@@ -191,7 +191,7 @@ func TestProxyHeaderBeforeTLS(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}), nil //nolint:gosec // The test's own certificate.
+			return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}), nil
 		}
 		c := e.open(`{"type":"hello"}`)
 		c.alive()
@@ -273,9 +273,10 @@ func TestForwardedLimitsAndLogs(t *testing.T) {
 func TestForwardedNeighbors(t *testing.T) {
 	e := newEdge(t, trusting("127.0.0.1"), withLimits(Limits{MaxAddressConnections: 1}))
 	c := e.connect("X-Forwarded-For: 2001:db8:1:2::1")
-	c.send(`{"type":"hello"}`) // It has its place when it is answered.
-	c.expect("welcome")
+	e.awaitAdmitted(1)
 	e.sentAway(e.connect("X-Forwarded-For: 2001:db8:1:2:ffff::9"), 4029)
+	c.send(`{"type":"hello"}`)
+	c.expect("welcome")
 	d := e.connect("X-Forwarded-For: 2001:db8:1:3::1")
 	d.send(`{"type":"hello"}`)
 	d.expect("welcome")

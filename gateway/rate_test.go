@@ -91,6 +91,7 @@ func TestUsageIsForgotten(t *testing.T) {
 	}
 }
 
+// BenchmarkPace is what three rates cost a publish.
 func BenchmarkPace(b *testing.B) {
 	g := &Gateway{began: time.Now()}
 	g.rates = newRates(&Limits{PublishRate: 1e9, PublishBurst: 1e9, TenantPublishRate: 1e9, TenantPublishBurst: 1e9, NodePublishRate: 1e9, NodePublishBurst: 1e9})

@@ -39,10 +39,10 @@ func (r refusal) wireError() wire.Error {
 // excess is a refusal by a limit, which says when to try again; the zero value is no
 // refusal.
 type excess struct {
+	refusal
+
 	limit   limitName
 	retryMs int64
-
-	refusal
 }
 
 func (x excess) wireError() wire.Error {
@@ -110,9 +110,9 @@ func (c *connection) commit(buf wire.Buffer, at int, t wire.Type) (end uint64) {
 // take makes a slot for a request with an id, or refuses it at once.
 func (c *connection) take(r request) (slot uint64, ok bool) {
 	if slot, ok = c.requests.take(r); !ok {
-		c.refuseMore(r.id, excess{limitInFlight, retryInFlightMs, refusal{
+		c.refuseMore(r.id, excess{refusal{
 			wire.ReasonTooManyInFlight, "too many requests wait for their answer: see limits.max_in_flight in welcome",
-		}})
+		}, limitInFlight, retryInFlightMs})
 		return 0, false
 	}
 	if no := c.gateway.begin(c.tenant, !r.kind.ends()); no.any() {

@@ -76,9 +76,9 @@ func (c *connection) tooManySubscriptions(id uint64) bool {
 		return true
 	}
 	if most := limits.MaxTenantSubscriptions; most > 0 && c.tenant.subscriptions.Load() >= int64(most) {
-		c.refuseMore(id, excess{limitTenantSubscriptions, retryTenantMs, refusal{
+		c.refuseMore(id, excess{refusal{
 			wire.ReasonTenantLimit, fmt.Sprintf("the tenant has %d subscriptions and follows at this node, as many as it may have", most),
-		}})
+		}, limitTenantSubscriptions, retryTenantMs})
 		return true
 	}
 	return false

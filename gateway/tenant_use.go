@@ -35,7 +35,7 @@ func (c *connection) joinTenant() bool {
 		const sentence = "the tenant has as many connections at this node as it may have"
 		g.meter.refusedBy(limitTenantConnections)
 		after := jitter()
-		e := excess{limitTenantConnections, after, refusal{wire.ReasonTenantLimit, sentence}}.wireError()
+		e := excess{refusal{wire.ReasonTenantLimit, sentence}, limitTenantConnections, after}.wireError()
 		c.sendError(&e)
 		c.sendAway(&wire.Bye{Reason: []byte("limit"), Reconnect: true, AfterMs: after, Nodes: g.clientSockets()})
 		return false
@@ -76,15 +76,15 @@ func (g *Gateway) begin(tenant *usage, mayRefuse bool) excess { //nolint:revive 
 		most, mostOfAll = 0, 0
 	}
 	if !within(&tenant.requests, most) {
-		return excess{limitTenantInFlight, retryInFlightMs, refusal{
+		return excess{refusal{
 			wire.ReasonTenantLimit, fmt.Sprintf("the tenant has %d requests under way at this node, as many as it may have", most),
-		}}
+		}, limitTenantInFlight, retryInFlightMs}
 	}
 	if !within(&g.requests, mostOfAll) {
 		tenant.requests.Add(-1)
-		return excess{limitNodeInFlight, retryInFlightMs, refusal{
+		return excess{refusal{
 			wire.ReasonTooManyInFlight, fmt.Sprintf("%d requests are under way at this node, as many as may be", mostOfAll),
-		}}
+		}, limitNodeInFlight, retryInFlightMs}
 	}
 	g.meter.inFlight.Inc()
 	return excess{}
@@ -120,7 +120,7 @@ func (g *Gateway) pace(own *bucket, tenant *usage, before int) excess {
 				levels[j].rate.giveBack(levels[j].bucket)
 			}
 		}
-		x := excess{levels[i].limit, 0, refusal{wire.ReasonRateLimited, levels[i].limit.sentence()}}
+		x := excess{refusal{wire.ReasonRateLimited, levels[i].limit.sentence()}, levels[i].limit, 0}
 		for j := range levels {
 			if levels[j].bucket != nil {
 				x.retryMs = max(x.retryMs, waitMs(levels[j].rate.wait(levels[j].bucket, now, before)))

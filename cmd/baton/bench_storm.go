@@ -81,7 +81,7 @@ func stormElsewhere(ctx context.Context, c bench.StormClientsConfig) (*bench.Sto
 		return nil, err
 	}
 	var out, problems bytes.Buffer
-	child := exec.CommandContext(ctx, binary, "bench", "storm-clients")
+	child := exec.CommandContext(ctx, binary, "bench", "storm-clients") //nolint:gosec // This binary.
 	child.Stdin, child.Stdout, child.Stderr = bytes.NewReader(config), &out, &problems
 	ownGroup(child)
 	if err := child.Run(); err != nil {
@@ -97,10 +97,11 @@ func stormElsewhere(ctx context.Context, c bench.StormClientsConfig) (*bench.Sto
 // newBenchStormClients is the child.
 func newBenchStormClients(t *terminal) *cobra.Command {
 	return &cobra.Command{
-		Use:    "storm-clients",
-		Short:  "The clients of a storm, as JSON on standard input describes them",
-		Hidden: true,
-		Args:   cobra.NoArgs,
+		Use:     "storm-clients",
+		Short:   "The clients of a storm, as JSON on standard input describes them",
+		Example: `  echo '{"nodes":["http://127.0.0.1:7700"],"name":"s","clients":100,"within":1000000000,"rounds":1}' | baton bench storm-clients`,
+		Hidden:  true,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := standBack("BATON_JOB_STORM"); err != nil {
 				return err

@@ -27,6 +27,7 @@ func defineLimits(flags *pflag.FlagSet, l *gateway.Limits) {
 		{&l.MaxAddressConnections, "max-address-connections", "how many of them an address may have (default any)"},
 		{&l.ConnectRate, "connect-rate", "WebSockets a second that may be opened (default any)"},
 		{&l.ConnectBurst, "connect-burst", "how many of them at once (default as many as in a second)"},
+		{&l.AcceptRate, "accept-rate", "sockets a second that are taken from the listen queue (default any)"},
 		{&l.AddressConnectRate, "address-connect-rate", "WebSockets a second that an address may open (default any)"},
 		{&l.AddressConnectBurst, "address-connect-burst", "how many of them at once (default as many as in a second)"},
 	} {

@@ -39,7 +39,7 @@ var closes = [...]CloseInfo{
 	{CloseNotReady, "not ready", "No leader answers for the client's stream; another node may reach one. An error with the reason comes before."},
 	{CloseWriteStall, "write stall", "The socket took no bytes for too long."},
 	{CloseNoHeartbeat, "no heartbeat", "Nothing was heard for too long."},
-	{CloseAbuse, "abuse of limits", "The limits were exceeded many times over, for long."},
+	{CloseAbuse, "abuse of limits", "A limit of connections is reached, and a bye before says when to come back; or limits were exceeded many times over, for long."},
 	{CloseUnauthenticated, "unauthenticated", "There is no token, or it is not valid."},
 	{CloseProtocolError, "protocol error", "A frame is not of the protocol: not JSON, or of the wrong kind."},
 	{CloseNoHello, "no hello", "The first message was not hello, or none came in time."},
