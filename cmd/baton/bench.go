@@ -25,13 +25,14 @@ func newBench(t *terminal) *cobra.Command {
 		Use:   "bench",
 		Short: "Measure a cluster",
 		Example: `  baton bench pipeline --rate 500 --duration 30s
-  baton bench backlog --events 1000000`,
+  baton bench backlog --events 1000000
+  baton bench idle --connections 18000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return misuse("say what to measure: %s pipeline or backlog", cmd.CommandPath())
+			return misuse("say what to measure: %s pipeline, backlog or idle", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(newBenchPipeline(t), newBenchBacklog(t))
+	cmd.AddCommand(newBenchPipeline(t), newBenchBacklog(t), newBenchIdle(t))
 	return cmd
 }
 
