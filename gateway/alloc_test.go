@@ -36,7 +36,7 @@ func handConnection(tb testing.TB, broker Broker) (*Gateway, *connection) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c := newConnection(g, sinkConn{})
+	c := newConnection(g, sinkConn{}, nil)
 	c.identity = identity{tenant: "default", clientID: "ann", deviceID: "default"}
 	c.phase.Store(int32(phaseOpen))
 	tb.Cleanup(func() {
@@ -55,7 +55,7 @@ func TestPublishAllocatesNothing(t *testing.T) {
 	frame := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(
 		[]byte(`{"type":"publish","id":7,"channel":"q","headers":{"a":"b"},"data":{"question":"what?"}}`),
 	)))
-	bench := borrow(&g.benches)
+	bench := g.borrow()
 	allocs := testing.AllocsPerRun(1000, func() {
 		n := copy(bench.input[:], frame)
 		c.consume(bench, bench.input[:n])
@@ -89,7 +89,7 @@ func BenchmarkPublishForward(b *testing.B) {
 	frame := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(
 		[]byte(`{"type":"publish","id":7,"channel":"q","data":{"question":"what?"}}`),
 	)))
-	bench := borrow(&g.benches)
+	bench := g.borrow()
 	b.ReportAllocs()
 	for b.Loop() {
 		n := copy(bench.input[:], frame)

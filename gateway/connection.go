@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"net"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -24,9 +24,10 @@ const (
 type connection struct {
 	// Fixed before the goroutines start.
 	gateway *Gateway
-	conn    net.Conn
+	conn    socket
+	in      receiver
 	session string
-	opened  time.Time
+	opened  int64 // Unix nanoseconds
 	// certified is who the client's certificate is of, nil for none.
 	certified *auth.Identity
 
@@ -47,12 +48,13 @@ type connection struct {
 	who          atomic.Pointer[auth.Identity] // what the token grants, nil where none is asked for
 	silent       atomic.Bool                   // a lease was let go, and nothing was read since
 	closingSince atomic.Int64
-	dismissed    atomic.Bool // sent to another node
+	finished     atomic.Int64 // when the close frame was written, and nothing follows
+	dismissed    atomic.Bool  // sent to another node
 	over         atomic.Bool
-	ending       chan struct{} // closed when closingSince is set
+	// atEnd is called when closingSince is set: see uponEnd.
+	atEnd atomic.Pointer[func()]
 
 	// The reader's own.
-	in       receiver
 	parser   frameParser
 	bench    *workbench // while there are bytes to work on
 	identity identity
@@ -66,7 +68,8 @@ type connection struct {
 	writers  map[streamKey]*writer
 
 	// The deadlines' own.
-	pinged int64 // when the last ping was sent, Unix nanoseconds
+	pinged int64  // when the last ping was sent, Unix nanoseconds
+	due    uint32 // the tick that it is looked at; the wheel guards it
 }
 
 // identity is what hello said.
@@ -81,20 +84,17 @@ type identity struct {
 	window  uint32
 }
 
-func newConnection(g *Gateway, conn net.Conn) *connection {
+func newConnection(g *Gateway, conn socket, in receiver) *connection {
 	c := &connection{
 		gateway: g,
 		conn:    conn,
+		in:      in,
 		session: g.newSession(),
-		opened:  time.Now(),
-		ending:  make(chan struct{}),
+		opened:  time.Now().UnixNano(),
 	}
 	c.parser.limit = uint64(g.limits.MaxMessageBytes) //nolint:gosec // checked to be positive
-	c.lastRead.Store(c.opened.UnixNano())
-	c.in.init(conn, &g.benches)
-	c.out.init(conn, g)
-	c.out.wrote = c.wrote
-	c.out.ended = c.finishWriting
+	c.lastRead.Store(c.opened)
+	c.out.init(c)
 	c.requests.init(&g.limits)
 	c.tokens.open = g.meter.readStreams
 	return c
@@ -107,22 +107,34 @@ func (c *connection) wrote(total uint64) {
 	c.tokens.wrote()
 }
 
-// serve reads until the connection is over. early is what the handshake's
-// reader had already taken from the socket.
+// serve works for a connection that has a goroutine of its own, until it is over.
+// early is what the handshake's reader had already taken from the socket.
 func (c *connection) serve(early []byte) {
-	defer c.teardown()
-	if len(early) > 0 {
-		c.consumeEarly(early)
-	}
-	for !c.closing() {
+	c.consumeEarly(early)
+	c.advance() // It waits for the socket, so it is over when this returns.
+	c.teardown()
+}
+
+// advance reads what there is, and tells whether the connection is over. It is not
+// while there may be more to come later, which only a receiver says that does not
+// wait for it. A connection that closes is read on, until the other side's close
+// frame has come and ours is written, until it ends without one, or until the
+// deadline of that passes.
+func (c *connection) advance() (over bool) {
+	for !c.answered {
 		bench, n, err := c.in.receive()
+		if errors.Is(err, errLater) {
+			return false
+		}
 		if err != nil {
-			break
+			c.markClosing(ws.StatusAbnormalClosure)
+			return true
 		}
 		c.consume(bench, bench.input[:n])
-		c.in.release(bench)
+		c.gateway.giveBack(bench)
 	}
-	c.linger()
+	c.out.awaitSealed()
+	return true
 }
 
 // consume works on bytes that were read.
@@ -159,9 +171,12 @@ func (c *connection) consume(bench *workbench, data []byte) {
 }
 
 func (c *connection) consumeEarly(early []byte) {
-	bench := borrow(&c.gateway.benches)
+	if len(early) == 0 {
+		return
+	}
+	bench := c.gateway.borrow()
 	c.consume(bench, early)
-	c.in.release(bench)
+	c.gateway.giveBack(bench)
 }
 
 // handle is given every event of the parser.
@@ -189,25 +204,6 @@ func (c *connection) awaitRoom() {
 	c.held.Store(false)
 }
 
-// linger takes what the other side still sends, until its close frame has come
-// and ours is written, until it ends without one, or until the flusher's
-// deadline passes.
-func (c *connection) linger() {
-	if !c.closing() {
-		c.markClosing(ws.StatusAbnormalClosure)
-		return
-	}
-	for !c.answered {
-		bench, n, err := c.in.receive()
-		if err != nil {
-			return
-		}
-		c.consume(bench, bench.input[:n])
-		c.in.release(bench)
-	}
-	c.out.awaitSealed()
-}
-
 // teardown ends everything that knows the connection.
 func (c *connection) teardown() {
 	c.over.Store(true)
@@ -228,5 +224,6 @@ func (c *connection) teardown() {
 	c.flushCheckpoints(time.Now().Add(c.gateway.limits.CheckpointInterval))
 	c.loseJobs()
 	c.out.abandon()
+	release(c.conn) // The flusher, too, is through with it.
 	c.gateway.forget(c)
 }

@@ -62,13 +62,7 @@ func (c *connection) authenticate(token []byte) (*auth.Identity, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), credentialTimeout)
 	defer cancel()
-	go func() {
-		select {
-		case <-c.ending:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	defer c.uponEnd(cancel)()
 	return c.gateway.auth.Authenticate(ctx, token)
 }
 

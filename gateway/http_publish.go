@@ -119,11 +119,8 @@ func (g *Gateway) publishOne(w http.ResponseWriter, r *http.Request, body []byte
 
 // submitEvent reads the body of a publish and forwards it.
 func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter) *wire.Error {
-	bench := borrow(&g.benches)
-	defer func() {
-		bench.tidy()
-		g.benches.Put(bench)
-	}()
+	bench := g.borrow()
+	defer g.giveBack(bench)
 	var m wire.Emit
 	if err := bench.decoder.Body(body, &m); err != nil {
 		e := refusal{wire.ReasonBadRequest, err.Error()}.wireError()

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net"
 	"sync"
+	"syscall"
 )
 
 // spareConnections is how many sockets beyond MaxConnections may be open: for
@@ -52,6 +53,9 @@ type boundedTCP struct {
 
 	places places
 	once   sync.Once
+	// now is how to read without waiting, set where Read is to do that: see
+	// secureReceiver. It is the reader's own.
+	now syscall.RawConn
 }
 
 // Close implements net.Conn.

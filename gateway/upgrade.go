@@ -38,7 +38,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	early := make([]byte, min(buffered.Reader.Buffered(), readBytes))
 	_, _ = buffered.Read(early)
 
-	c := newConnection(g, conn)
+	c := newConnection(g, conn, newReceiver(g, conn))
 	uncertified := c.bring(r)
 	if !g.admit(c) {
 		g.turnAway(conn)
