@@ -81,7 +81,7 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 	e.gateway.mu.Lock()
 	defer e.gateway.mu.Unlock()
 	for c := range e.gateway.connections {
-		if _, waits := c.in.(*waitingReceiver); !waits {
+		if _, buffered := c.in.(*bufferedReceiver); buffered {
 			t.Fatal("the socket is read like any connection")
 		}
 	}

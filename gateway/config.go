@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,8 @@ type Config struct {
 	Auth *auth.Authenticator
 	// TLS has clients speak TLS; nil means that they do not.
 	TLS *tls.Config
+	// Poller is how idle WebSockets are waited for; PollerAuto is the default.
+	Poller Poller
 }
 
 // Defaults of the limits that a node can be told, or checks what it is told with.
@@ -53,6 +56,12 @@ func (c Config) complete() (Config, error) {
 		return c, errNoBroker
 	case c.Node == "":
 		return c, errNoNode
+	}
+	if c.Poller == "" {
+		c.Poller = PollerAuto
+	}
+	if err := CheckPoller(c.Poller); err != nil {
+		return c, fmt.Errorf("gateway: Config.Poller: %w", err)
 	}
 	c.Limits = withDefaults(c.Limits)
 	if err := c.Limits.check(); err != nil {

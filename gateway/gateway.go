@@ -44,6 +44,8 @@ type Gateway struct {
 	benches sync.Pool // of *workbench
 	buffers bufferPool
 	wheel   wheel
+	poller  poller
+	polls   bool          // sockets without TLS are the poller's
 	waiting chan struct{} // one place for each HTTP request that waits for the cluster
 	stop    chan struct{}
 	work    sync.WaitGroup
@@ -98,6 +100,7 @@ func New(config Config) (*Gateway, error) {
 			fmt.Sprintf("timeout_ms must be at most %d", config.Limits.MaxPark.Milliseconds()),
 		},
 	}
+	g.polls = config.Poller.polls()
 	g.server = g.newServer()
 	g.work.Go(func() { g.wheel.turn(g.stop) })
 	return g, nil
@@ -149,6 +152,9 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		close(g.stop)
 	}
 	g.work.Wait()
+	if first {
+		g.poller.close()
+	}
 	return err
 }
 

@@ -64,6 +64,14 @@ func (c *boundedTCP) Close() error {
 	return c.TCPConn.Close()
 }
 
+// handOver closes the connection and returns its place, still taken, for whoever has
+// a descriptor of the socket of their own.
+func (c *boundedTCP) handOver() places {
+	c.once.Do(func() {})
+	_ = c.TCPConn.Close()
+	return c.places
+}
+
 // boundedConn is boundedTCP for other connections.
 type boundedConn struct {
 	net.Conn

@@ -26,6 +26,15 @@ type receiver interface {
 // errLater is a receiver's word that there is nothing now.
 var errLater = errors.New("nothing to read yet")
 
+// polledConn is a socket that a poller has taken over: it has no goroutine.
+type polledConn interface {
+	socket
+	receiver
+	// start lends c, whose socket it is, a goroutine, now and whenever there is
+	// something to do. early is what the handshake's reader had already taken.
+	start(c *connection, early []byte)
+}
+
 // release ends a socket that Close only tells of the end.
 func release(conn socket) {
 	if held, ok := conn.(interface{ release() }); ok {

@@ -38,10 +38,10 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	early := make([]byte, min(buffered.Reader.Buffered(), readBytes))
 	_, _ = buffered.Read(early)
 
-	c := newConnection(g, conn, newReceiver(g, conn))
+	c, start := g.newSocket(conn)
 	uncertified := c.bring(r)
 	if !g.admit(c) {
-		g.turnAway(conn)
+		g.turnAway(c.conn)
 		return
 	}
 	switch {
@@ -53,7 +53,20 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		c.close(wire.CloseUnsupportedVersion, "this node speaks "+protocolName)
 	}
 	g.wheel.add(c, g.limits.HelloTimeout)
-	go c.serve(early) //nolint:contextcheck // The connection outlives the upgrade.
+	start(early)
+}
+
+// newSocket makes a connection of an upgraded one, in the tier that it belongs to, and
+// returns how its work is begun.
+func (g *Gateway) newSocket(conn net.Conn) (c *connection, start func(early []byte)) {
+	if g.polls {
+		if polled := g.poller.takeOver(g, conn); polled != nil {
+			c = newConnection(g, polled, polled)
+			return c, func(early []byte) { polled.start(c, early) }
+		}
+	}
+	c = newConnection(g, conn, newReceiver(g, conn))
+	return c, func(early []byte) { go c.serve(early) }
 }
 
 // bring keeps what an upgrade shows of who asks, for hello.
@@ -67,16 +80,19 @@ func (c *connection) bring(r *http.Request) (err error) {
 }
 
 // turnAway closes a socket for which there is no place.
-func (g *Gateway) turnAway(conn net.Conn) {
+func (g *Gateway) turnAway(conn socket) {
 	code, reason := wire.CloseShutdown, "too many connections"
 	if g.isDraining() {
 		code, reason = wire.CloseDrain, "the node takes no more connections"
 	}
 	g.meter.closed(ws.StatusCode(code))
 	body := ws.NewCloseFrameBody(ws.StatusCode(code), code.String()+": "+reason)
-	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
-	_ = ws.WriteFrame(conn, ws.NewCloseFrame(body))
+	if bounded, ok := conn.(net.Conn); ok { // A socket of ours takes so little at once.
+		_ = bounded.SetWriteDeadline(time.Now().Add(time.Second))
+	}
+	_, _ = conn.Write(ws.MustCompileFrame(ws.NewCloseFrame(body)))
 	_ = conn.Close()
+	release(conn)
 }
 
 // subprotocols tells whether any were offered, and ours among them.

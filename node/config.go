@@ -64,6 +64,9 @@ type Config struct {
 	// TLS are the files that clients are spoken to in TLS with; without them they are
 	// not.
 	TLS auth.TLSFiles
+	// Poller is how WebSockets that have nothing to say are waited for; empty is
+	// gateway.PollerAuto.
+	Poller gateway.Poller
 	// MaxInFlight is how many requests a connection may have unanswered, up to
 	// 65,536.
 	MaxInFlight int
@@ -108,6 +111,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.GossipListen, DefaultGossipListen)
 	setDefault(&c.Partitions, DefaultPartitions)
 	setDefault(&c.Replicas, DefaultReplicas)
+	setDefault(&c.Poller, gateway.PollerAuto)
 	setDefault(&c.MaxInFlight, DefaultMaxInFlight)
 	setDefault(&c.MaxMessageBytes, DefaultMaxMessageBytes)
 	if c.BootstrapExpect == 0 && len(c.Join) == 0 {
@@ -129,7 +133,7 @@ func setDefault[T comparable](field *T, value T) {
 // Validate returns a *ConfigError for the first field that cannot be used.
 // Call it on a configuration with its defaults filled in.
 func (c Config) Validate() error {
-	for _, check := range []func() error{c.checkName, c.checkAdvertise, c.checkListeners, c.checkJoin, c.checkNumbers, c.checkOrigins, c.checkTLS, c.checkExposure} {
+	for _, check := range []func() error{c.checkName, c.checkAdvertise, c.checkListeners, c.checkJoin, c.checkNumbers, c.checkPoller, c.checkOrigins, c.checkTLS, c.checkExposure} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -264,6 +268,13 @@ func (c Config) checkNumbers() error {
 			"max-message-bytes", fmt.Sprintf("%d is not from %d to %d", c.MaxMessageBytes, minMessageBytes, maxMessageBytes),
 			fmt.Sprintf("leave it at %d unless workers emit more than that at once", DefaultMaxMessageBytes),
 		}
+	}
+	return nil
+}
+
+func (c Config) checkPoller() error {
+	if err := gateway.CheckPoller(c.Poller); err != nil {
+		return &ConfigError{"poller", err.Error(), "use auto, goroutine or, on Linux, epoll"}
 	}
 	return nil
 }
