@@ -29,7 +29,7 @@ type IdleUse struct {
 const (
 	sampleInterval = 500 * time.Millisecond
 	settledSamples = 8
-	settledSpread  = 0.003
+	settledSpread  = 0.01
 	settleTimeout  = 60 * time.Second
 	// collections is how many garbage collections a node is asked for: the first finds
 	// the garbage, another shrinks stacks that were seen deep before, and Go keeps

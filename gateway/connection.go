@@ -28,8 +28,8 @@ type connection struct {
 	in      receiver
 	session string
 	opened  int64 // Unix nanoseconds
-	// certified is who the client's certificate is of, nil for none.
-	certified *auth.Identity
+	// shown is what the upgrade showed of who asks, nil for nothing.
+	shown *shown
 
 	// Shared; each has a lock of its own.
 	out           outbox
@@ -58,9 +58,8 @@ type connection struct {
 	parser   frameParser
 	bench    *workbench // while there are bytes to work on
 	identity identity
-	bearer   []byte // the token of the upgrade, until hello
-	abuse    abuse
-	garbled  bool // frames cannot be told apart any more
+	abuse    *abuse // nil until a request is refused
+	garbled  bool   // frames cannot be told apart any more
 	saidBye  bool
 	answered bool   // the other side's close frame has come
 	made     uint64 // counts subscriptions and idempotency keys
@@ -70,6 +69,12 @@ type connection struct {
 	// The deadlines' own.
 	pinged int64  // when the last ping was sent, Unix nanoseconds
 	due    uint32 // the tick that it is looked at; the wheel guards it
+}
+
+// shown is what an upgrade shows of who asks.
+type shown struct {
+	bearer    []byte         // the token, until hello
+	certified *auth.Identity // who the client's certificate is of, nil for none
 }
 
 // identity is what hello said.

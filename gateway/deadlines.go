@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"runtime"
 	"sync"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 const (
 	// wheelTick is how exact deadlines are.
 	wheelTick = 250 * time.Millisecond
+	// wheelBreath is how many connections are looked at in one go.
+	wheelBreath = 64
 	// longestCheck is the longest a connection goes unchecked: a message or a
 	// write that begins between two checks is seen at most this late.
 	longestCheck = 4 * time.Second
@@ -76,6 +79,9 @@ func (w *wheel) turn(stop <-chan struct{}) {
 					w.add(c, c.checkDeadlines(now))
 				}
 				due[i] = nil
+				if i%wheelBreath == wheelBreath-1 {
+					runtime.Gosched() // Or the flushers of all pings would be there at once.
+				}
 			}
 		}
 	}

@@ -13,6 +13,9 @@ import (
 // writeChunk is how much is written under one write deadline.
 const writeChunk = 64 << 10
 
+// probeBytes has room for an empty ping.
+const probeBytes = 8
+
 // outbox is what waits to be written to one socket. Whoever adds to it and
 // finds no flusher at work starts one; the flusher writes all there is with one
 // call and ends when there is no more. Nobody who adds ever waits for the socket.
@@ -90,6 +93,10 @@ func (o *outbox) control(opcode ws.OpCode, payload []byte) {
 	defer o.mu.Unlock()
 	if o.sealed || o.broken {
 		return
+	}
+	if o.pending == nil && len(payload) == 0 {
+		// Thousands are probed in one moment: not a whole buffer for each.
+		o.pending = make([]byte, 0, probeBytes)
 	}
 	o.pending = append(o.buffer(), 0x80|byte(opcode), byte(len(payload))) //nolint:gosec // at most 125
 	o.pending = append(o.pending, payload...)

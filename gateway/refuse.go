@@ -97,6 +97,9 @@ func (c *connection) take(r request) (slot uint64, ok bool) {
 		return slot, true
 	}
 	c.refuse(r.id, wire.ReasonTooManyInFlight, "too many requests wait for their answer: see limits.max_in_flight in welcome")
+	if c.abuse == nil {
+		c.abuse = new(abuse)
+	}
 	if c.abuse.refused(time.Now(), &c.gateway.limits) {
 		c.close(wire.CloseAbuse, "requests went on far above limits.max_in_flight")
 	}

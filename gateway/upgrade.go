@@ -74,8 +74,8 @@ func (c *connection) bring(r *http.Request) (err error) {
 	if c.gateway.auth == nil {
 		return nil
 	}
-	c.bearer = bearerOf(r)
-	c.certified, err = certified(r.TLS)
+	c.shown = &shown{bearer: bearerOf(r)}
+	c.shown.certified, err = certified(r.TLS)
 	return err
 }
 
