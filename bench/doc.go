@@ -27,4 +27,10 @@
 // Events are published that nobody works on. What the nodes' own metrics tell of
 // their memory before and after, and how fast a sample is worked on behind them,
 // shows what a backlog costs.
+//
+// # Idle connections
+//
+// Connections are opened, each with a session, and held. By how much the node's
+// resident memory grew, once it is at rest, is what each costs. Client and node must
+// be two processes, for memory and for descriptors.
 package bench
