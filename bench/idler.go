@@ -135,7 +135,7 @@ func (r *idle) openSession(ctx context.Context, n int) (*idler, error) {
 func sourceAddress(to string, n int) net.Addr {
 	host, _, err := net.SplitHostPort(to)
 	if block := n / portsPerAddress; err == nil && block > 0 && net.ParseIP(host).IsLoopback() && net.ParseIP(host).To4() != nil {
-		return &net.TCPAddr{IP: net.IPv4(127, 0, byte(block>>8), byte(1+block))}
+		return &net.TCPAddr{IP: net.IPv4(127, 0, byte(block>>8), byte(1+block))} //nolint:gosec // maxIdle bounds it
 	}
 	return nil
 }
@@ -156,6 +156,21 @@ func (r *idle) helloOf(n int) []byte {
 	return wire.AppendHello(nil, &m)
 }
 
+// maxIdleFrame is what a frame of a node may have: welcome names every node.
+const maxIdleFrame = 64 << 10
+
+func readFrame(from io.Reader) (frame ws.Frame, err error) {
+	if frame.Header, err = ws.ReadHeader(from); err != nil {
+		return frame, err
+	}
+	if frame.Header.Length > maxIdleFrame {
+		return frame, fmt.Errorf("the node sent a frame of %d bytes", frame.Header.Length)
+	}
+	frame.Payload = make([]byte, frame.Header.Length)
+	_, err = io.ReadFull(from, frame.Payload)
+	return frame, err
+}
+
 var errNoWelcome = errors.New("the session was not opened")
 
 func (c *idler) hello(hello []byte) error {
@@ -163,7 +178,7 @@ func (c *idler) hello(hello []byte) error {
 		return err
 	}
 	for {
-		frame, err := ws.ReadFrame(c.in)
+		frame, err := readFrame(c.in)
 		switch {
 		case err != nil:
 			return err
@@ -178,7 +193,7 @@ func (c *idler) hello(hello []byte) error {
 // serve answers pings until the connection ends.
 func (r *idle) serve(c *idler) {
 	for {
-		frame, err := ws.ReadFrame(c.in)
+		frame, err := readFrame(c.in)
 		if err == nil && frame.Header.OpCode == ws.OpPing {
 			r.pings.Add(1)
 			err = ws.WriteFrame(c.conn, ws.MaskFrameInPlace(ws.NewPongFrame(frame.Payload)))

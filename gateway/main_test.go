@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"flag"
-	"fmt"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -13,7 +12,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(&everyPoller{m}) }
 
 // testPoller is the poller of the gateways that tests make without naming one. Only
 // TestMain changes it.
-var testPoller = PollerGoroutine //nolint:gochecknoglobals // the tests' own flag, so to speak
+var testPoller = PollerGoroutine
 
 // everyPoller runs the tests with each poller there is, in turn. Benchmarks and
 // fuzzing run once.
@@ -25,7 +24,6 @@ func (e *everyPoller) Run() int {
 		return code
 	}
 	testPoller = PollerEpoll
-	fmt.Println("again with the poller", testPoller)
 	return e.m.Run()
 }
 

@@ -46,6 +46,56 @@ const (
 	stateClosed
 )
 
+// Write implements socket.
+func (s *polledSocket) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		if s.state.And(^stateRoom)&stateClosed != 0 {
+			return n, net.ErrClosed
+		}
+		written, err := unix.Write(s.fd, p[n:])
+		switch {
+		case written > 0:
+			n += written
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			s.awaitRoom()
+		default:
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// CloseWrite half-closes.
+func (s *polledSocket) CloseWrite() error { return s.shutdown(unix.SHUT_WR) }
+
+// Close implements socket. The descriptor stays until release.
+func (s *polledSocket) Close() error {
+	before := s.state.Or(stateClosed)
+	err := s.shutdown(unix.SHUT_RDWR)
+	if before&stateStalled != 0 {
+		s.resume()
+	}
+	return err
+}
+
+// RemoteAddr implements socket. It is asked for seldom, so it is not kept.
+func (s *polledSocket) RemoteAddr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	address := &net.TCPAddr{}
+	if s.fd < 0 {
+		return address
+	}
+	switch peer, _ := unix.Getpeername(s.fd); peer := peer.(type) {
+	case *unix.SockaddrInet4:
+		address.IP, address.Port = peer.Addr[:], peer.Port
+	case *unix.SockaddrInet6:
+		address.IP, address.Port = peer.Addr[:], peer.Port
+	}
+	return address
+}
+
 // notify is the poller's word of what happened to the socket. It returns true where
 // the caller is to lend the reader a goroutine.
 func (s *polledSocket) notify(events uint32) bool {
@@ -131,26 +181,6 @@ func (s *polledSocket) receive() (*workbench, int, error) {
 	return bench, n, nil
 }
 
-// Write implements socket.
-func (s *polledSocket) Write(p []byte) (n int, err error) {
-	for n < len(p) {
-		if s.state.And(^stateRoom)&stateClosed != 0 {
-			return n, net.ErrClosed
-		}
-		written, err := unix.Write(s.fd, p[n:])
-		switch {
-		case written > 0:
-			n += written
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EAGAIN):
-			s.awaitRoom()
-		default:
-			return n, err
-		}
-	}
-	return n, nil
-}
-
 // awaitRoom parks the flusher until the poller says that the socket takes more, or
 // that it has ended. The other side is slow, so a channel is made for it.
 func (s *polledSocket) awaitRoom() {
@@ -178,19 +208,6 @@ func (s *polledSocket) resume() {
 	}
 }
 
-// CloseWrite half-closes.
-func (s *polledSocket) CloseWrite() error { return s.shutdown(unix.SHUT_WR) }
-
-// Close implements socket. The descriptor stays until release.
-func (s *polledSocket) Close() error {
-	before := s.state.Or(stateClosed)
-	err := s.shutdown(unix.SHUT_RDWR)
-	if before&stateStalled != 0 {
-		s.resume()
-	}
-	return err
-}
-
 func (s *polledSocket) shutdown(how int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,21 +229,4 @@ func (s *polledSocket) release() {
 	s.gateway.poller.remove(s)
 	_ = unix.Close(fd)
 	<-s.places
-}
-
-// RemoteAddr implements socket. It is asked for seldom, so it is not kept.
-func (s *polledSocket) RemoteAddr() net.Addr {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	address := &net.TCPAddr{}
-	if s.fd < 0 {
-		return address
-	}
-	switch peer, _ := unix.Getpeername(s.fd); peer := peer.(type) { //nolint:errcheck // nobody knows any more
-	case *unix.SockaddrInet4:
-		address.IP, address.Port = peer.Addr[:], peer.Port
-	case *unix.SockaddrInet6:
-		address.IP, address.Port = peer.Addr[:], peer.Port
-	}
-	return address
 }

@@ -26,6 +26,16 @@ func newPolledEdge(t *testing.T, change ...func(*Config)) *edge {
 	return newEdge(t, append(change, func(c *Config) { c.Poller = PollerEpoll })...)
 }
 
+// readFrame reads one frame of a gateway, which is trusted with its length.
+func readFrame(from io.Reader) (frame ws.Frame, err error) {
+	if frame.Header, err = ws.ReadHeader(from); err != nil {
+		return frame, err
+	}
+	frame.Payload = make([]byte, frame.Header.Length)
+	_, err = io.ReadFull(from, frame.Payload)
+	return frame, err
+}
+
 // eventually waits until something is so.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
@@ -46,7 +56,7 @@ func quietClient(e *edge) *client {
 }
 
 func (c *client) readText() string {
-	frame, err := ws.ReadFrame(c.in)
+	frame, err := readFrame(c.in)
 	if err != nil || frame.Header.OpCode != ws.OpText {
 		c.t.Fatalf("got %v %q %v", frame.Header, frame.Payload, err)
 	}
@@ -59,7 +69,7 @@ func TestIdleIsCheap(t *testing.T) {
 	const count, most = 1000, 8 << 10
 	e := newPolledEdge(t)
 	quietClient(e)
-	used := func() (bytes uint64) {
+	used := func() uint64 {
 		runtime.GC()
 		runtime.GC()
 		var m runtime.MemStats
@@ -72,7 +82,7 @@ func TestIdleIsCheap(t *testing.T) {
 		c.in, c.messages, c.pings = nil, nil, nil
 	}
 	eventually(t, "the goroutines go back", func() bool { return runtime.NumGoroutine() <= goroutines+2*spareGoroutinesInTests })
-	if each := (int64(used()) - int64(before)) / count; each > most { //nolint:gosec // far from overflow
+	if each := (int64(used()) - int64(before)) / count; each > most {
 		t.Fatalf("%d bytes for each connection, both ends together", each)
 	}
 }
@@ -88,7 +98,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 	for n := range count {
 		c := quietClient(e)
 		clients.Go(func() {
-			random := rand.New(rand.NewPCG(uint64(n), 1)) //nolint:gosec // chance is enough
+			random := rand.New(rand.NewPCG(uint64(n), 1))
 			for i := range rounds {
 				frame := masked(ws.OpText, true, fmt.Sprintf(`{"type":"ping","time":%d}`, i+1))
 				for len(frame) > 0 {
@@ -99,7 +109,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 						runtime.Gosched()
 					}
 				}
-				answer, err := ws.ReadFrame(c.in)
+				answer, err := readFrame(c.in)
 				if err != nil || !bytes.Contains(answer.Payload, fmt.Appendf(nil, `"time":%d`, i+1)) {
 					t.Errorf("connection %d, round %d: %s %v", n, i, answer.Payload, err)
 					return
@@ -118,7 +128,7 @@ func TestDescriptorsAreNotMixedUp(t *testing.T) {
 	var work sync.WaitGroup
 	for n := range workers {
 		work.Go(func() {
-			random := rand.New(rand.NewPCG(uint64(n), 2)) //nolint:gosec // chance is enough
+			random := rand.New(rand.NewPCG(uint64(n), 2))
 			for i := range rounds {
 				c := e.connectDeaf()
 				c.send(`{"type":"hello","name":"w"}`)
@@ -126,21 +136,12 @@ func TestDescriptorsAreNotMixedUp(t *testing.T) {
 				mark := n*rounds + i + 1
 				c.send(fmt.Sprintf(`{"type":"ping","time":%d}`, mark))
 				if random.IntN(4) > 0 {
-					if answer, err := ws.ReadFrame(c.in); err == nil && bytes.Contains(answer.Payload, []byte(`"pong"`)) &&
+					if answer, err := readFrame(c.in); err == nil && bytes.Contains(answer.Payload, []byte(`"pong"`)) &&
 						!bytes.Contains(answer.Payload, fmt.Appendf(nil, `"time":%d`, mark)) {
 						t.Errorf("got %s, want %d", answer.Payload, mark)
 					}
 				}
-				switch random.IntN(4) {
-				case 0:
-					_ = c.conn.(*net.TCPConn).SetLinger(0) // It is reset.
-				case 1:
-					_ = c.conn.(*net.TCPConn).CloseWrite()
-					_, _ = io.Copy(io.Discard, c.in)
-				case 2:
-					c.raw([]byte{0xff, 0xff}) // No frame at all.
-				}
-				_ = c.conn.Close()
+				c.end(random.IntN(4))
 			}
 		})
 	}
@@ -155,7 +156,7 @@ func TestDescriptorsAreNotMixedUp(t *testing.T) {
 			}
 			e.gateway.mu.Lock()
 			for c := range e.gateway.connections {
-				if c.phaseNow() == phaseOpen && rand.IntN(200) == 0 { //nolint:gosec // chance is enough
+				if c.phaseNow() == phaseOpen && rand.IntN(200) == 0 {
 					go c.dismiss(&wire.Bye{Reason: []byte("drain")}, wire.CloseDrain)
 				}
 			}
@@ -171,6 +172,20 @@ func TestDescriptorsAreNotMixedUp(t *testing.T) {
 		defer e.gateway.mu.Unlock()
 		return len(e.gateway.connections) == 0
 	})
+}
+
+// end ends a connection in one of four ways.
+func (c *client) end(way int) {
+	switch way {
+	case 0:
+		_ = c.conn.(*net.TCPConn).SetLinger(0) // It is reset.
+	case 1:
+		_ = c.conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, c.in)
+	case 2:
+		c.raw([]byte{0xff, 0xff}) // No frame at all.
+	}
+	_ = c.conn.Close()
 }
 
 // TestSlowReaderIsBounded: who reads nothing costs its outbox, and is cut.
@@ -237,7 +252,7 @@ func TestHalfClosed(t *testing.T) {
 	c := quietClient(e)
 	c.send(`{"type":"bye"}`)
 	for {
-		frame, err := ws.ReadFrame(c.in)
+		frame, err := readFrame(c.in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -285,7 +300,7 @@ func BenchmarkEcho(b *testing.B) {
 				}
 				defer func() { _ = conn.Close() }()
 				_, _ = conn.Write(masked(ws.OpText, true, `{"type":"hello"}`))
-				if _, err := ws.ReadFrame(conn); err != nil {
+				if _, err := readFrame(conn); err != nil {
 					b.Fatal(err)
 				}
 				conns = append(conns, conn)
@@ -296,7 +311,7 @@ func BenchmarkEcho(b *testing.B) {
 				clients.Go(func() {
 					for i := n; i < b.N; i += count {
 						_, _ = conn.Write(message)
-						if _, err := ws.ReadFrame(conn); err != nil {
+						if _, err := readFrame(conn); err != nil {
 							b.Error(err)
 							return
 						}

@@ -38,7 +38,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	early := make([]byte, min(buffered.Reader.Buffered(), readBytes))
 	_, _ = buffered.Read(early)
 
-	c, start := g.newSocket(conn)
+	c, start := g.newSocket(conn) //nolint:contextcheck // The connection outlives the upgrade.
 	uncertified := c.bring(r)
 	if !g.admit(c) {
 		g.turnAway(c.conn)

@@ -37,6 +37,8 @@ type child struct {
 }
 
 // startChild starts this program as a node and waits until it is ready.
+//
+//nolint:revive // a node speaks TLS or does not
 func startChild(ctx context.Context, secure bool, args ...string) (c *child, err error) {
 	c = &child{done: make(chan struct{})}
 	if c.dir, err = os.MkdirTemp("", "baton-bench-*"); err != nil {
