@@ -36,4 +36,10 @@
 // process of their own, which the command sees to. On one machine they, the node and
 // whatever else runs there share its processors, so what is measured is an upper bound:
 // look at the machine's load before you believe a ratio.
+//
+// # Idle connections
+//
+// Connections are opened, each with a session, and held. By how much the node's
+// resident memory grew, once it is at rest, is what each costs. Client and node must
+// be two processes, for memory and for descriptors.
 package bench

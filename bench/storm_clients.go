@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -183,17 +182,17 @@ func (s *stormers) greet(ctx context.Context, c *stormer, node string) (after ti
 func (s *stormers) answer(c *stormer, conn net.Conn, in io.Reader, after *time.Duration) error {
 	decoder, welcomed := wire.NewDecoder(wire.FromServer), false
 	for {
-		opcode, payload, err := readFrame(in)
+		frame, err := readFrame(in)
 		if err != nil {
 			return err
 		}
-		if opcode == ws.OpClose {
+		if frame.Header.OpCode == ws.OpClose {
 			return errSentAway
 		}
-		if opcode != ws.OpText {
+		if frame.Header.OpCode != ws.OpText {
 			continue
 		}
-		decoder.Reset(payload)
+		decoder.Reset(frame.Payload)
 		for {
 			var m wire.Message
 			if decoder.Next(&m) != nil {
@@ -215,34 +214,4 @@ func (s *stormers) answer(c *stormer, conn net.Conn, in io.Reader, after *time.D
 			}
 		}
 	}
-}
-
-// maxStormFrame is more than a node says to who asks nothing.
-const maxStormFrame = 1 << 20
-
-func readFrame(in io.Reader) (ws.OpCode, []byte, error) {
-	header, err := ws.ReadHeader(in)
-	if err != nil {
-		return 0, nil, err
-	}
-	if header.Length > maxStormFrame {
-		return 0, nil, fmt.Errorf("a frame of %d bytes", header.Length)
-	}
-	payload := make([]byte, header.Length)
-	_, err = io.ReadFull(in, payload)
-	return header.OpCode, payload, err
-}
-
-func say(conn net.Conn, message []byte) error {
-	_, err := conn.Write(ws.MustCompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame(message))))
-	return err
-}
-
-// socketURL is where a node's WebSocket is; nodes are named by http or ws URLs, with or
-// without /ws.
-func socketURL(node string) string {
-	if rest, plain := strings.CutPrefix(node, "http"); plain {
-		node = "ws" + rest
-	}
-	return strings.TrimSuffix(strings.TrimSuffix(node, "/ws"), "/") + "/ws"
 }

@@ -3,8 +3,8 @@ package bench
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 )
@@ -43,20 +43,21 @@ func metricsURL(node string) string {
 
 func useOf(ctx context.Context, node string) (use NodeUse, err error) {
 	use.Node = node
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, metricsURL(node), nil)
-	if err != nil {
-		return use, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return use, fmt.Errorf("reading the metrics of %s: %w", node, err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	fields := map[string]*float64{
+	err = readMetrics(ctx, nil, node, "", map[string]*float64{
 		"process_resident_memory_bytes": &use.Resident, "go_memstats_heap_inuse_bytes": &use.Heap, "baton_store_disk_bytes": &use.Disk,
+	})
+	return use, err
+}
+
+// readMetrics reads the named metrics of a node, all of which there must be.
+func readMetrics(ctx context.Context, config *tls.Config, node, token string, fields map[string]*float64) error {
+	body, err := get(ctx, config, metricsURL(node), token)
+	if err != nil {
+		return fmt.Errorf("reading the metrics of %s: %w", node, err)
 	}
+	defer func() { _ = body.Close() }()
 	found := 0
-	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+	for lines := bufio.NewScanner(body); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), " ")
 		if field := fields[name]; field != nil {
 			if *field, err = strconv.ParseFloat(value, 64); err == nil {
@@ -65,7 +66,7 @@ func useOf(ctx context.Context, node string) (use NodeUse, err error) {
 		}
 	}
 	if found < len(fields) {
-		return use, fmt.Errorf("the metrics of %s do not tell its memory", node)
+		return fmt.Errorf("the metrics of %s do not tell its memory", node)
 	}
-	return use, nil
+	return nil
 }

@@ -63,19 +63,20 @@ type away struct {
 	after  time.Duration // there is room, if nobody else takes it
 }
 
-// admit counts a WebSocket, or says why it has to go away: the node's places first,
-// then those of its address, then how fast they come. Who is sent away has taken
-// nothing.
-func (g *Gateway) admit(c *connection) (away, bool) {
-	if !g.register(c) {
-		g.standUp(&c.seat)
+// admit takes a place for a WebSocket, which register turns into a connection, or says
+// why it has to go away: the node's places first, then those of its address, then how
+// fast they come. Who is sent away has taken nothing.
+func (g *Gateway) admit(s *seat) (away, bool) {
+	if !g.enter() {
+		g.standUp(s)
 		if g.isDraining() {
 			return away{code: wire.CloseDrain, reason: "the node takes no more connections"}, false
 		}
 		return away{limit: limitConnections, code: wire.CloseShutdown, reason: "too many connections"}, false
 	}
-	if no, ok := g.admitFrom(&c.seat); !ok {
-		g.forget(c)
+	if no, ok := g.admitFrom(s); !ok {
+		g.leave()
+		g.standUp(s)
 		return no, false
 	}
 	return away{}, true

@@ -46,7 +46,7 @@ func handConnection(tb testing.TB, broker Broker, encoding wire.Encoding, conn n
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c := newConnection(g, conn, encoding)
+	c := newConnection(g, conn, newReceiver(g, conn), encoding)
 	c.identity = identity{tenant: "default", clientID: "ann", deviceID: "default"}
 	c.phase.Store(int32(phaseOpen))
 	tb.Cleanup(func() {
@@ -106,7 +106,7 @@ func TestPublishAllocatesNothing(t *testing.T) {
 		broker := &heldBroker{fakeBroker: newFakeBroker()}
 		g, c := handConnection(t, broker, encoding, sinkConn{})
 		frame := publishFrame(encoding, `{"question":"what?"}`)
-		bench := borrow(&g.benches)
+		bench := g.borrow()
 		allocs := testing.AllocsPerRun(1000, func() {
 			n := copy(bench.input[:], frame)
 			c.consume(bench, bench.input[:n])
@@ -216,7 +216,7 @@ func TestRefusalAllocatesNothing(t *testing.T) {
 				t.Fatal("the table is full too early")
 			}
 		}
-		frame, bench := publishFrame(encoding, `1`), borrow(&g.benches)
+		frame, bench := publishFrame(encoding, `1`), g.borrow()
 		peer.allocatesNothing(t, encoding, wire.TypeError, func() {
 			n := copy(bench.input[:], frame)
 			c.consume(bench, bench.input[:n])
@@ -277,7 +277,7 @@ func BenchmarkPublishForward(b *testing.B) {
 			broker := &heldBroker{fakeBroker: newFakeBroker()}
 			g, c := handConnection(b, broker, encoding, sinkConn{})
 			frame := publishFrame(encoding, data)
-			bench := borrow(&g.benches)
+			bench := g.borrow()
 			b.ReportAllocs()
 			for b.Loop() {
 				n := copy(bench.input[:], frame)

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"sync"
 	"unsafe"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -49,9 +48,14 @@ func aliasBytes(text string) []byte {
 	return unsafe.Slice(unsafe.StringData(text), len(text)) //nolint:gosec // see above
 }
 
-func borrow(pool *sync.Pool) *workbench {
-	if bench, ok := pool.Get().(*workbench); ok {
+func (g *Gateway) borrow() *workbench {
+	if bench, ok := g.benches.Get().(*workbench); ok {
 		return bench
 	}
 	return &workbench{decoder: wire.NewDecoder(wire.FromClient)}
+}
+
+func (g *Gateway) giveBack(bench *workbench) {
+	bench.tidy()
+	g.benches.Put(bench)
 }

@@ -23,6 +23,11 @@ func (c *connection) broadcast(m *wire.Broadcast) {
 	if !ok {
 		return
 	}
+	if x := g.pace(&c.publishes, c.tenant, 0); x.any() {
+		c.takeBack(slot)
+		c.refuseMore(m.ID, x)
+		return
+	}
 	made := string(c.appendMadeKey(nil))
 	g.broker.Broadcast(broadcastOf(m, c.identity.tenant, made), c, slot)
 }
@@ -78,12 +83,13 @@ func broadcastOf(m *wire.Broadcast, tenant, made string) *cluster.BroadcastSpec 
 // broadcastOverHTTP is broadcast for those who hold no socket.
 func (g *Gateway) broadcastOverHTTP(w http.ResponseWriter, r *http.Request) {
 	body, bad := g.readBody(w, r)
-	waiter := newCommandWaiter(g)
-	if !bad.any() {
-		bad = g.submitBroadcast(r, body, waiter)
-	}
 	if bad.any() {
 		g.refuseHTTP(w, bad)
+		return
+	}
+	waiter := newCommandWaiter(g)
+	if refused := g.submitBroadcast(r, body, waiter); refused != nil {
+		g.writeProblem(w, refused, refused.Code)
 		return
 	}
 	result, ok := waiter.wait(r.Context())
@@ -109,15 +115,15 @@ type broadcastAnswer struct {
 	Duplicate     bool   `json:"duplicate,omitempty"`
 }
 
-func (g *Gateway) submitBroadcast(r *http.Request, body []byte, to *commandWaiter) refusal {
-	bench := borrow(&g.benches)
-	defer func() {
-		bench.tidy()
-		g.benches.Put(bench)
-	}()
+// submitBroadcast reads the body of a broadcast and forwards it. It counts as one event
+// among those that are paced.
+func (g *Gateway) submitBroadcast(r *http.Request, body []byte, to *commandWaiter) *wire.Error {
+	bench := g.borrow()
+	defer g.giveBack(bench)
 	var m wire.BroadcastBody
 	if err := bench.decoder.BroadcastBody(body, &m); err != nil {
-		return refusal{wire.ReasonBadRequest, err.Error()}
+		e := refusal{wire.ReasonBadRequest, err.Error()}.wireError()
+		return &e
 	}
 	who := whoOf(r)
 	bad := refuseBroadcast(who)
@@ -132,11 +138,20 @@ func (g *Gateway) submitBroadcast(r *http.Request, body []byte, to *commandWaite
 		bad = refusal{wire.ReasonForbidden, notItsTenant}
 	}
 	if bad.any() {
-		return bad
+		e := bad.wireError()
+		return &e
 	}
-	g.meter.inFlight.Inc()
+	of := g.tenants.hold(tenant, g.clock())
+	x := g.pace(nil, of, 0)
+	g.tenants.drop(of)
+	if x.any() {
+		g.meter.refusedBy(x.limit)
+		e := x.wireError()
+		return &e
+	}
+	g.begin(&g.nobody, false)
 	g.broker.Broadcast(broadcastOf(&m.Broadcast, tenant, "~"+g.newSession()), to, 0)
-	return refusal{}
+	return nil
 }
 
 // replyBroadcast answers a broadcast.

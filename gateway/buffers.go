@@ -26,7 +26,7 @@ func (p *bufferPool) get() []byte {
 }
 
 func (p *bufferPool) put(buf []byte) {
-	if cap(buf) > maxKept || cap(buf) == 0 {
+	if cap(buf) > maxKept || cap(buf) < firstBuffer {
 		return
 	}
 	box, ok := p.empty.Get().(*[]byte)

@@ -83,7 +83,7 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 	e.gateway.mu.Lock()
 	defer e.gateway.mu.Unlock()
 	for c := range e.gateway.connections {
-		if c.in.raw == nil {
+		if _, buffered := c.in.(*bufferedReceiver); buffered {
 			t.Fatal("the socket is read like any connection")
 		}
 	}
@@ -108,14 +108,14 @@ func FuzzSession(f *testing.F) {
 	broker := &heldBroker{fakeBroker: newFakeBroker()}
 	g, _ := handConnection(f, broker, wire.JSON, sinkConn{})
 	run := func(data []byte, encoding wire.Encoding) {
-		c := newConnection(g, sinkConn{}, encoding)
+		c := newConnection(g, sinkConn{}, nil, encoding)
 		c.identity = identity{tenant: "default"}
 		c.phase.Store(int32(phaseOpen))
 		for len(data) > 0 {
-			bench := borrow(&g.benches)
+			bench := g.borrow()
 			n := copy(bench.input[:], data)
 			c.consume(bench, bench.input[:n])
-			c.in.release(bench)
+			g.giveBack(bench)
 			data = data[n:]
 		}
 		c.out.abandon()

@@ -53,7 +53,7 @@ func newBubbleEdge(t *testing.T, change ...func(*Config)) *edge {
 func serveEdge(t *testing.T, listener net.Listener, change []func(*Config)) *edge {
 	t.Helper()
 	e := &edge{t: t, broker: newFakeBroker()}
-	config := Config{Broker: e.broker, Node: "n1"}
+	config := Config{Broker: e.broker, Node: "n1", Poller: testPoller}
 	for _, c := range change {
 		c(&config)
 	}

@@ -57,12 +57,29 @@ func (c *connection) markClosing(code ws.StatusCode) bool {
 		return false
 	}
 	c.gateway.meter.closed(code)
-	close(c.ending)
+	c.announceEnd()
 	c.requests.close()
 	return true
 }
 
 func (c *connection) closing() bool { return c.closingSince.Load() != 0 }
+
+// uponEnd has stop called once when the connection begins to close, or at once where
+// it does already. It is for whatever the reader waits for; forget says that it
+// waits no more.
+func (c *connection) uponEnd(stop func()) (forget func()) {
+	c.atEnd.Store(&stop)
+	if c.closing() {
+		c.announceEnd()
+	}
+	return func() { c.atEnd.Store(nil) }
+}
+
+func (c *connection) announceEnd() {
+	if stop := c.atEnd.Swap(nil); stop != nil {
+		(*stop)()
+	}
+}
 
 // finishWriting is called by the flusher once the close frame is written, or
 // the socket failed. Half-closing tells the other side that there is no more,
@@ -79,7 +96,8 @@ func (c *connection) finishWriting(err error) {
 		_ = c.conn.Close()
 		return
 	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(c.gateway.limits.CloseTimeout))
+	c.finished.Store(time.Now().UnixNano())
+	c.gateway.wheel.add(c, c.gateway.limits.CloseTimeout)
 }
 
 // peerClose answers a close frame. An empty one is answered by an empty one, a

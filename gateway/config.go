@@ -37,6 +37,8 @@ type Config struct {
 	Auth *auth.Authenticator
 	// TLS has clients speak TLS; nil means that they do not.
 	TLS *tls.Config
+	// Poller is how idle WebSockets are waited for; PollerAuto is the default.
+	Poller Poller
 }
 
 // Defaults of the limits that a node can be told, or checks what it is told with.
@@ -59,6 +61,12 @@ func (c Config) complete() (Config, error) {
 		return c, errNoBroker
 	case c.Node == "":
 		return c, errNoNode
+	}
+	if c.Poller == "" {
+		c.Poller = PollerAuto
+	}
+	if err := CheckPoller(c.Poller); err != nil {
+		return c, fmt.Errorf("gateway: Config.Poller: %w", err)
 	}
 	c.Limits = withDefaults(c.Limits)
 	if name, problem := c.Limits.Check(); problem != "" {

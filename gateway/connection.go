@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"net"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -24,12 +24,13 @@ const (
 type connection struct {
 	// Fixed before the goroutines start.
 	gateway *Gateway
-	conn    net.Conn
+	conn    socket
+	in      receiver
 	session string
-	opened  time.Time
+	opened  int64 // Unix nanoseconds
 	seat    seat
-	// certified is who the client's certificate is of, nil for none.
-	certified *auth.Identity
+	// shown is what the upgrade showed of who asks, nil for nothing.
+	shown *shown
 
 	// Shared; each has a lock of its own.
 	out           outbox
@@ -49,17 +50,17 @@ type connection struct {
 	who          atomic.Pointer[auth.Identity] // what the token grants, nil where none is asked for
 	silent       atomic.Bool                   // a lease was let go, and nothing was read since
 	closingSince atomic.Int64
-	dismissed    atomic.Bool // sent to another node
+	finished     atomic.Int64 // when the close frame was written, and nothing follows
+	dismissed    atomic.Bool  // sent to another node
 	over         atomic.Bool
-	ending       chan struct{} // closed when closingSince is set
+	// atEnd is called when closingSince is set: see uponEnd.
+	atEnd atomic.Pointer[func()]
 
 	// The reader's own.
-	in        receiver
 	parser    frameParser
 	bench     *workbench // while there are bytes to work on
 	identity  identity
-	bearer    []byte // the token of the upgrade, until hello
-	abuse     abuse
+	abuse     *abuse // nil until a request is refused
 	publishes bucket
 	controls  bucket
 	tenant    *usage // nobody before hello
@@ -72,7 +73,14 @@ type connection struct {
 	handles   wire.ChannelHandles
 
 	// The deadlines' own.
-	pinged int64 // when the last ping was sent, Unix nanoseconds
+	pinged int64  // when the last ping was sent, Unix nanoseconds
+	due    uint32 // the tick that it is looked at; the wheel guards it
+}
+
+// shown is what an upgrade shows of who asks.
+type shown struct {
+	bearer    []byte         // the token, until hello
+	certified *auth.Identity // who the client's certificate is of, nil for none
 }
 
 // identity is what hello said.
@@ -87,23 +95,20 @@ type identity struct {
 	window  uint32
 }
 
-func newConnection(g *Gateway, conn net.Conn, encoding wire.Encoding) *connection {
+func newConnection(g *Gateway, conn socket, in receiver, encoding wire.Encoding) *connection {
 	c := &connection{
 		gateway: g,
 		conn:    conn,
+		in:      in,
 		session: g.newSession(),
-		opened:  time.Now(),
-		ending:  make(chan struct{}),
+		opened:  time.Now().UnixNano(),
 	}
 	c.parser.limit = uint64(g.limits.MaxMessageBytes) //nolint:gosec // checked to be positive
 	c.parser.binary = encoding == wire.Binary
-	c.lastRead.Store(c.opened.UnixNano())
-	c.in.init(conn, &g.benches)
-	c.out.init(conn, g)
+	c.lastRead.Store(c.opened)
+	c.out.init(c)
 	c.out.encoding = encoding
 	c.belong(&g.nobody)
-	c.out.wrote = c.wrote
-	c.out.ended = c.finishWriting
 	c.requests.init(&g.limits)
 	c.tokens.open = g.meter.readStreams
 	return c
@@ -117,22 +122,34 @@ func (c *connection) wrote(total uint64) {
 	c.listeners.wrote(total)
 }
 
-// serve reads until the connection is over. early is what the handshake's
-// reader had already taken from the socket.
+// serve works for a connection that has a goroutine of its own, until it is over.
+// early is what the handshake's reader had already taken from the socket.
 func (c *connection) serve(early []byte) {
-	defer c.teardown()
-	if len(early) > 0 {
-		c.consumeEarly(early)
-	}
-	for !c.closing() {
+	c.consumeEarly(early)
+	c.advance() // It waits for the socket, so it is over when this returns.
+	c.teardown()
+}
+
+// advance reads what there is, and tells whether the connection is over. It is not
+// while there may be more to come later, which only a receiver says that does not
+// wait for it. A connection that closes is read on, until the other side's close
+// frame has come and ours is written, until it ends without one, or until the
+// deadline of that passes.
+func (c *connection) advance() (over bool) {
+	for !c.answered {
 		bench, n, err := c.in.receive()
+		if errors.Is(err, errLater) {
+			return false
+		}
 		if err != nil {
-			break
+			c.markClosing(ws.StatusAbnormalClosure)
+			return true
 		}
 		c.consume(bench, bench.input[:n])
-		c.in.release(bench)
+		c.gateway.giveBack(bench)
 	}
-	c.linger()
+	c.out.awaitSealed()
+	return true
 }
 
 // consume works on bytes that were read.
@@ -169,9 +186,12 @@ func (c *connection) consume(bench *workbench, data []byte) {
 }
 
 func (c *connection) consumeEarly(early []byte) {
-	bench := borrow(&c.gateway.benches)
+	if len(early) == 0 {
+		return
+	}
+	bench := c.gateway.borrow()
 	c.consume(bench, early)
-	c.in.release(bench)
+	c.gateway.giveBack(bench)
 }
 
 // handle is given every event of the parser.
@@ -203,25 +223,6 @@ func (c *connection) awaitRoom() {
 	c.held.Store(false)
 }
 
-// linger takes what the other side still sends, until its close frame has come
-// and ours is written, until it ends without one, or until the flusher's
-// deadline passes.
-func (c *connection) linger() {
-	if !c.closing() {
-		c.markClosing(ws.StatusAbnormalClosure)
-		return
-	}
-	for !c.answered {
-		bench, n, err := c.in.receive()
-		if err != nil {
-			return
-		}
-		c.consume(bench, bench.input[:n])
-		c.in.release(bench)
-	}
-	c.out.awaitSealed()
-}
-
 // teardown ends everything that knows the connection.
 func (c *connection) teardown() {
 	c.over.Store(true)
@@ -245,5 +246,6 @@ func (c *connection) teardown() {
 	c.flushCheckpoints(time.Now().Add(c.gateway.limits.CheckpointInterval))
 	c.loseJobs()
 	c.out.abandon()
+	release(c.conn) // The flusher, too, is through with it.
 	c.gateway.forget(c)
 }

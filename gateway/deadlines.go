@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"runtime"
 	"sync"
 	"time"
 
@@ -13,38 +14,52 @@ import (
 const (
 	// wheelTick is how exact deadlines are.
 	wheelTick = 250 * time.Millisecond
+	// wheelBreath is how many connections are looked at in one go.
+	wheelBreath = 64
 	// longestCheck is the longest a connection goes unchecked: a message or a
 	// write that begins between two checks is seen at most this late.
 	longestCheck = 4 * time.Second
-	wheelSlots   = int(longestCheck/wheelTick) + 1
+	wheelSlots   = uint32(longestCheck/wheelTick) + 1
 )
 
 // wheel is all deadlines of all connections. Nobody sets or resets a timer:
 // the connections note when things happened, and are looked at when the
 // earliest thing could be due.
 type wheel struct {
-	mu    sync.Mutex // guards the rest
+	mu    sync.Mutex // guards the rest, and when each connection is due
 	slots [wheelSlots][]*connection
-	hand  int
+	now   uint32 // ticks so far
 }
 
-// add has c looked at after delay.
+// add has c looked at after delay, unless it will be sooner. Where it would have
+// been later, that is taken back.
 func (w *wheel) add(c *connection, delay time.Duration) {
-	ticks := min(max(int(delay/wheelTick), 1), wheelSlots-1)
+	ticks := min(max(uint32(delay/wheelTick), 1), wheelSlots-1) //nolint:gosec // not negative, and short
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	slot := (w.hand + ticks) % wheelSlots
-	w.slots[slot] = append(w.slots[slot], c)
+	due := w.now + ticks
+	if c.due > w.now && c.due <= due {
+		return
+	}
+	c.due = due
+	slot := &w.slots[due%wheelSlots]
+	*slot = append(*slot, c)
 }
 
 // advance moves the hand by one tick and takes what is due.
 func (w *wheel) advance(into []*connection) []*connection {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.hand = (w.hand + 1) % wheelSlots
-	into = append(into[:0], w.slots[w.hand]...)
-	clear(w.slots[w.hand])
-	w.slots[w.hand] = w.slots[w.hand][:0]
+	w.now++
+	slot := &w.slots[w.now%wheelSlots]
+	into = into[:0]
+	for _, c := range *slot {
+		if c.due == w.now {
+			into = append(into, c)
+		}
+	}
+	clear(*slot)
+	*slot = (*slot)[:0]
 	return into
 }
 
@@ -64,6 +79,9 @@ func (w *wheel) turn(stop <-chan struct{}) {
 					w.add(c, c.checkDeadlines(now))
 				}
 				due[i] = nil
+				if i%wheelBreath == wheelBreath-1 {
+					runtime.Gosched() // Or the flushers of all pings would be there at once.
+				}
 			}
 		}
 	}
@@ -74,7 +92,8 @@ func (c *connection) checkDeadlines(now time.Time) time.Duration {
 	limits, at := &c.gateway.limits, now.UnixNano()
 	next := deadline{now: at, soonest: longestCheck}
 	if since := c.closingSince.Load(); since != 0 {
-		if next.passed(since, 2*limits.CloseTimeout) {
+		done := c.finished.Load()
+		if next.passed(since, 2*limits.CloseTimeout) || done != 0 && next.passed(done, limits.CloseTimeout) {
 			_ = c.conn.Close()
 		}
 		return next.soonest
@@ -89,7 +108,7 @@ func (c *connection) checkDeadlines(now time.Time) time.Duration {
 	}
 	switch phase(c.phase.Load()) {
 	case phaseHello:
-		if next.passed(c.opened.UnixNano(), limits.HelloTimeout) {
+		if next.passed(c.opened, limits.HelloTimeout) {
 			c.close(wire.CloseNoHello, "none came in time")
 		}
 	case phaseAttaching:

@@ -56,6 +56,8 @@ type Gateway struct {
 	connects  bucket
 	began     time.Time
 	proxies   proxies
+	poller    poller
+	polls     bool // sockets without TLS are the poller's
 
 	waiting chan struct{} // one place for each HTTP request that waits for the cluster
 	stop    chan struct{}
@@ -63,6 +65,7 @@ type Gateway struct {
 
 	mu          sync.Mutex // guards the rest
 	connections map[*connection]struct{}
+	entering    int // connections that have a place and are not among them yet
 	streams     map[*eventStream]struct{}
 	draining    bool
 	stopped     bool
@@ -118,6 +121,7 @@ func New(config Config) (*Gateway, error) {
 			fmt.Sprintf("timeout_ms must be at most %d", config.Limits.MaxPark.Milliseconds()),
 		},
 	}
+	g.polls = config.Poller.polls()
 	g.server = g.newServer()
 	g.work.Go(func() { g.wheel.turn(g.stop) })
 	return g, nil
@@ -169,6 +173,9 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		close(g.stop)
 	}
 	g.work.Wait()
+	if first {
+		g.poller.close()
+	}
 	return err
 }
 
@@ -206,7 +213,7 @@ func (g *Gateway) awaitConnections(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		g.mu.Lock()
-		left := len(g.connections)
+		left := len(g.connections) + g.entering
 		g.mu.Unlock()
 		if left == 0 {
 			return nil
@@ -235,17 +242,35 @@ func jitter() int64 {
 // clock is the nanoseconds since the gateway was made, which never go back.
 func (g *Gateway) clock() int64 { return int64(time.Since(g.began)) }
 
-// register counts a connection; false when the node has no place for one more.
-func (g *Gateway) register(c *connection) bool {
+// enter takes a place for a connection that is about to be; false where there is none.
+func (g *Gateway) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.draining || len(g.connections)+len(g.streams) >= g.limits.MaxConnections {
+	if g.draining || len(g.connections)+g.entering+len(g.streams) >= g.limits.MaxConnections {
 		return false
 	}
-	g.connections[c] = struct{}{}
+	g.entering++
 	g.work.Add(1)
-	g.meter.connections.Inc()
 	return true
+}
+
+// leave gives back a place that no connection came of.
+func (g *Gateway) leave() {
+	g.mu.Lock()
+	g.entering--
+	g.mu.Unlock()
+	g.work.Done()
+}
+
+// register notes a connection in the place that enter took. It returns whether the node
+// began to drain meanwhile: then nobody has told the connection.
+func (g *Gateway) register(c *connection) (draining bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.entering--
+	g.connections[c] = struct{}{}
+	g.meter.connections.Inc()
+	return g.draining
 }
 
 // forget is the end of a connection; its reader has nothing more to do.

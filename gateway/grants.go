@@ -36,9 +36,9 @@ func (c *connection) admitHello(m *wire.Hello) bool {
 	}
 	token := m.Token
 	if len(token) == 0 {
-		token = c.bearer
+		token = c.shown.bearer
 	}
-	c.bearer = nil
+	c.shown.bearer = nil
 	who, err := c.authenticate(token)
 	switch {
 	case err != nil:
@@ -57,18 +57,12 @@ func (c *connection) admitHello(m *wire.Hello) bool {
 
 // authenticate is who holds a token, or, without one, a client certificate.
 func (c *connection) authenticate(token []byte) (*auth.Identity, error) {
-	if len(token) == 0 && c.certified != nil {
-		return c.certified, nil
+	if len(token) == 0 && c.shown.certified != nil {
+		return c.shown.certified, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), credentialTimeout)
 	defer cancel()
-	go func() {
-		select {
-		case <-c.ending:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	defer c.uponEnd(cancel)()
 	return c.gateway.auth.Authenticate(ctx, token)
 }
 

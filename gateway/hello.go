@@ -53,9 +53,11 @@ func (c *connection) hello(m *wire.Hello) {
 	sink := &streamSink{connection: c, attached: make(chan struct{})}
 	c.sent.limit = int(c.identity.window)
 	c.stream = c.gateway.broker.Attach(spec, sink)
+	ending := make(chan struct{})
+	defer c.uponEnd(func() { close(ending) })()
 	select {
 	case <-sink.attached:
-	case <-c.ending:
+	case <-ending:
 	}
 }
 

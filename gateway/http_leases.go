@@ -113,11 +113,8 @@ func (g *Gateway) endOverHTTP(w http.ResponseWriter, r *http.Request, encode enc
 // submitLease sends the command to the partition of the lease, which no session
 // here need hold.
 func (g *Gateway) submitLease(body []byte, encode encodeLease, to *commandWaiter) refusal {
-	bench := borrow(&g.benches)
-	defer func() {
-		bench.tidy()
-		g.benches.Put(bench)
-	}()
+	bench := g.borrow()
+	defer g.giveBack(bench)
 	encoded, lease, bad := encode(bench, body)
 	if bad.any() {
 		return bad

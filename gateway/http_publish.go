@@ -121,11 +121,8 @@ func (g *Gateway) publishOne(w http.ResponseWriter, r *http.Request, body []byte
 // submitEvent reads the body of a publish and forwards it. before is how many events of
 // the same request came too fast.
 func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter, before int) *wire.Error {
-	bench := borrow(&g.benches)
-	defer func() {
-		bench.tidy()
-		g.benches.Put(bench)
-	}()
+	bench := g.borrow()
+	defer g.giveBack(bench)
 	var m wire.Emit
 	if err := bench.decoder.Body(body, &m); err != nil {
 		e := refusal{wire.ReasonBadRequest, err.Error()}.wireError()

@@ -11,8 +11,8 @@ import (
 type jobTable struct {
 	mu        sync.Mutex // guards the rest
 	held      map[command.LeaseID]heldJob
-	kept      int // bytes of checkpoints that are not yet replicated
-	nextSweep time.Time
+	kept      int   // bytes of checkpoints that are not yet replicated
+	nextSweep int64 // Unix nanoseconds
 }
 
 // heldJob is an outstanding job.
@@ -146,10 +146,10 @@ func (t *jobTable) appendHeld(into []command.LeaseID, wanted func(heldJob) bool)
 func (t *jobTable) sweep(now time.Time) (forgotten []forgottenJob) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now.Before(t.nextSweep) {
+	if now.UnixNano() < t.nextSweep {
 		return nil
 	}
-	t.nextSweep = now.Add(sweepInterval)
+	t.nextSweep = now.Add(sweepInterval).UnixNano()
 	for lease, job := range t.held {
 		if now.After(job.expires.Add(sweepGrace)) {
 			if s := t.remove(lease); s != nil {

@@ -99,7 +99,7 @@ func (l *listener) Attached(state StreamState) {
 	if !ok {
 		return
 	}
-	c.gateway.meter.inFlight.Dec()
+	c.gateway.end(c.tenant)
 	if state.Reason != command.Done {
 		if handle := c.listeners.dropped(l); handle != nil {
 			handle.Close()

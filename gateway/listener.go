@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -86,10 +87,19 @@ type boundedTCP struct {
 	places places
 	once   sync.Once
 	start  proxyStart
+	// now is how to read without waiting, set where Read is to do that: see
+	// secureReceiver. It is the reader's own.
+	now syscall.RawConn
 }
 
-// Read implements net.Conn.
-func (c *boundedTCP) Read(b []byte) (int, error) { return c.start.read(c.TCPConn, b) }
+// Read implements net.Conn. Where it is not to wait and nothing has come, it fails with
+// errImpatient; a proxy's header is gone by then.
+func (c *boundedTCP) Read(b []byte) (int, error) {
+	if c.now != nil {
+		return c.readNow(b)
+	}
+	return c.start.read(c.TCPConn, b)
+}
 
 // RemoteAddr is the client's, where a trusted proxy said it.
 func (c *boundedTCP) RemoteAddr() net.Addr {
@@ -103,6 +113,14 @@ func (c *boundedTCP) RemoteAddr() net.Addr {
 func (c *boundedTCP) Close() error {
 	c.once.Do(func() { <-c.places })
 	return c.TCPConn.Close()
+}
+
+// handOver closes the connection and returns its place, still taken, for whoever has
+// a descriptor of the socket of their own.
+func (c *boundedTCP) handOver() places {
+	c.once.Do(func() {})
+	_ = c.TCPConn.Close()
+	return c.places
 }
 
 // boundedConn is boundedTCP for other connections.

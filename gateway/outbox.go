@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,30 +13,26 @@ import (
 // writeChunk is how much is written under one write deadline.
 const writeChunk = 64 << 10
 
+// probeBytes has room for an empty ping.
+const probeBytes = 8
+
 // outbox is what waits to be written to one socket. Whoever adds to it and
 // finds no flusher at work starts one; the flusher writes all there is with one
 // call and ends when there is no more. Nobody who adds ever waits for the socket.
 type outbox struct {
-	conn    net.Conn
-	buffers *bufferPool
-	meter   *metrics
+	// owner is told how far the socket is, and that nothing more will be written.
+	owner *connection
 	// flusher is flush as a value, made once: starting it allocates nothing.
 	flusher func()
-	// wrote is told the total written so far; ended that nothing more will be
-	// written, with the error if one was the cause.
-	wrote func(total uint64)
-	ended func(err error)
-	soft  int
-	hard  int
 	// encoding is that of the connection; set before the first message.
 	encoding wire.Encoding
 
 	// writeSince is when the write under way began, in Unix nanoseconds; 0 for none.
 	writeSince atomic.Int64
-	// reader is woken through room.
-	room sync.Cond
 
-	mu       sync.Mutex // guards the rest
+	mu sync.Mutex // guards the rest
+	// room is what the reader waits at, nil until it does.
+	room     *sync.Cond
 	pending  []byte
 	writing  int // bytes in the flusher's hands
 	queued   uint64
@@ -49,11 +44,25 @@ type outbox struct {
 	waiting  bool // the reader waits for room
 }
 
-func (o *outbox) init(conn net.Conn, g *Gateway) {
-	o.conn, o.buffers, o.meter = conn, &g.buffers, g.meter
-	o.soft, o.hard = g.limits.OutgoingBytes, g.limits.MaxOutgoingBytes
+func (o *outbox) init(owner *connection) {
+	o.owner = owner
 	o.flusher = o.flush
-	o.room.L = &o.mu
+}
+
+func (o *outbox) soft() int { return o.owner.gateway.limits.OutgoingBytes }
+
+// wait waits at room, and wake wakes whoever does. The lock is held at both.
+func (o *outbox) wait() {
+	if o.room == nil {
+		o.room = sync.NewCond(&o.mu)
+	}
+	o.room.Wait()
+}
+
+func (o *outbox) wake() {
+	if o.room != nil {
+		o.room.Broadcast()
+	}
 }
 
 // begin locks the outbox and returns its buffer, to which one message is to be
@@ -77,7 +86,7 @@ func (o *outbox) commit(buf wire.Buffer, at int, t wire.Type) (end uint64, ok bo
 	end, ok = o.added(len(o.pending) - at)
 	o.over = !ok
 	o.mu.Unlock()
-	o.meter.sent(t)
+	o.owner.gateway.meter.sent(t)
 	return end, ok
 }
 
@@ -87,6 +96,10 @@ func (o *outbox) control(opcode ws.OpCode, payload []byte) {
 	defer o.mu.Unlock()
 	if o.sealed || o.broken {
 		return
+	}
+	if o.pending == nil && len(payload) == 0 {
+		// Thousands are probed in one moment: not a whole buffer for each.
+		o.pending = make([]byte, 0, probeBytes)
 	}
 	o.pending = append(o.buffer(), 0x80|byte(opcode), byte(len(payload))) //nolint:gosec // at most 125
 	o.pending = append(o.pending, payload...)
@@ -104,7 +117,7 @@ func (o *outbox) seal(body []byte) {
 	o.pending = append(o.buffer(), 0x80|byte(ws.OpClose), byte(len(body))) //nolint:gosec // at most 125
 	o.pending = append(o.pending, body...)
 	o.sealed = true
-	o.room.Broadcast()
+	o.wake()
 	o.added(2 + len(body))
 }
 
@@ -115,7 +128,7 @@ func (o *outbox) abandon() {
 	defer o.mu.Unlock()
 	o.broken = true
 	for o.flushing {
-		o.room.Wait()
+		o.wait()
 	}
 	o.drop()
 }
@@ -126,7 +139,7 @@ func (o *outbox) awaitSealed() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.sealed && (!o.broken || o.flushing) {
-		o.room.Wait()
+		o.wait()
 	}
 }
 
@@ -134,9 +147,9 @@ func (o *outbox) awaitSealed() {
 func (o *outbox) waitRoom() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.backlog() > o.soft/2 && !o.broken && !o.sealed {
+	for o.backlog() > o.soft()/2 && !o.broken && !o.sealed {
 		o.waiting = true
-		o.room.Wait()
+		o.wait()
 	}
 }
 
@@ -144,7 +157,7 @@ func (o *outbox) waitRoom() {
 func (o *outbox) full() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.backlog() > o.soft
+	return o.backlog() > o.soft()
 }
 
 // roomy tells whether there is room for what may as well wait elsewhere. It says no
@@ -152,7 +165,7 @@ func (o *outbox) full() bool {
 func (o *outbox) roomy() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.backlog() <= o.soft/2
+	return o.backlog() <= o.soft()/2
 }
 
 // total is how many bytes the socket took so far.
@@ -166,7 +179,7 @@ func (o *outbox) backlog() int { return len(o.pending) + o.writing }
 
 func (o *outbox) buffer() []byte {
 	if o.pending == nil {
-		o.pending = o.buffers.get()
+		o.pending = o.owner.gateway.buffers.get()
 	}
 	return o.pending
 }
@@ -177,12 +190,12 @@ func (o *outbox) added(size int) (end uint64, ok bool) {
 		o.flushing = true
 		go o.flusher()
 	}
-	return o.queued, o.backlog() <= o.hard
+	return o.queued, o.backlog() <= o.owner.gateway.limits.MaxOutgoingBytes
 }
 
 func (o *outbox) drop() {
 	if o.pending != nil {
-		o.buffers.put(o.pending)
+		o.owner.gateway.buffers.put(o.pending)
 		o.pending = nil
 	}
 }
@@ -201,7 +214,7 @@ func (o *outbox) flush() {
 
 		err := o.write(buf)
 		size := len(buf)
-		o.buffers.put(buf)
+		o.owner.gateway.buffers.put(buf)
 		o.settle(size, err)
 	}
 }
@@ -212,11 +225,11 @@ func (o *outbox) rest() {
 	if o.sealed && !o.broken {
 		o.broken = true
 		o.mu.Unlock()
-		o.ended(nil)
+		o.owner.finishWriting(nil)
 		o.mu.Lock()
 	}
 	o.flushing = false
-	o.room.Broadcast()
+	o.wake()
 	o.mu.Unlock()
 }
 
@@ -232,15 +245,15 @@ func (o *outbox) settle(size int, err error) {
 	total := o.written
 	if o.waiting {
 		o.waiting = false
-		o.room.Broadcast()
+		o.wake()
 	}
 	o.mu.Unlock()
 	if err != nil {
-		o.ended(err)
+		o.owner.finishWriting(err)
 		return
 	}
-	o.meter.bytesOut.Add(float64(size))
-	o.wrote(total)
+	o.owner.gateway.meter.bytesOut.Add(float64(size))
+	o.owner.wrote(total)
 }
 
 func (o *outbox) write(buf []byte) error {
@@ -248,7 +261,7 @@ func (o *outbox) write(buf []byte) error {
 	for len(buf) > 0 {
 		part := buf[:min(len(buf), writeChunk)]
 		o.writeSince.Store(time.Now().UnixNano())
-		if _, err := o.conn.Write(part); err != nil {
+		if _, err := o.owner.conn.Write(part); err != nil {
 			return err
 		}
 		buf = buf[len(part):]

@@ -3,78 +3,76 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"syscall"
 )
 
-// receiver reads a socket. While nothing is there to be read it holds no
-// buffer: the read is tried with a borrowed workbench, which goes back to the
-// pool before the goroutine is parked.
-type receiver struct {
-	conn  net.Conn
-	raw   syscall.RawConn // nil where the connection is no plain socket
-	try   func(fd uintptr) bool
-	pool  *sync.Pool
-	bench *workbench
-	n     int
-	err   error
-}
-
-func (r *receiver) init(conn net.Conn, pool *sync.Pool) {
-	r.conn, r.pool = conn, pool
-	if socket, ok := conn.(syscall.Conn); ok {
-		if raw, err := socket.SyscallConn(); err == nil {
-			r.raw, r.try = raw, r.tryRead
+// newReceiver is how a connection with a goroutine of its own is read.
+func newReceiver(g *Gateway, conn net.Conn) receiver {
+	if secure, ok := conn.(*tls.Conn); ok {
+		if plain, ok := secure.NetConn().(*boundedTCP); ok {
+			if raw, err := plain.SyscallConn(); err == nil {
+				return &secureReceiver{gateway: g, conn: secure, plain: plain, raw: raw}
+			}
 		}
 	}
+	if plain, ok := conn.(syscall.Conn); ok {
+		if raw, err := plain.SyscallConn(); err == nil {
+			r := &waitingReceiver{gateway: g, raw: raw}
+			r.try = r.tryRead
+			return r
+		}
+	}
+	return &bufferedReceiver{g, conn}
 }
 
-// receive waits for bytes and returns the workbench that holds them, which is
-// to be given back with release.
-func (r *receiver) receive() (*workbench, int, error) {
-	r.n, r.err = 0, nil
-	if r.raw == nil {
-		r.bench = borrow(r.pool)
-		r.n, r.err = r.conn.Read(r.bench.input[:])
-	} else if err := r.raw.Read(r.try); err != nil && r.err == nil {
-		r.err = err
+// waitingReceiver reads a plain socket. While nothing is there to be read it holds
+// no buffer: the read is tried with a borrowed workbench, which goes back before
+// the goroutine is parked.
+type waitingReceiver struct {
+	gateway *Gateway
+	raw     syscall.RawConn
+	try     func(fd uintptr) bool
+	bench   *workbench
+	n       int
+	err     error
+}
+
+func (r *waitingReceiver) receive() (*workbench, int, error) {
+	if err := r.raw.Read(r.try); err != nil {
+		return nil, 0, err
 	}
 	bench := r.bench
 	r.bench = nil
-	if r.err != nil && bench != nil {
-		r.release(bench)
-		bench = nil
-	}
 	return bench, r.n, r.err
 }
 
-func (r *receiver) release(bench *workbench) {
-	bench.tidy()
-	r.pool.Put(bench)
+func (r *waitingReceiver) tryRead(fd uintptr) bool {
+	bench := r.gateway.borrow()
+	r.n, r.err = readSocket(int(fd), bench.input[:])
+	if r.err == nil {
+		r.bench = bench
+		return true
+	}
+	r.gateway.giveBack(bench)
+	return !errors.Is(r.err, syscall.EAGAIN)
 }
 
-func (r *receiver) tryRead(fd uintptr) bool {
-	r.bench = borrow(r.pool)
+// readSocket is read of a socket that does not block; io.EOF is its end.
+func readSocket(fd int, into []byte) (n int, err error) {
 	for {
-		n, err := syscall.Read(int(fd), r.bench.input[:])
+		n, err = syscall.Read(fd, into)
 		switch {
 		case n > 0:
-			r.n = n
-			return true
+			return n, nil
 		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-			r.pool.Put(r.bench)
-			r.bench = nil
-			return false
 		case err != nil:
-			r.err = err
+			return 0, err
 		default:
-			r.err = io.EOF
+			return 0, io.EOF
 		}
-		return true
 	}
 }

@@ -137,6 +137,9 @@ func (c *connection) refuseMore(id uint64, x excess) {
 	e := x.wireError()
 	e.ID, e.HasID = id, true
 	c.sendError(&e)
+	if c.abuse == nil {
+		c.abuse = new(abuse)
+	}
 	if c.abuse.refused(time.Now(), &c.gateway.limits) {
 		c.gateway.meter.refusedBy(limitAbuse)
 		c.close(wire.CloseAbuse, "requests went on far above the limits")

@@ -57,12 +57,11 @@ type request struct {
 // generation, so that an answer finds its request without a map, and a second
 // answer finds nothing.
 type requestTable struct {
-	maxLoud  int
-	maxQuiet int
-	// freed is signaled when a quiet request is answered.
-	freed sync.Cond
+	limits *Limits
 
-	mu      sync.Mutex // guards the rest
+	mu sync.Mutex // guards the rest
+	// freed is signaled when a quiet request is answered; nil until that is waited for.
+	freed   *sync.Cond
 	entries []request
 	free    int32 // first free entry, -1 for none
 	loud    int
@@ -71,8 +70,7 @@ type requestTable struct {
 }
 
 func (t *requestTable) init(limits *Limits) {
-	t.maxLoud, t.maxQuiet, t.free = limits.MaxInFlight, limits.MaxQuiet, -1
-	t.freed.L = &t.mu
+	t.limits, t.free = limits, -1
 }
 
 // take makes a slot for r; false when too many are under way.
@@ -80,12 +78,12 @@ func (t *requestTable) take(r request) (slot uint64, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if r.kind.quiet() {
-		if t.quiet >= t.maxQuiet {
+		if t.quiet >= t.limits.MaxQuiet {
 			return 0, false
 		}
 		t.quiet++
 	} else {
-		if t.loud >= t.maxLoud {
+		if t.loud >= t.limits.MaxInFlight {
 			return 0, false
 		}
 		t.loud++
@@ -98,7 +96,10 @@ func (t *requestTable) take(r request) (slot uint64, ok bool) {
 func (t *requestTable) await(r request) (slot uint64, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.quiet >= t.maxQuiet && !t.shut {
+	for t.quiet >= t.limits.MaxQuiet && !t.shut {
+		if t.freed == nil {
+			t.freed = sync.NewCond(&t.mu)
+		}
 		t.freed.Wait()
 	}
 	if t.shut {
@@ -122,7 +123,9 @@ func (t *requestTable) finish(slot uint64) (r request, ok bool) {
 	t.free = int32(index) //nolint:gosec // far below 2^31
 	if r.kind.quiet() {
 		t.quiet--
-		t.freed.Signal()
+		if t.freed != nil {
+			t.freed.Signal()
+		}
 	} else {
 		t.loud--
 	}
@@ -134,7 +137,9 @@ func (t *requestTable) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.shut = true
-	t.freed.Broadcast()
+	if t.freed != nil {
+		t.freed.Broadcast()
+	}
 }
 
 func (t *requestTable) insert(r request) uint64 {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/base64"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -48,14 +49,18 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	_, _ = buffered.Read(early)
 
 	encoding, _ := wire.EncodingOf(shaken.Protocol) // The first that was offered and is known; JSON where none was.
-	c := newConnection(g, conn, encoding)
-	c.seat = g.sit(r)
-	uncertified := c.bring(r)
-	if no, ok := g.admit(c); !ok {
+	place := g.sit(r)
+	if no, ok := g.admit(&place); !ok {
 		g.turnAway(conn, encoding, no)
 		return
 	}
+	c, start := g.newSocket(conn, encoding) //nolint:contextcheck // The connection outlives the upgrade.
+	c.seat = place
+	uncertified := c.bring(r)
+	draining := g.register(c)
 	switch {
+	case draining:
+		c.close(wire.CloseDrain, "the node takes no more connections")
 	case forbidden != "":
 		c.close(wire.CloseForbidden, forbidden)
 	case uncertified != nil:
@@ -64,7 +69,20 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		c.close(wire.CloseUnsupportedVersion, "this node speaks "+strings.Join(wire.Protocols(), ", "))
 	}
 	g.wheel.add(c, g.limits.HelloTimeout)
-	go c.serve(early) //nolint:contextcheck // The connection outlives the upgrade.
+	start(early)
+}
+
+// newSocket makes a connection of an upgraded one, in the tier that it belongs to, and
+// returns how its work is begun.
+func (g *Gateway) newSocket(conn net.Conn, encoding wire.Encoding) (c *connection, start func(early []byte)) {
+	if g.polls {
+		if polled := g.poller.takeOver(g, conn); polled != nil {
+			c = newConnection(g, polled, polled, encoding)
+			return c, func(early []byte) { polled.start(c, early) }
+		}
+	}
+	c = newConnection(g, conn, newReceiver(g, conn), encoding)
+	return c, func(early []byte) { go c.serve(early) }
 }
 
 // goodKey tells whether the handshake's key is one of RFC 6455, section 4.2.1; the
@@ -83,8 +101,8 @@ func (c *connection) bring(r *http.Request) (err error) {
 	if c.gateway.auth == nil {
 		return nil
 	}
-	c.bearer = bearerOf(r)
-	c.certified, err = certified(r.TLS)
+	c.shown = &shown{bearer: bearerOf(r)}
+	c.shown.certified, err = certified(r.TLS)
 	return err
 }
 

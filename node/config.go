@@ -28,6 +28,21 @@ const (
 	DefaultMaxMessageBytes = gateway.DefaultMaxMessageBytes
 )
 
+// The words of Config that are the gateway's.
+type (
+	// Limits bound what clients may take.
+	Limits = gateway.Limits
+	// Poller is how idle WebSockets are waited for.
+	Poller = gateway.Poller
+)
+
+// The pollers.
+const (
+	PollerAuto      = gateway.PollerAuto
+	PollerGoroutine = gateway.PollerGoroutine
+	PollerEpoll     = gateway.PollerEpoll
+)
+
 // Config says what a node is and where it listens. The zero value is a
 // one-node cluster with its data in DefaultDataDir.
 type Config struct {
@@ -65,6 +80,9 @@ type Config struct {
 	// TLS are the files that clients are spoken to in TLS with; without them they are
 	// not.
 	TLS auth.TLSFiles
+	// Poller is how WebSockets that have nothing to say are waited for; empty is
+	// PollerAuto.
+	Poller Poller
 	// MaxInFlight is how many requests a connection may have unanswered, up to
 	// 65,536.
 	MaxInFlight int
@@ -75,7 +93,7 @@ type Config struct {
 	MaxUnfinished int
 	// Limits are the gateway's others; zero fields have their defaults. MaxInFlight,
 	// MaxMessageBytes and MaxUnfinished above come first.
-	Limits gateway.Limits
+	Limits Limits
 	// TrustedProxies are the addresses (CIDR, or single ones) of proxies that are
 	// believed whom they connect for, by PROXY protocol v2 or X-Forwarded-For.
 	TrustedProxies []string
@@ -115,6 +133,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.GossipListen, DefaultGossipListen)
 	setDefault(&c.Partitions, DefaultPartitions)
 	setDefault(&c.Replicas, DefaultReplicas)
+	setDefault(&c.Poller, gateway.PollerAuto)
 	setDefault(&c.MaxInFlight, DefaultMaxInFlight)
 	setDefault(&c.MaxMessageBytes, DefaultMaxMessageBytes)
 	if c.BootstrapExpect == 0 && len(c.Join) == 0 {
@@ -136,7 +155,7 @@ func setDefault[T comparable](field *T, value T) {
 // Validate returns a *ConfigError for the first field that cannot be used.
 // Call it on a configuration with its defaults filled in.
 func (c Config) Validate() error {
-	for _, check := range []func() error{c.checkName, c.checkAdvertise, c.checkListeners, c.checkJoin, c.checkNumbers, c.checkLimits, c.checkOrigins, c.checkProxies, c.checkTLS, c.checkExposure} {
+	for _, check := range []func() error{c.checkName, c.checkAdvertise, c.checkListeners, c.checkJoin, c.checkNumbers, c.checkLimits, c.checkPoller, c.checkOrigins, c.checkProxies, c.checkTLS, c.checkExposure} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -271,6 +290,13 @@ func (c Config) checkNumbers() error {
 			"max-message-bytes", fmt.Sprintf("%d is not from %d to %d", c.MaxMessageBytes, minMessageBytes, maxMessageBytes),
 			fmt.Sprintf("leave it at %d unless workers emit more than that at once", DefaultMaxMessageBytes),
 		}
+	}
+	return nil
+}
+
+func (c Config) checkPoller() error {
+	if err := gateway.CheckPoller(c.Poller); err != nil {
+		return &ConfigError{"poller", err.Error(), "use auto, goroutine or, on Linux, epoll"}
 	}
 	return nil
 }

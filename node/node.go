@@ -256,7 +256,7 @@ func (n *Node) startGateway(clients net.Listener) error {
 		return errors.Join(err, clients.Close())
 	}
 	n.gateway, err = gateway.New(gateway.Config{
-		Auth: who, TLS: n.tls,
+		Auth: who, TLS: n.tls, Poller: n.config.Poller,
 		Broker: n.cluster, Node: n.who.name, Logger: n.config.Logger, Limits: n.config.limits(),
 		Registerer: n.config.Registry, Gatherer: n.config.Registry, AllowedOrigins: n.config.AllowedOrigins,
 		TrustedProxies: n.config.TrustedProxies,

@@ -53,6 +53,7 @@ func (s *settings) define(flags *pflag.FlagSet) {
 	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "certificate for clients, PEM; read again when it changes")
 	flags.StringVar(&c.TLS.Key, "tls-key", "", "its key")
 	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "certificates that sign those of workers, who need no token then")
+	flags.StringVar((*string)(&c.Poller), "poller", string(node.PollerAuto), "how idle sockets without TLS are waited for: goroutine (each has one), epoll (Linux) or auto")
 	flags.IntVar(&c.MaxInFlight, "max-in-flight", node.DefaultMaxInFlight, "requests a connection may have unanswered")
 	flags.IntVar(&c.MaxUnfinished, "max-unfinished", 0, "unfinished work a client may have in a partition (default any)")
 	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", node.DefaultMaxMessageBytes, "largest message of a client, 64 KiB to 8 MiB")

@@ -3,11 +3,11 @@ package main
 import (
 	"github.com/spf13/pflag"
 
-	"github.com/batonmq/baton/gateway"
+	"github.com/batonmq/baton/node"
 )
 
 // defineLimits defines the limits of tenants, addresses and the node, each 0 for any.
-func defineLimits(flags *pflag.FlagSet, l *gateway.Limits) {
+func defineLimits(flags *pflag.FlagSet, l *node.Limits) {
 	for _, limit := range []struct {
 		field       *int
 		name, usage string
