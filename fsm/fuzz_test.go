@@ -313,7 +313,7 @@ func (l *lived) readAll(t *testing.T, view *storage.View) {
 	}
 	_, err = ReadDeadLetters(view, &LetterQuery{Tenant: l.tenant()})
 	_, one := ReadDeadLetters(view, &LetterQuery{Tenant: l.tenant(), Event: l.events[2]})
-	info, stream := ReadStream(view, l.tenant(), l.client(), "phone")
+	info, stream := ReadStream(view, nil, l.tenant(), l.client(), "phone")
 	notifications := ReadNotifications(view, info.ID, 0, func(*command.Notification) bool { return true })
 	_, relay := ReadRelay(view, 1, 0)
 	_, meta := OpenMeta(view)

@@ -255,7 +255,7 @@ func (n *lineageNet) told(l *netLineage) (states []string) {
 	}
 	for _, p := range n.partitions {
 		p.read(func(view *storage.View) {
-			info, err := ReadStream(view, "t", p.key, "")
+			info, err := ReadStream(view, nil, "t", p.key, "")
 			check(n.t, err)
 			check(n.t, ReadNotifications(view, info.ID, 1, func(m *command.Notification) bool {
 				note(m.Event, m.Payload.Bytes)

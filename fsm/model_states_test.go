@@ -20,7 +20,7 @@ func (m *model) checkStates(view *storage.View) {
 	}
 	m.checkLetters(view)
 	for of, head := range m.heads {
-		info, err := ReadStream(view, of.tenant, of.id, "")
+		info, err := ReadStream(view, nil, of.tenant, of.id, "")
 		check(m.t, err)
 		m.must(info.Head == head && info.Acked == m.acked[of], "stream of %s: %+v, not %d", of, info, head)
 		seq := info.Oldest

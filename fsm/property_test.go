@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/storage"
 )
 
 // publishOf is a publish of some data by a tenant's client.
@@ -153,5 +154,33 @@ func TestOutcomeStandsAlone(t *testing.T) {
 	}), entry("three"))
 	if after := fmt.Sprintf("%+v", *outcome); after != before {
 		t.Fatalf("an outcome changed from\n%s\nto\n%s", before, after)
+	}
+}
+
+// TestTenantsAreRemembered: the id of a tenant is looked up once, and that of one that is
+// not there yet not remembered.
+func TestTenantsAreRemembered(t *testing.T) {
+	w := newWorld(t, openStore(t), new(uint32))
+	w.apply(true, entryOf(command.Header{}, firstLeader()))
+	known := make(KnownTenants)
+	head := func() (head uint64) {
+		w.read(func(view *storage.View) {
+			info, err := ReadStream(view, known, "t", "ann", "")
+			check(t, err)
+			head = info.Head
+		})
+		return head
+	}
+	if head() != 0 || len(known) != 0 {
+		t.Fatalf("known are %v", known)
+	}
+	news := command.Broadcast{Tenant: "t", IdempotencyKey: "k", CorrelationID: "c", Name: "n", Clients: []string{"ann"}}
+	w.apply(true, entryOf(command.Header{Generation: 1}, &news))
+	if head() != 1 || known["t"] == 0 {
+		t.Fatalf("known are %v", known)
+	}
+	known["t"]++ // What is remembered is not looked up.
+	if head() != 0 {
+		t.Fatal("the tenant was looked up again")
 	}
 }

@@ -271,7 +271,7 @@ func (n *relayNet) checkTargets() {
 				}
 				return true, nil
 			}))
-			info, err := ReadStream(view, "t", to.key, "")
+			info, err := ReadStream(view, nil, "t", to.key, "")
 			check(n.t, err)
 			check(n.t, ReadNotifications(view, info.ID, 1, func(m *command.Notification) bool {
 				notifications = append(notifications, string(m.Payload.Bytes))

@@ -19,10 +19,26 @@ type StreamInfo struct {
 	Cursor bool
 }
 
-// ReadStream reads a client's stream as one of its devices sees it.
-func ReadStream(view *storage.View, tenant, client, device string) (info StreamInfo, err error) {
-	defer invariants.Recover(&err)
+// KnownTenants remembers the ids of tenants, which never change in a partition. A nil
+// one remembers nothing.
+type KnownTenants map[string]uint32
+
+func (k KnownTenants) id(view *storage.View, tenant string) (uint32, error) {
+	if id, known := k[tenant]; known {
+		return id, nil
+	}
 	id, err := lookUpTenant(view, tenant)
+	if err == nil && id != 0 && k != nil && len(k) < MaxTenants {
+		k[tenant] = id
+	}
+	return id, err
+}
+
+// ReadStream reads a client's stream as one of its devices sees it. Thousands of
+// sockets may attach in a moment, nearly all of tenants that are known.
+func ReadStream(view *storage.View, known KnownTenants, tenant, client, device string) (info StreamInfo, err error) {
+	defer invariants.Recover(&err)
+	id, err := known.id(view, tenant)
 	if err != nil || id == 0 {
 		return StreamInfo{Oldest: 1}, err
 	}

@@ -258,7 +258,7 @@ func (s *scenario) tellMark(b *strings.Builder, m *Mark) {
 func (s *scenario) streamOf(a args) string {
 	var b strings.Builder
 	s.read(func(view *storage.View) {
-		info, err := ReadStream(view, a.get("tenant", "t"), a.word(), a.get("device", ""))
+		info, err := ReadStream(view, nil, a.get("tenant", "t"), a.word(), a.get("device", ""))
 		check(s.tb, err)
 		fmt.Fprintf(&b, "head %d oldest %d acked %d\n", info.Head, info.Oldest, info.Acked)
 		check(s.tb, ReadNotifications(view, info.ID, 1, func(n *command.Notification) bool {

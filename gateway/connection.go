@@ -127,7 +127,9 @@ func (c *connection) wrote(total uint64) {
 func (c *connection) serve(early []byte) {
 	c.consumeEarly(early)
 	c.advance() // It waits for the socket, so it is over when this returns.
+	c.gateway.ends <- struct{}{}
 	c.teardown()
+	<-c.gateway.ends
 }
 
 // advance reads what there is, and tells whether the connection is over. It is not

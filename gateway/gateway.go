@@ -57,7 +57,8 @@ type Gateway struct {
 	began     time.Time
 	proxies   proxies
 	poller    poller
-	polls     bool // sockets without TLS are the poller's
+	polls     bool          // sockets without TLS are the poller's
+	ends      chan struct{} // one place for each connection that ends
 
 	waiting chan struct{} // one place for each HTTP request that waits for the cluster
 	stop    chan struct{}
@@ -104,6 +105,7 @@ func New(config Config) (*Gateway, error) {
 		rates:       newRates(&config.Limits),
 		began:       time.Now(),
 		proxies:     trusted,
+		ends:        make(chan struct{}, maxEnds),
 		waiting:     make(chan struct{}, config.Limits.MaxHTTPRequests),
 		stop:        make(chan struct{}),
 		connections: make(map[*connection]struct{}),

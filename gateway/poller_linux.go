@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -33,6 +34,10 @@ type poller struct {
 	slots  []pollSlot
 	free   []int32
 	closed bool
+	// ended are sockets whose other side is gone, in line; enders how many goroutines
+	// work for them.
+	ended  []*polledSocket
+	enders int
 }
 
 type pollSlot struct {
@@ -43,6 +48,8 @@ type pollSlot struct {
 const (
 	// spareGoroutines is how many wait for work, with the stacks that they have grown.
 	spareGoroutines = 64
+	// endEvents say that the other side is gone, or has no more to say.
+	endEvents = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	// eventsAtOnce is how many events are taken with one call.
 	eventsAtOnce = 256
 	pollEvents   = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
@@ -195,11 +202,49 @@ func (p *poller) deliver(events []unix.EpollEvent, sockets []*polledSocket) {
 	}
 	p.mu.Unlock()
 	for i := range events {
-		if s := sockets[i]; s != nil && s.notify(events[i].Events) {
+		switch s := sockets[i]; {
+		case s == nil || !s.notify(events[i].Events):
+		case events[i].Events&endEvents != 0:
+			p.end(s)
+		default:
 			p.lend(s)
 		}
 	}
 	clear(sockets[:len(events)])
+}
+
+// end puts a connection in line whose other side is gone.
+func (p *poller) end(s *polledSocket) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = append(p.ended, s)
+	if p.enders < maxEnds {
+		p.enders++
+		p.work.Go(p.serveEnded)
+	}
+}
+
+// serveEnded works for those in line, one after the other. Who has something to do for
+// a living connection goes before it each time.
+func (p *poller) serveEnded() {
+	for s := p.nextEnded(); s != nil; s = p.nextEnded() {
+		s.run()
+		runtime.Gosched()
+	}
+}
+
+func (p *poller) nextEnded() *polledSocket {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.ended) == 0 {
+		p.ended = nil
+		p.enders--
+		return nil
+	}
+	s := p.ended[0]
+	p.ended[0] = nil
+	p.ended = p.ended[1:]
+	return s
 }
 
 // lend gives a connection a goroutine: one that waits for work, or a new one.

@@ -35,6 +35,10 @@ type polledConn interface {
 	start(c *connection, early []byte)
 }
 
+// maxEnds is how many connections end at a time. When a network fails thousands do in
+// one moment, and all together they would hold up everybody else.
+const maxEnds = 16
+
 // release ends a socket that Close only tells of the end.
 func release(conn socket) {
 	if held, ok := conn.(interface{ release() }); ok {

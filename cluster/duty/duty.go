@@ -74,6 +74,7 @@ type Duty struct {
 		credit  creditBook
 		clock   leaseClock
 		pump    pump
+		tenants fsm.KnownTenants
 		relay   relayBook
 		follow  followBook
 	}
@@ -245,6 +246,7 @@ func (d *Duty) reset() {
 	d.mu.credit = newCreditBook(d.config.Node, d.mu.credit.registered)
 	d.mu.clock = newLeaseClock()
 	d.mu.pump = newPump()
+	d.mu.tenants = make(fsm.KnownTenants)
 	d.mu.follow = newFollowBook()
 	d.mu.relay = relayBook{ways: make(map[uint32]*way)}
 	d.mu.nextDueMS, d.mu.refused = 0, false

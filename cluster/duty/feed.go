@@ -16,7 +16,7 @@ func (d *Duty) Attach(wish *Attachment) bool {
 		return false
 	}
 	view := d.config.State.View()
-	info, err := fsm.ReadStream(view, wish.Tenant, wish.ClientID, wish.DeviceID)
+	info, err := fsm.ReadStream(view, d.mu.tenants, wish.Tenant, wish.ClientID, wish.DeviceID)
 	_ = view.Close() // Nothing can fail that matters to a reader.
 	if err != nil {
 		d.config.Logger.Error("cannot read a client's stream", "partition", d.config.Partition, "error", err)
@@ -147,7 +147,7 @@ func (d *Duty) skip(a *attached, to uint64) bool {
 func (d *Duty) acknowledged(a *attached) uint64 {
 	view := d.config.State.View()
 	defer func() { _ = view.Close() }() // Nothing can fail that matters to a reader.
-	info, err := fsm.ReadStream(view, a.Tenant, a.ClientID, a.DeviceID)
+	info, err := fsm.ReadStream(view, d.mu.tenants, a.Tenant, a.ClientID, a.DeviceID)
 	if err != nil {
 		d.config.Logger.Error("cannot read a device's cursor", "partition", d.config.Partition, "error", err)
 	}
@@ -201,7 +201,7 @@ func (d *Duty) notified(n *fsm.Notified) {
 func (d *Duty) learnStream(a *attached) {
 	view := d.config.State.View()
 	defer func() { _ = view.Close() }() // Nothing can fail that matters to a reader.
-	if info, err := fsm.ReadStream(view, a.Tenant, a.ClientID, a.DeviceID); err == nil {
+	if info, err := fsm.ReadStream(view, d.mu.tenants, a.Tenant, a.ClientID, a.DeviceID); err == nil {
 		a.id = info.ID
 	}
 }
