@@ -37,6 +37,7 @@ func TestConnectionsEndInTurns(t *testing.T) {
 	const many = 3 * maxEnds
 	b := &slowToEnd{fakeBroker: newFakeBroker(), ending: make(chan struct{}, many), let: make(chan struct{})}
 	e := newEdge(t, func(c *Config) { c.Broker = b })
+	t.Cleanup(func() { close(b.let) }) // Before the edge's own, which waits for all.
 	living := e.open(`{"type":"hello"}`)
 	var gone []*client
 	for i := range many {
