@@ -26,6 +26,9 @@ type connection struct {
 	gateway *Gateway
 	conn    socket
 	in      receiver
+	// watch is what watches the socket, made once: starting it allocates nothing. It is
+	// nil where the reader waits itself, or a poller does.
+	watch   func()
 	session string
 	opened  int64 // Unix nanoseconds
 	seat    seat
@@ -120,14 +123,6 @@ func (c *connection) wrote(total uint64) {
 	c.followers.wrote(total)
 	c.tokens.wrote()
 	c.listeners.wrote(total)
-}
-
-// serve works for a connection that has a goroutine of its own, until it is over.
-// early is what the handshake's reader had already taken from the socket.
-func (c *connection) serve(early []byte) {
-	c.consumeEarly(early)
-	c.advance() // It waits for the socket, so it is over when this returns.
-	c.teardown()
 }
 
 // advance reads what there is, and tells whether the connection is over. It is not

@@ -58,6 +58,7 @@ type Gateway struct {
 	proxies   proxies
 	poller    poller
 	polls     bool // sockets without TLS are the poller's
+	helpers   helpers
 
 	waiting chan struct{} // one place for each HTTP request that waits for the cluster
 	stop    chan struct{}
@@ -104,6 +105,7 @@ func New(config Config) (*Gateway, error) {
 		rates:       newRates(&config.Limits),
 		began:       time.Now(),
 		proxies:     trusted,
+		helpers:     newHelpers(),
 		waiting:     make(chan struct{}, config.Limits.MaxHTTPRequests),
 		stop:        make(chan struct{}),
 		connections: make(map[*connection]struct{}),
