@@ -74,7 +74,7 @@ func (c *Cluster) Subscribe(spec SubscriptionSpec, sink JobSink) Subscription {
 // Attach connects a socket to its client's stream.
 func (c *Cluster) Attach(spec StreamSpec, sink StreamSink) Stream {
 	courier := &courier{id: c.nextID.Add(1), spec: spec, sink: sink, cluster: c}
-	courier.mu.hold, courier.mu.began = spec.Hold, time.Now()
+	courier.mu.hold, courier.mu.began = spec.Hold, c.clock(time.Now())
 	c.mu.Lock()
 	c.mu.couriers[courier.id] = courier
 	c.mu.Unlock()

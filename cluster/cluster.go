@@ -49,6 +49,7 @@ type Cluster struct {
 	loop      *loop
 
 	nextID atomic.Uint64
+	made   time.Time
 	// permanent, exhausted and lost count the dead letters made while this node led.
 	permanent, exhausted, lost atomic.Uint64
 	// formation is set once, when the node belongs to a cluster.
@@ -90,7 +91,7 @@ func New(config Config) *Cluster {
 	if config.WallClock == nil {
 		config.WallClock = time.Now
 	}
-	c := &Cluster{config: config, stop: make(chan struct{})}
+	c := &Cluster{config: config, made: time.Now(), stop: make(chan struct{})}
 	c.nextID.Store(firstID())
 	c.mu.groups = make(map[uint32]*Group)
 	c.mu.linked = make(map[transport.NodeID]time.Time)
@@ -114,6 +115,10 @@ func firstID() uint64 {
 	_, _ = rand.Read(random[:]) // It never fails.
 	return binary.BigEndian.Uint64(random[:]) >> 12
 }
+
+// clock is a time in nanoseconds since the cluster was made, which never go back:
+// there are many couriers, and it takes a third of the room.
+func (c *Cluster) clock(now time.Time) int64 { return int64(now.Sub(c.made)) }
 
 // Self is this member as it was configured.
 func (c *Cluster) Self() command.Member { return c.config.Self }
@@ -342,7 +347,7 @@ func (c *Cluster) sweep() {
 			c.readCredentials()
 			c.tickSpread(now)
 			for _, courier := range c.allCouriers() {
-				courier.tick(now)
+				courier.tick(c.clock(now))
 			}
 			for _, s := range c.allSubscriptions() {
 				s.sweep()

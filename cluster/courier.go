@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"sync"
-	"time"
 
 	"github.com/batonmq/baton/cluster/duty"
 	"github.com/batonmq/baton/fsm/command"
@@ -23,21 +22,21 @@ type courier struct {
 		sync.Mutex
 
 		generation uint64
-		attached   bool
-		hold       bool
-		closed     bool
 		// last is the seq that the socket has, acked what it acknowledged; known
 		// means that last says where to go on.
+		last, acked uint64
+		began       int64 // by the cluster's clock
 		known       bool
 		synced      bool
-		last, acked uint64
+		attached    bool
+		hold        bool
+		closed      bool
 		// opening means that nothing followed Attached yet: a gap now is of what
 		// comes before the stream's beginning.
 		opening bool
 		// untold means that the leader could not be told something: it is attached
 		// anew.
 		untold bool
-		began  time.Time
 	}
 }
 
@@ -180,9 +179,9 @@ func (c *courier) synced(f *frame) {
 
 // tick gives up an attach that no leader answered, and attaches anew where the
 // leader could not be told something.
-func (c *courier) tick(now time.Time) {
+func (c *courier) tick(now int64) {
 	c.mu.Lock()
-	late := !c.mu.attached && !c.mu.closed && now.Sub(c.mu.began) > AnswerTimeout
+	late := !c.mu.attached && !c.mu.closed && now-c.mu.began > int64(AnswerTimeout)
 	if late {
 		c.mu.attached, c.mu.closed = true, true
 	}

@@ -176,9 +176,9 @@ func TestCourierOutlivesAFullLink(t *testing.T) {
 		c.Ack(1, nil)
 		e.links.fails = nil
 		e.links.take()
-		c.tick(time.Now())
+		c.tick(c.cluster.clock(time.Now()))
 		e.hears(t, "n2: attach, partition 0 of 1, from 1 seq 1 acked 1 again true synced false hold false")
-		c.tick(time.Now())
+		c.tick(c.cluster.clock(time.Now()))
 		e.hears(t)
 	}
 }
@@ -190,11 +190,11 @@ func TestAttachTimesOut(t *testing.T) {
 		e := newEdge(1)
 		c, s := e.attach(StreamSpec{})
 		time.Sleep(AnswerTimeout)
-		c.tick(time.Now())
+		c.tick(c.cluster.clock(time.Now()))
 		s.hears(t)
 		time.Sleep(time.Millisecond)
-		c.tick(time.Now())
-		c.tick(time.Now())
+		c.tick(c.cluster.clock(time.Now()))
+		c.tick(c.cluster.clock(time.Now()))
 		s.hears(t, "attached, head 0 oldest 0 resumed 0, "+command.NoLeader.String())
 		e.lead("n2", 0, 1)
 		e.push(frameAttached, 0, 1, c.id, opens(0, 1, 1, 0))

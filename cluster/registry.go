@@ -38,7 +38,7 @@ func (c *Cluster) allSubscriptions() []*subscription {
 func (c *Cluster) allCouriers() []*courier {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Collect(maps.Values(c.mu.couriers))
+	return slices.AppendSeq(make([]*courier, 0, len(c.mu.couriers)), maps.Values(c.mu.couriers))
 }
 
 func (c *Cluster) follower(id uint64) *follower {

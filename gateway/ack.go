@@ -8,17 +8,18 @@ func (c *connection) ack(m *wire.Ack) {
 		c.ackListen(m)
 		return
 	}
-	if c.stream == nil {
+	s := c.stream.Load()
+	if s == nil {
 		c.refuseUnasked(wire.ReasonBadRequest, "there is nothing to acknowledge: hello named no client_id")
 		return
 	}
-	times, ok := c.sent.take(m.Seq, c.bench.times[:0])
+	times, ok := s.sent.take(m.Seq, c.bench.times[:0])
 	c.bench.times = times
 	if !ok {
 		c.refuseUnasked(wire.ReasonBadRequest, neverSent)
 		return
 	}
-	c.stream.Ack(m.Seq, times)
+	s.handle.Ack(m.Seq, times)
 }
 
 const neverSent = "seq was never sent"

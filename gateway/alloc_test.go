@@ -110,7 +110,7 @@ func TestPublishAllocatesNothing(t *testing.T) {
 		allocs := testing.AllocsPerRun(1000, func() {
 			n := copy(bench.input[:], frame)
 			c.consume(bench, bench.input[:n])
-			if _, ok := c.requests.finish(broker.slot); !ok {
+			if _, ok := c.tables().requests.finish(broker.slot); !ok {
 				t.Fatal("nothing was submitted")
 			}
 		})
@@ -194,12 +194,12 @@ func TestReplyAllocatesNothing(t *testing.T) {
 		event := command.EventID{Epoch: 1, Partition: 2, Queue: 3, Position: 4}
 		publish := command.Result{Event: event, Offset: 9}
 		peer.allocatesNothing(t, encoding, wire.TypeOK, func() {
-			slot, _ := c.requests.take(request{kind: requestPublish, id: 7})
+			slot, _ := c.tables().requests.take(request{kind: requestPublish, id: 7})
 			c.Reply(slot, &publish)
 		})
 		var complete command.Result
 		peer.allocatesNothing(t, encoding, wire.TypeOK, func() {
-			slot, _ := c.requests.take(request{kind: requestComplete, id: 8})
+			slot, _ := c.tables().requests.take(request{kind: requestComplete, id: 8})
 			c.Reply(slot, &complete)
 		})
 	})
@@ -212,7 +212,7 @@ func TestRefusalAllocatesNothing(t *testing.T) {
 		t.Helper()
 		g, c, peer := newSocketPeer(t, newFakeBroker(), encoding)
 		for range g.limits.MaxInFlight {
-			if _, ok := c.requests.take(request{kind: requestPublish, id: 1}); !ok {
+			if _, ok := c.tables().requests.take(request{kind: requestPublish, id: 1}); !ok {
 				t.Fatal("the table is full too early")
 			}
 		}
@@ -230,8 +230,9 @@ func TestNotificationAllocatesNothing(t *testing.T) {
 	inEachEncoding(t, func(t *testing.T, encoding wire.Encoding) {
 		t.Helper()
 		_, c, peer := newSocketPeer(t, newFakeBroker(), encoding)
-		c.sent.limit = 64
 		sink := &streamSink{connection: c}
+		sink.sent.limit = 64
+		c.stream.Store(sink)
 		n := command.Notification{
 			Seq: 7, Name: "done", Event: command.EventID{Epoch: 1, Partition: 2, Queue: 3, Position: 4}, CorrelationID: "c", CausationID: "e",
 			TimeMS: 1790000000000, Payload: command.Payload{Codec: command.CodecJSON, Bytes: []byte(`{"ok":true}`)},
@@ -239,7 +240,7 @@ func TestNotificationAllocatesNothing(t *testing.T) {
 		var times []command.Delivery
 		peer.allocatesNothing(t, encoding, wire.TypeNotify, func() {
 			sink.Notification(&n, false)
-			times, _ = c.sent.take(7, times[:0])
+			times, _ = sink.sent.take(7, times[:0])
 		})
 	})
 }
@@ -256,14 +257,14 @@ func TestJobAndEventAllocateNothing(t *testing.T) {
 		}
 		id := command.EventID{Epoch: 1, Partition: 2, Queue: 3, Position: 4}
 		f := &follower{connection: c, id: "f1", window: 64}
-		c.followers.add(f)
+		c.tables().followers.add(f)
 		followed := cluster.FollowedEvent{Followed: command.Followed{ID: id, Event: event, CorrelationID: "c", CausationID: "e", StoredMS: 1}}
 		peer.allocatesNothing(t, encoding, wire.TypeEvent, func() { f.Event(&followed, []byte("cursor")) })
 		s := &subscription{connection: c, id: "s1", group: "default"}
 		job := command.Job{Lease: command.LeaseID{Event: id, Fence: 7, Attempt: 1}, Event: event, LeaseMS: 30000}
 		peer.allocatesNothing(t, encoding, wire.TypeJob, func() {
 			s.Job(&job)
-			c.jobs.drop(job.Lease)
+			c.tables().jobs.drop(job.Lease)
 		})
 	})
 }
@@ -282,7 +283,7 @@ func BenchmarkPublishForward(b *testing.B) {
 			for b.Loop() {
 				n := copy(bench.input[:], frame)
 				c.consume(bench, bench.input[:n])
-				c.requests.finish(broker.slot)
+				c.tables().requests.finish(broker.slot)
 			}
 		})
 	}
@@ -294,7 +295,7 @@ func TestSharedEventIsEncodedOnce(t *testing.T) {
 	inEachEncoding(t, func(t *testing.T, encoding wire.Encoding) {
 		_, c, peer := newSocketPeer(t, &heldBroker{fakeBroker: newFakeBroker()}, encoding)
 		f := &follower{connection: c, id: "f1", window: 64}
-		c.followers.add(f)
+		c.tables().followers.add(f)
 		own := followed(3, `{"a":1}`)
 		shared := cluster.ShareEvent(own.Followed)
 		f.Event(own, []byte("cursor"))

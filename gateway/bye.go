@@ -6,9 +6,10 @@ import (
 
 // bye ends the session at the client's wish: its jobs go back at once.
 func (c *connection) bye() {
-	for _, s := range c.subscriptions.takeAll() {
+	t := c.tables()
+	for _, s := range t.subscriptions.takeAll() {
 		s.handle.Close()
-		c.jobs.orphan(s)
+		t.jobs.orphan(s)
 	}
 	c.saidBye = true
 	c.releaseAll()

@@ -25,7 +25,7 @@ func (c *connection) checkpointNow(m *wire.Checkpoint) {
 	if !ok {
 		return
 	}
-	c.jobs.takeCheckpoint(lease)
+	c.tables().jobs.takeCheckpoint(lease)
 	checkpoint := command.Checkpoint{Route: route, Lease: lease, Data: m.Checkpoint, Tenant: c.bound()}
 	c.bench.encoded = checkpoint.Append(c.bench.encoded[:0])
 	c.gateway.broker.Submit(uint32(lease.Event.Partition), c.bench.encoded, c, slot)
@@ -106,7 +106,7 @@ func (t *jobTable) uncheck(lease command.LeaseID, job heldJob, now time.Time) []
 // flushCheckpoints replicates what is due by now. It never waits: what finds no
 // slot is lost, as if the worker had not sent it.
 func (c *connection) flushCheckpoints(now time.Time) {
-	for _, kept := range c.jobs.dueCheckpoints(now.Add(-c.gateway.limits.CheckpointInterval), now) {
+	for _, kept := range c.tables().jobs.dueCheckpoints(now.Add(-c.gateway.limits.CheckpointInterval), now) {
 		c.submitCheckpoint(kept.lease, kept.data)
 	}
 }
@@ -114,7 +114,7 @@ func (c *connection) flushCheckpoints(now time.Time) {
 // checkpointBefore replicates a job's last checkpoint before the job is ended
 // in a way that lets another attempt follow.
 func (c *connection) checkpointBefore(lease command.LeaseID) {
-	if data := c.jobs.takeCheckpoint(lease); data != nil {
+	if data := c.tables().jobs.takeCheckpoint(lease); data != nil {
 		c.submitCheckpoint(lease, data)
 	}
 }
@@ -124,7 +124,7 @@ func (c *connection) submitCheckpoint(lease command.LeaseID, data []byte) {
 	if !ok {
 		return
 	}
-	slot, ok := c.requests.take(request{kind: requestCheckpoint, lease: lease})
+	slot, ok := c.tables().requests.take(request{kind: requestCheckpoint, lease: lease})
 	if !ok {
 		return
 	}

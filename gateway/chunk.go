@@ -77,28 +77,29 @@ func (c *connection) readChunk(m *wire.Chunk) (data []byte, kind cluster.TokenKi
 
 // writer is the worker's end of a stream, made where there is none.
 func (c *connection) writer(key streamKey, kind cluster.TokenKind) (*writer, refusal) {
-	if w := c.writers[key]; w != nil {
+	table := c.tables()
+	if w := table.writers[key]; w != nil {
 		return w, refusal{}
 	}
 	most := c.gateway.limits.MaxWrittenStreams
-	if len(c.writers) >= most {
+	if len(table.writers) >= most {
 		c.dropWriters()
 	}
-	if len(c.writers) >= most {
+	if len(table.writers) >= most {
 		return nil, refusal{wire.ReasonOverloaded, fmt.Sprintf("a connection may write %d streams at most", most)}
 	}
-	if c.writers == nil {
-		c.writers = make(map[streamKey]*writer)
+	if table.writers == nil {
+		table.writers = make(map[streamKey]*writer)
 	}
 	w := &writer{handle: c.gateway.broker.WriteTokens(key.lease, key.name), kind: kind}
-	c.writers[key] = w
+	table.writers[key] = w
 	c.gateway.meter.writtenStreams.Inc()
 	return w, refusal{}
 }
 
 // dropWriters forgets those that nobody takes any more.
 func (c *connection) dropWriters() {
-	for key, w := range c.writers {
+	for key, w := range c.tables().writers {
 		if w.over {
 			c.closeWriter(key, false)
 		}
@@ -108,7 +109,7 @@ func (c *connection) dropWriters() {
 // closeWriters ends the streams of a job: what was written is still sent. final says
 // that this is all of them.
 func (c *connection) closeWriters(lease command.LeaseID, final bool) {
-	for key := range c.writers {
+	for key := range c.tables().writers {
 		if key.lease == lease {
 			c.closeWriter(key, final)
 		}
@@ -116,13 +117,14 @@ func (c *connection) closeWriters(lease command.LeaseID, final bool) {
 }
 
 func (c *connection) closeWriter(key streamKey, final bool) {
-	c.writers[key].handle.Close(final)
-	delete(c.writers, key)
+	writers := c.tables().writers
+	writers[key].handle.Close(final)
+	delete(writers, key)
 	c.gateway.meter.writtenStreams.Dec()
 }
 
 func (c *connection) closeAllWriters() {
-	for key := range c.writers {
+	for key := range c.tables().writers {
 		c.closeWriter(key, false)
 	}
 }

@@ -58,7 +58,9 @@ func (c *connection) markClosing(code ws.StatusCode) bool {
 	}
 	c.gateway.meter.closed(code)
 	c.announceEnd()
-	c.requests.close()
+	if t := c.rest.Load(); t != nil {
+		t.requests.close()
+	}
 	return true
 }
 

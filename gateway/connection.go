@@ -26,6 +26,9 @@ type connection struct {
 	gateway *Gateway
 	conn    socket
 	in      receiver
+	// watch is what watches the socket, made once: starting it allocates nothing. It is
+	// nil where the reader waits itself, or a poller does.
+	watch   func()
 	session string
 	opened  int64 // Unix nanoseconds
 	seat    seat
@@ -33,14 +36,11 @@ type connection struct {
 	shown *shown
 
 	// Shared; each has a lock of its own.
-	out           outbox
-	requests      requestTable
-	jobs          jobTable
-	sent          deliveryLog
-	subscriptions subscriptionTable
-	followers     followerTable
-	tokens        tokenTable
-	listeners     listenerTable
+	out outbox
+	// rest is what idle connections do without: see tables.
+	rest atomic.Pointer[tables]
+	// stream is the client's, nil where hello named none.
+	stream atomic.Pointer[streamSink]
 
 	// The deadlines' view of the reader.
 	phase        atomic.Int32
@@ -68,8 +68,6 @@ type connection struct {
 	saidBye   bool
 	answered  bool   // the other side's close frame has come
 	made      uint64 // counts subscriptions and idempotency keys
-	stream    Stream
-	writers   map[streamKey]*writer
 	handles   wire.ChannelHandles
 
 	// The deadlines' own.
@@ -89,10 +87,18 @@ type identity struct {
 	clientID string
 	deviceID string
 	worker   string
-	// limited is the tenant the session's subscriptions are limited to; empty
-	// where hello named none.
-	limited string
-	window  uint32
+	window   uint32
+	// limited means that the session's subscriptions are limited to the tenant: hello
+	// named one, or a token did.
+	limited bool
+}
+
+// limitedTo is the tenant that subscriptions are limited to, empty for none.
+func (i *identity) limitedTo() string {
+	if i.limited {
+		return i.tenant
+	}
+	return ""
 }
 
 func newConnection(g *Gateway, conn socket, in receiver, encoding wire.Encoding) *connection {
@@ -109,27 +115,19 @@ func newConnection(g *Gateway, conn socket, in receiver, encoding wire.Encoding)
 	c.out.init(c)
 	c.out.encoding = encoding
 	c.belong(&g.nobody)
-	c.requests.init(&g.limits)
-	c.tokens.open = g.meter.readStreams
 	return c
 }
 
 // wrote is told by the flusher how far the socket is.
 func (c *connection) wrote(total uint64) {
-	c.sent.wrote(total)
-	c.followers.wrote(total)
-	c.tokens.wrote()
-	c.listeners.wrote(total)
-}
-
-// serve works for a connection that has a goroutine of its own, until it is over.
-// early is what the handshake's reader had already taken from the socket.
-func (c *connection) serve(early []byte) {
-	c.consumeEarly(early)
-	c.advance() // It waits for the socket, so it is over when this returns.
-	c.gateway.ends <- struct{}{}
-	c.teardown()
-	<-c.gateway.ends
+	if s := c.stream.Load(); s != nil {
+		s.sent.wrote(total)
+	}
+	if t := c.rest.Load(); t != nil {
+		t.followers.wrote(total)
+		t.tokens.wrote()
+		t.listeners.wrote(total)
+	}
 }
 
 // advance reads what there is, and tells whether the connection is over. It is not
@@ -229,24 +227,17 @@ func (c *connection) awaitRoom() {
 func (c *connection) teardown() {
 	c.over.Store(true)
 	_ = c.conn.Close()
-	if c.stream != nil {
-		c.stream.Close()
-	}
-	for _, s := range c.subscriptions.takeAll() {
+	if s := c.stream.Load(); s != nil {
 		s.handle.Close()
 	}
-	for _, handle := range c.followers.takeAll() {
-		handle.Close(nil, 0)
+	if t := c.rest.Load(); t != nil {
+		t.closeAll()
 	}
-	for _, handle := range c.tokens.takeAll() {
-		handle.Close()
+	if c.rest.Load() != nil {
+		c.closeAllWriters()
+		c.flushCheckpoints(time.Now().Add(c.gateway.limits.CheckpointInterval))
+		c.loseJobs()
 	}
-	for _, handle := range c.listeners.takeAll() {
-		handle.Close()
-	}
-	c.closeAllWriters()
-	c.flushCheckpoints(time.Now().Add(c.gateway.limits.CheckpointInterval))
-	c.loseJobs()
 	c.out.abandon()
 	release(c.conn) // The flusher, too, is through with it.
 	c.gateway.forget(c)

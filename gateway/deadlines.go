@@ -118,13 +118,23 @@ func (c *connection) checkDeadlines(now time.Time) time.Duration {
 	case phaseOpen:
 		c.checkSilence(&next)
 		c.checkCredential(&next)
-		if c.jobs.checkpointsWait() {
-			c.flushCheckpoints(now)
-			next.at(wheelTick)
-		}
-		c.sweepJobs(now)
+		c.checkJobs(&next, now)
 	}
 	return next.soonest
+}
+
+// checkJobs keeps what is due of the jobs' progress, and forgets the jobs that are
+// over.
+func (c *connection) checkJobs(next *deadline, now time.Time) {
+	t := c.rest.Load()
+	if t == nil {
+		return
+	}
+	if t.jobs.checkpointsWait() {
+		c.flushCheckpoints(now)
+		next.at(wheelTick)
+	}
+	c.sweepJobs(now)
 }
 
 // checkSilence probes who has been silent, and closes who stays so.

@@ -15,9 +15,9 @@
 //
 //	upgrade -> hello -> [Broker.Attach ... Attached] -> welcome -> requests -> closing -> closed
 //
-// One goroutine at a time reads a socket and runs every handler: its own, or, for
-// plain sockets on Linux, one that is lent while there is something to read (see
-// Poller). At most one at a time writes it, borrowed for as long as there is something to write. Answers of the
+// One goroutine at a time reads a socket and runs every handler: it is lent while
+// there is something to read. Otherwise a goroutine of the connection's own waits for
+// the socket, or, for plain sockets on Linux, an epoll does (see Poller). At most one at a time writes it, borrowed for as long as there is something to write. Answers of the
 // Broker are appended to the connection's outbox by whatever goroutine brings
 // them, which therefore never waits for a socket.
 //

@@ -27,9 +27,9 @@ func (c *connection) follow(m *wire.Follow) {
 	}
 	c.made++
 	f.id, f.slot = "f"+strconv.FormatUint(c.made, 10)+"-"+c.session[:8], slot
-	c.followers.add(f)
+	c.tables().followers.add(f)
 	spec := FollowSpec{
-		Channel: f.channel, Tenant: c.identity.limited, Name: string(m.Name),
+		Channel: f.channel, Tenant: c.identity.limitedTo(), Name: string(m.Name),
 		Window: uint32(f.window), //nolint:gosec // A small limit.
 	}
 	switch m.From.Kind {
@@ -43,13 +43,13 @@ func (c *connection) follow(m *wire.Follow) {
 		spec.Start, spec.TimeMS = FollowTime, m.From.Time
 	}
 	handle := c.gateway.broker.Follow(spec, f)
-	c.followers.opened(f, handle)
+	c.tables().followers.opened(f, handle)
 	handle.Resume() // Room may have come while there was no handle.
 }
 
 // commitCursor keeps how far a named follower is.
 func (c *connection) commitCursor(m *wire.Commit) {
-	f := c.followers.find(m.Subscription)
+	f := c.tables().followers.find(m.Subscription)
 	switch {
 	case f == nil:
 		c.refuseUnasked(wire.ReasonNotFound, noSubscription)
@@ -65,12 +65,12 @@ func (c *connection) commitCursor(m *wire.Commit) {
 // unfollow ends a follower; false when there is none of that name. It is answered
 // when what the follower committed is kept.
 func (c *connection) unfollow(m *wire.Unsubscribe) bool {
-	f := c.followers.find(m.Subscription)
+	f := c.tables().followers.find(m.Subscription)
 	if f == nil {
 		return false
 	}
-	if slot, ok := c.requests.await(request{kind: requestUnfollow, id: m.ID}); ok {
-		c.followers.dropped(f)
+	if slot, ok := c.tables().requests.await(request{kind: requestUnfollow, id: m.ID}); ok {
+		c.tables().followers.dropped(f)
 		f.handle.Close(c, slot)
 	}
 	return true
@@ -106,17 +106,17 @@ type follower struct {
 // Began implements FollowSink.
 func (f *follower) Began(result *command.Result, cursor []byte) {
 	c := f.connection
-	r, ok := c.requests.finish(f.slot)
+	r, ok := c.tables().requests.finish(f.slot)
 	if !ok {
 		return
 	}
 	c.gateway.end(c.tenant)
 	if result.Reason != command.Done {
-		c.followers.dropped(f)
+		c.tables().followers.dropped(f)
 		c.replyRefusal(r.id, result)
 		return
 	}
-	c.followers.began(f)
+	c.tables().followers.began(f)
 	c.sendOK(&wire.OK{ID: r.id, Subscription: aliasBytes(f.id), Cursor: cursor})
 }
 
@@ -127,11 +127,11 @@ func (f *follower) Room() bool {
 	c := f.connection
 	// Held before it looks: whoever makes room between the two finds that somebody
 	// waits for it.
-	full := c.followers.hold(f)
+	full := c.tables().followers.hold(f)
 	if full || c.closing() || !c.out.roomy() {
 		return false // A closing connection has no room any more.
 	}
-	c.followers.letGo(f)
+	c.tables().followers.letGo(f)
 	return true
 }
 
@@ -151,7 +151,7 @@ func (f *follower) Event(e *cluster.FollowedEvent, cursor []byte) {
 		buf = wire.AppendEventRaw(buf, &m, rawHeaders(&e.Event))
 	}
 	end := c.commit(buf, at, wire.TypeEvent)
-	c.followers.sent(f, end, c.out.total())
+	c.tables().followers.sent(f, end, c.out.total())
 }
 
 // sharedEvent is an event as all followers of one encoding get it: whoever is first

@@ -27,8 +27,8 @@ func opcodeOf(encoding wire.Encoding) ws.OpCode {
 }
 
 // headerBytes is how long the header is that begins with these two bytes.
-func headerBytes(first [2]byte) int {
-	size := 2
+func headerBytes(first [2]byte) uint8 {
+	size := uint8(2)
 	switch first[1] & 0x7f {
 	case 126:
 		size += 2

@@ -59,6 +59,7 @@ type Gateway struct {
 	poller    poller
 	polls     bool          // sockets without TLS are the poller's
 	ends      chan struct{} // one place for each connection that ends
+	helpers   helpers
 
 	waiting chan struct{} // one place for each HTTP request that waits for the cluster
 	stop    chan struct{}
@@ -106,6 +107,7 @@ func New(config Config) (*Gateway, error) {
 		began:       time.Now(),
 		proxies:     trusted,
 		ends:        make(chan struct{}, maxEnds),
+		helpers:     newHelpers(),
 		waiting:     make(chan struct{}, config.Limits.MaxHTTPRequests),
 		stop:        make(chan struct{}),
 		connections: make(map[*connection]struct{}),

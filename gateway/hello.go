@@ -51,12 +51,14 @@ func (c *connection) hello(m *wire.Hello) {
 	}
 	resumeAt(&spec, &m.Resume)
 	sink := &streamSink{connection: c, attached: make(chan struct{})}
-	c.sent.limit = int(c.identity.window)
-	c.stream = c.gateway.broker.Attach(spec, sink)
+	sink.sent.limit = int(c.identity.window)
+	c.stream.Store(sink)
+	sink.handle = c.gateway.broker.Attach(spec, sink)
 	ending := make(chan struct{})
 	defer c.uponEnd(func() { close(ending) })()
 	select {
 	case <-sink.attached:
+		sink.attached = nil // It is closed once, and a stream may be idle for long.
 	case <-ending:
 	}
 }
@@ -91,14 +93,13 @@ func (c *connection) identify(m *wire.Hello) identity {
 		clientID: string(m.ClientID),
 		deviceID: string(m.DeviceID),
 		worker:   string(m.Name),
-		limited:  string(m.Tenant),
 		window:   uint32(limits.DefaultWindow), //nolint:gosec // a small limit
+	}
+	if len(m.Tenant) > 0 {
+		who.tenant, who.limited = string(m.Tenant), true
 	}
 	if granted := c.who.Load(); granted != nil {
 		who.takeFrom(granted)
-	}
-	if who.limited != "" {
-		who.tenant = who.limited
 	}
 	if who.clientID != "" && who.deviceID == "" {
 		who.deviceID = defaultDevice
@@ -118,7 +119,9 @@ func (c *connection) identify(m *wire.Hello) identity {
 // takeFrom has the tenant and the client that a token fixes.
 func (i *identity) takeFrom(granted *auth.Identity) {
 	if !granted.AllTenants() {
-		i.limited = granted.Tenant
+		if i.limited = granted.Tenant != ""; i.limited {
+			i.tenant = granted.Tenant
+		}
 	}
 	if i.clientID == "" && granted.Is(command.RoleClient) && granted.ClientID != command.AnyClient {
 		i.clientID = granted.ClientID
@@ -159,8 +162,8 @@ func (c *connection) welcome(state *StreamState) {
 
 // ready lets the deliveries begin that a hello with "ready":false held back.
 func (c *connection) ready() {
-	if c.stream != nil {
-		c.stream.Ready()
+	if s := c.stream.Load(); s != nil {
+		s.handle.Ready()
 	}
 }
 

@@ -162,7 +162,7 @@ func (t *jobTable) sweep(now time.Time) (forgotten []forgottenJob) {
 
 // sweepJobs opens the places of jobs that the session forgets.
 func (c *connection) sweepJobs(now time.Time) {
-	for _, job := range c.jobs.sweep(now) {
+	for _, job := range c.tables().jobs.sweep(now) {
 		if job.subscription.known.Load() {
 			job.subscription.handle.Lost(job.lease)
 		}

@@ -43,7 +43,7 @@ func (c *connection) readLease(id uint64, token []byte) (command.LeaseID, comman
 // endLease submits a command that ends a lease, or takes it from its worker: through the subscription where
 // the session holds it, so that its place in the credit opens with it.
 func (c *connection) endLease(lease command.LeaseID, encoded []byte, slot uint64) {
-	if s := c.jobs.end(lease); s != nil {
+	if s := c.tables().jobs.end(lease); s != nil {
 		s.handle.End(lease, encoded, c, slot)
 		return
 	}

@@ -16,7 +16,7 @@ func (c *connection) listen(m *wire.Listen) {
 	if c.denied(m.ID, refuseListen(c.who.Load(), m.ClientID)) {
 		return
 	}
-	if c.listeners.count() >= limits.MaxListens {
+	if c.tables().listeners.count() >= limits.MaxListens {
 		c.refuse(m.ID, wire.ReasonOverloaded, fmt.Sprintf("a connection may listen for %d clients at most", limits.MaxListens))
 		return
 	}
@@ -37,8 +37,8 @@ func (c *connection) listen(m *wire.Listen) {
 	}
 	resumeAt(&spec, &m.Resume)
 	l.sent.limit = int(spec.Window)
-	c.listeners.add(l)
-	if handle := c.gateway.broker.Attach(spec, l); !c.listeners.opened(l, handle) {
+	c.tables().listeners.add(l)
+	if handle := c.gateway.broker.Attach(spec, l); !c.tables().listeners.opened(l, handle) {
 		handle.Close() // It was refused meanwhile.
 	}
 }
@@ -52,12 +52,12 @@ func orDefault(given uint64, fallback int) uint64 {
 
 // unlisten ends a listen.
 func (c *connection) unlisten(m *wire.Unlisten) {
-	l := c.listeners.find(m.Subscription)
+	l := c.tables().listeners.find(m.Subscription)
 	if l == nil {
 		c.refuse(m.ID, wire.ReasonNotFound, noListen)
 		return
 	}
-	c.listeners.dropped(l).Close()
+	c.tables().listeners.dropped(l).Close()
 	c.sendOK(&wire.OK{ID: m.ID})
 }
 
@@ -65,7 +65,7 @@ const noListen = "there is no such listen: its subscription is in the answer to 
 
 // ackListen moves the cursor of a listen's device.
 func (c *connection) ackListen(m *wire.Ack) {
-	l := c.listeners.find(m.Subscription)
+	l := c.tables().listeners.find(m.Subscription)
 	if l == nil {
 		c.refuseUnasked(wire.ReasonNotFound, noListen)
 		return
@@ -95,20 +95,20 @@ type listener struct {
 // Attached implements StreamSink.
 func (l *listener) Attached(state StreamState) {
 	c := l.connection
-	r, ok := c.requests.finish(l.slot)
+	r, ok := c.tables().requests.finish(l.slot)
 	if !ok {
 		return
 	}
 	c.gateway.end(c.tenant)
 	if state.Reason != command.Done {
-		if handle := c.listeners.dropped(l); handle != nil {
+		if handle := c.tables().listeners.dropped(l); handle != nil {
 			handle.Close()
 		}
 		c.replyRefusal(r.id, &command.Result{Reason: state.Reason})
 		return
 	}
 	l.sent.start(state.Head)
-	c.listeners.began(l)
+	c.tables().listeners.began(l)
 	c.sendOK(&wire.OK{
 		ID: r.id, Subscription: aliasBytes(l.id), Epoch: aliasBytes(state.Epoch), Seq: state.Head, Oldest: state.Oldest,
 		Resumed: resumedWord(state.Resumed),
@@ -127,7 +127,7 @@ func (l *listener) Notification(n *command.Notification, redelivered bool) {
 	}
 	end := c.commit(wire.AppendNotify(buf, &m), at, wire.TypeNotify)
 	l.sent.add(n.Seq, end, c.out.total())
-	c.listeners.sending(l, end)
+	c.tables().listeners.sending(l, end)
 	if total := c.out.total(); total >= end { // The flusher may have been through before.
 		l.sent.wrote(total)
 	}

@@ -9,7 +9,7 @@ func (c *connection) loseJobs() {
 	if c.saidBye || c.dismissed.Load() {
 		return
 	}
-	inCommands(c.jobs.lostWithSocket(nil), func(some []command.LeaseID) {
+	inCommands(c.tables().jobs.lostWithSocket(nil), func(some []command.LeaseID) {
 		route, ok := c.gateway.leaseRoute(some[0])
 		if !ok {
 			return

@@ -13,20 +13,18 @@ import (
 // was given of an unfinished message: a length is believed only as far as its
 // bytes have come, and refused from the header when it is over the limit.
 type frameParser struct {
-	limit  uint64
-	binary bool // messages are binary frames, else text
+	limit uint64
+	done  uint64 // bytes of the frame's payload seen so far
 
-	head    [maxHeaderBytes]byte
-	headLen int
+	message []byte // of the unfinished message
+	control []byte // of the unfinished control frame
 
-	frame   frameHeader
-	inFrame bool
-	done    uint64 // bytes of the frame's payload seen so far
-
-	message     []byte // of the unfinished message
-	inMessage   bool   // between its first frame and its last
-	control     [maxControlBytes]byte
-	controlLen  int
+	frame       frameHeader
+	head        [maxHeaderBytes]byte
+	headLen     uint8
+	binary      bool // messages are binary frames, else text
+	inFrame     bool
+	inMessage   bool // between its first frame and its last
 	messageKind ws.OpCode
 
 	// fresh is the owner's note that a message ended since it last looked.
@@ -85,16 +83,19 @@ func (p *frameParser) park() {
 	if len(p.message) == 0 {
 		p.message = nil
 	}
+	if len(p.control) == 0 {
+		p.control = nil
+	}
 }
 
 func (p *frameParser) readHeader(data []byte) []byte {
-	want := 2
+	want := uint8(2)
 	if p.headLen >= 2 {
 		want = headerBytes([2]byte(p.head[:2]))
 	}
 	for {
 		n := copy(p.head[p.headLen:want], data)
-		p.headLen += n
+		p.headLen += uint8(n) //nolint:gosec // at most maxHeaderBytes
 		data = data[n:]
 		if p.headLen < want {
 			return data
@@ -128,7 +129,6 @@ func (p *frameParser) checkHeader() *parseError {
 }
 
 func (p *frameParser) beginControl() *parseError {
-	p.controlLen = 0
 	switch {
 	case p.frame.length > maxControlBytes:
 		return protocolError("control frame is longer than 125 bytes")
@@ -165,12 +165,7 @@ func (p *frameParser) take(part []byte) (frameEvent, *parseError) {
 	nothing := frameEvent{opcode: noEvent}
 	ended := p.done == p.frame.length
 	if p.frame.opcode.IsControl() {
-		p.controlLen += copy(p.control[p.controlLen:], part)
-		if !ended {
-			return nothing, nil
-		}
-		p.inFrame = false
-		return frameEvent{p.frame.opcode, p.control[:p.controlLen]}, nil
+		return p.takeControl(part, ended), nil
 	}
 	// The common case: one whole frame in one read is handed on where it lies.
 	whole := ended && p.frame.fin && len(p.message) == 0 && uint64(len(part)) == p.frame.length
@@ -197,6 +192,23 @@ func (p *frameParser) take(part []byte) (frameEvent, *parseError) {
 		return nothing, protocolError("text is not valid UTF-8")
 	}
 	return frameEvent{p.messageKind, message}, nil
+}
+
+// takeControl is take for a control frame: one that comes whole, as nearly all do, is
+// handed on where it lies.
+//
+//nolint:revive // A frame has ended or not.
+func (p *frameParser) takeControl(part []byte, ended bool) frameEvent {
+	if !ended {
+		p.control = append(p.control, part...)
+		return frameEvent{opcode: noEvent}
+	}
+	p.inFrame = false
+	if len(p.control) > 0 {
+		part = append(p.control, part...)
+		p.control = p.control[:0]
+	}
+	return frameEvent{p.frame.opcode, part}
 }
 
 // maxKeptMessage is how large a buffer a busy connection keeps for messages

@@ -30,7 +30,7 @@ func (c *connection) read(m *wire.Read) {
 		return
 	}
 	t := &tokenReader{connection: c, stream: string(m.Stream), slot: slot}
-	former, ok := c.tokens.add(t, c.gateway.limits.MaxReadStreams)
+	former, ok := c.tables().tokens.add(t, c.gateway.limits.MaxReadStreams)
 	if former != nil {
 		c.replaceReader(former)
 	}
@@ -48,18 +48,18 @@ func (c *connection) read(m *wire.Read) {
 // replaceReader ends a reader in whose place another one is. A read that was not
 // answered yet is, for its stream is read.
 func (c *connection) replaceReader(former *tokenReader) {
-	if r, ok := c.requests.finish(former.slot); ok {
+	if r, ok := c.tables().requests.finish(former.slot); ok {
 		c.gateway.end(c.tenant)
 		c.sendOK(&wire.OK{ID: r.id})
 	}
-	if handle := c.tokens.handleOf(former); handle != nil {
+	if handle := c.tables().tokens.handleOf(former); handle != nil {
 		handle.Close()
 	}
 }
 
 func (c *connection) openTokens(t *tokenReader, spec TokenSpec) {
 	handle := c.gateway.broker.ReadTokens(spec, t)
-	if !c.tokens.opened(t, handle) {
+	if !c.tables().tokens.opened(t, handle) {
 		handle.Close() // It ended meanwhile.
 		return
 	}
@@ -74,7 +74,7 @@ func (s *streamSink) Announced(id cluster.TokenID) {
 
 func (c *connection) announced(id cluster.TokenID, clientID string) {
 	t := &tokenReader{connection: c, stream: streamName(id)}
-	if !c.tokens.announce(t, c.gateway.limits.MaxReadStreams) {
+	if !c.tables().tokens.announce(t, c.gateway.limits.MaxReadStreams) {
 		return
 	}
 	c.openTokens(t, TokenSpec{Tenant: c.identity.tenant, ClientID: clientID, ID: id, Announced: true})
@@ -117,13 +117,13 @@ type tokenReader struct {
 // Began implements cluster.TokenSink.
 func (t *tokenReader) Began(result *command.Result) {
 	c := t.connection
-	r, ok := c.requests.finish(t.slot)
+	r, ok := c.tables().requests.finish(t.slot)
 	if !ok {
 		return
 	}
 	c.gateway.end(c.tenant)
 	if result.Reason != command.Done {
-		c.tokens.drop(t)
+		c.tables().tokens.drop(t)
 		c.replyRefusal(r.id, result)
 		return
 	}
@@ -133,7 +133,7 @@ func (t *tokenReader) Began(result *command.Result) {
 // Room implements cluster.TokenSink.
 func (t *tokenReader) Room() bool {
 	c := t.connection
-	c.tokens.hold(t) // Before it looks: whoever makes room between the two finds it.
+	c.tables().tokens.hold(t) // Before it looks: whoever makes room between the two finds it.
 	if c.closing() {
 		return false
 	}
@@ -141,7 +141,7 @@ func (t *tokenReader) Room() bool {
 		c.gateway.meter.droppedChunks.Inc()
 		return false
 	}
-	c.tokens.letGo(t)
+	c.tables().tokens.letGo(t)
 	return true
 }
 
@@ -161,7 +161,7 @@ func (t *tokenReader) Chunk(chunk *cluster.TokenChunk) {
 		m.Payload = wire.Payload{Kind: wire.PayloadBytes, Bytes: chunk.Data}
 	}
 	t.attempt, t.end, t.over = m.Attempt, chunk.Offset+uint64(len(chunk.Data)), chunk.Final
-	c.tokens.finished(t, chunk.Final)
+	c.tables().tokens.finished(t, chunk.Final)
 	buf, at := c.out.begin()
 	if at >= 0 {
 		c.commit(wire.AppendChunk(buf, &m), at, wire.TypeChunk)
@@ -172,7 +172,7 @@ func (t *tokenReader) Chunk(chunk *cluster.TokenChunk) {
 func (t *tokenReader) Reset(attempt uint32) {
 	c := t.connection
 	t.attempt, t.end, t.over = uint64(attempt), 0, false
-	c.tokens.finished(t, false)
+	c.tables().tokens.finished(t, false)
 	buf, at := c.out.begin()
 	if at >= 0 {
 		c.commit(wire.AppendReset(buf, &wire.Reset{Stream: aliasBytes(t.stream), Attempt: uint64(attempt)}), at, wire.TypeReset)
@@ -183,7 +183,7 @@ func (t *tokenReader) Reset(attempt uint32) {
 // it was not.
 func (t *tokenReader) Gone() {
 	c := t.connection
-	c.tokens.drop(t)
+	c.tables().tokens.drop(t)
 	if t.over || t.slot == 0 && t.attempt == 0 {
 		return
 	}

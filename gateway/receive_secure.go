@@ -12,35 +12,30 @@ import (
 
 // secureReceiver reads TLS. What is in the TLS connection's own buffers nobody can
 // ask it, so the socket below it is made impatient: a read that would wait fails with
-// a passing error, which leaves the TLS connection as it is. Only then does the
-// goroutine wait, without a workbench, for the socket to have something.
+// a passing error, which leaves the TLS connection as it is. Only then is the socket
+// awaited, without a workbench.
 type secureReceiver struct {
 	gateway *Gateway
 	conn    *tls.Conn
-	plain   *boundedTCP
-	raw     syscall.RawConn
+	socket  rawSocket
 }
+
+func (r *secureReceiver) await() { r.socket.await() }
 
 func (r *secureReceiver) receive() (*workbench, int, error) {
-	r.plain.now = r.raw
-	for {
-		bench := r.gateway.borrow()
-		n, err := r.conn.Read(bench.input[:])
-		if err == nil {
-			return bench, n, nil
-		}
+	bench := r.gateway.borrow()
+	n, err := r.conn.Read(bench.input[:])
+	if err != nil {
 		r.gateway.giveBack(bench)
-		if !errors.Is(err, errImpatient) {
-			return nil, 0, err
+		if errors.Is(err, errImpatient) {
+			err = errLater
 		}
-		if err := r.raw.Read(somethingCame); err != nil {
-			return nil, 0, err
-		}
+		return nil, 0, err
 	}
+	return bench, n, nil
 }
 
-// somethingCame looks without taking: the poller is edge-triggered, so a look must have
-// failed before one waits.
+// somethingCame looks without taking.
 func somethingCame(fd uintptr) bool {
 	var first [1]byte
 	for {

@@ -35,18 +35,19 @@ func (c *connection) refresh(m *wire.Auth) {
 // refuseChange says what of the session another token does not allow.
 func (c *connection) refuseChange(who *auth.Identity) refusal {
 	switch {
-	case c.identity.limited == "" && !who.AllTenants(), !who.InTenant(c.identity.tenant):
+	case !c.identity.limited && !who.AllTenants(), !who.InTenant(c.identity.tenant):
 		return refusal{wire.ReasonForbidden, notItsTenant}
 	case c.identity.clientID != "" && !who.AsClient(c.identity.clientID):
 		return refusal{wire.ReasonForbidden, notItsClient}
 	}
-	if r := c.subscriptions.refused(who); r.any() {
+	t := c.tables()
+	if r := t.subscriptions.refused(who); r.any() {
 		return r
 	}
-	if r := c.followers.refused(who); r.any() {
+	if r := t.followers.refused(who); r.any() {
 		return r
 	}
-	return c.listeners.refused(who)
+	return t.listeners.refused(who)
 }
 
 // refused says which subscription a token does not allow.

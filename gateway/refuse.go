@@ -109,14 +109,14 @@ func (c *connection) commit(buf wire.Buffer, at int, t wire.Type) (end uint64) {
 
 // take makes a slot for a request with an id, or refuses it at once.
 func (c *connection) take(r request) (slot uint64, ok bool) {
-	if slot, ok = c.requests.take(r); !ok {
+	if slot, ok = c.tables().requests.take(r); !ok {
 		c.refuseMore(r.id, excess{refusal{
 			wire.ReasonTooManyInFlight, "too many requests wait for their answer: see limits.max_in_flight in welcome",
 		}, limitInFlight, retryInFlightMs})
 		return 0, false
 	}
 	if no := c.gateway.begin(c.tenant, !r.kind.ends()); no.any() {
-		c.requests.finish(slot)
+		c.tables().requests.finish(slot)
 		c.refuseMore(r.id, no)
 		return 0, false
 	}
@@ -125,7 +125,7 @@ func (c *connection) take(r request) (slot uint64, ok bool) {
 
 // takeBack ends a request that was taken and goes no further.
 func (c *connection) takeBack(slot uint64) {
-	if _, ok := c.requests.finish(slot); ok {
+	if _, ok := c.tables().requests.finish(slot); ok {
 		c.gateway.end(c.tenant)
 	}
 }

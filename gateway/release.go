@@ -19,7 +19,7 @@ func (c *connection) release(m *wire.Release) {
 		return
 	}
 	c.checkpointBefore(lease)
-	slot, ok := c.requests.await(request{kind: requestRelease, lease: lease})
+	slot, ok := c.tables().requests.await(request{kind: requestRelease, lease: lease})
 	if !ok {
 		return
 	}
@@ -34,7 +34,7 @@ func (c *connection) release(m *wire.Release) {
 // as there are partitions.
 func (c *connection) releaseAll() {
 	bench := c.bench
-	bench.leases = c.jobs.leases(bench.leases[:0])
+	bench.leases = c.tables().jobs.leases(bench.leases[:0])
 	inCommands(bench.leases, c.releaseSome)
 }
 
@@ -58,7 +58,7 @@ func (c *connection) releaseSome(leases []command.LeaseID) {
 	for _, lease := range leases {
 		c.checkpointBefore(lease)
 	}
-	slot, ok := c.requests.await(request{kind: requestRelease, lease: leases[0]})
+	slot, ok := c.tables().requests.await(request{kind: requestRelease, lease: leases[0]})
 	if !ok {
 		return
 	}

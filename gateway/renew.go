@@ -50,7 +50,7 @@ func (c *connection) renew(m *wire.Renew) {
 	}
 	for rest := bench.leases; len(rest) > 0; {
 		mine := gather(rest, rest[0].Event.Partition)
-		slot, ok := c.requests.await(request{kind: requestRenew, renewal: r})
+		slot, ok := c.tables().requests.await(request{kind: requestRenew, renewal: r})
 		if !ok {
 			return
 		}
@@ -69,14 +69,14 @@ func (c *connection) checkpoint(lease command.LeaseID, data wire.Raw) {
 		c.refuseUnasked(wire.ReasonTooLarge, c.gateway.tooLarge.message)
 		return
 	}
-	if due := c.jobs.keep(lease, data, &c.gateway.limits); due != nil {
+	if due := c.tables().jobs.keep(lease, data, &c.gateway.limits); due != nil {
 		c.submitCheckpoint(lease, due)
 	}
 }
 
 // Renewed implements Renewer.
 func (c *connection) Renewed(slot uint64, leases []command.LeaseID, termsMS []uint32) {
-	asked, ok := c.requests.finish(slot)
+	asked, ok := c.tables().requests.finish(slot)
 	if !ok || asked.renewal == nil {
 		return
 	}
@@ -87,8 +87,8 @@ func (c *connection) Renewed(slot uint64, leases []command.LeaseID, termsMS []ui
 		}
 		r.answer(c, leases[i], term)
 		if term > 0 {
-			c.jobs.renewed(leases[i], term)
-		} else if s := c.jobs.drop(leases[i]); s != nil {
+			c.tables().jobs.renewed(leases[i], term)
+		} else if s := c.tables().jobs.drop(leases[i]); s != nil {
 			s.handle.Lost(leases[i])
 		}
 	}

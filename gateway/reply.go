@@ -8,7 +8,7 @@ import (
 // Reply implements Replier: an answer of the cluster goes back to the client
 // that asked.
 func (c *connection) Reply(slot uint64, result *command.Result) {
-	r, ok := c.requests.finish(slot)
+	r, ok := c.tables().requests.finish(slot)
 	if !ok {
 		return
 	}
@@ -17,7 +17,7 @@ func (c *connection) Reply(slot uint64, result *command.Result) {
 	}
 	switch r.kind {
 	case requestComplete, requestFail, requestPark, requestRelease:
-		c.jobs.ended(r.lease, result.Reason)
+		c.tables().jobs.ended(r.lease, result.Reason)
 	case requestSubscribe:
 		c.ensured(&r, result)
 		return

@@ -11,7 +11,9 @@ import (
 // streamSink writes a client's stream to its socket.
 type streamSink struct {
 	connection *connection
-	attached   chan struct{}
+	attached   chan struct{} // closed when hello need wait no longer
+	sent       deliveryLog
+	handle     Stream // the reader's own
 }
 
 // Attached implements StreamSink.
@@ -20,7 +22,7 @@ func (s *streamSink) Attached(state StreamState) {
 	if state.Reason != command.Done {
 		c.noStream(state.Reason)
 	} else {
-		c.sent.start(state.Head)
+		s.sent.start(state.Head)
 		c.welcome(&state)
 		c.phase.Store(int32(phaseOpen))
 	}
@@ -37,7 +39,7 @@ func (s *streamSink) Notification(n *command.Notification, redelivered bool) {
 		return
 	}
 	end := c.commit(wire.AppendNotify(buf, &m), at, wire.TypeNotify)
-	c.sent.add(n.Seq, end, c.out.total())
+	s.sent.add(n.Seq, end, c.out.total())
 }
 
 func notifyOf(n *command.Notification, event []byte, redelivered bool) wire.Notify {
@@ -65,7 +67,7 @@ func gapOf(from, to uint64, reason string) wire.Gap {
 func (s *streamSink) Gap(from, to uint64, reason string) {
 	c := s.connection
 	m := gapOf(from, to, reason)
-	c.sent.reach(to)
+	s.sent.reach(to)
 	buf, at := c.out.begin()
 	if at >= 0 {
 		c.commit(wire.AppendGap(buf, &m), at, wire.TypeGap)
@@ -75,7 +77,7 @@ func (s *streamSink) Gap(from, to uint64, reason string) {
 // Synced implements StreamSink.
 func (s *streamSink) Synced(seq uint64) {
 	c := s.connection
-	c.sent.reach(seq)
+	s.sent.reach(seq)
 	buf, at := c.out.begin()
 	if at >= 0 {
 		c.commit(wire.AppendSynced(buf, &wire.Synced{Seq: seq}), at, wire.TypeSynced)

@@ -42,7 +42,7 @@ func (c *connection) subscribe(m *wire.Subscribe) {
 	spec := SubscriptionSpec{
 		Channel: s.channel,
 		Group:   s.group,
-		Tenant:  c.identity.limited,
+		Tenant:  c.identity.limitedTo(),
 		Worker:  c.identity.worker,
 		LeaseMS: uint32(m.LeaseMs), //nolint:gosec // at most a day
 		Credit:  s.credit,
@@ -55,8 +55,8 @@ func (c *connection) subscribe(m *wire.Subscribe) {
 	c.sendOK(&wire.OK{ID: m.ID, Subscription: aliasBytes(s.id)})
 	s.handle = c.gateway.broker.Subscribe(spec, s)
 	s.known.Store(true)
-	c.subscriptions.add(s)
-	c.subscriptions.opened(s)
+	c.tables().subscriptions.add(s)
+	c.tables().subscriptions.opened(s)
 }
 
 func groupOf(m *wire.Subscribe) string {
@@ -69,7 +69,7 @@ func groupOf(m *wire.Subscribe) string {
 // tooManySubscriptions refuses one more than the connection, or its tenant, may have.
 func (c *connection) tooManySubscriptions(id uint64) bool {
 	limits := &c.gateway.limits
-	if c.subscriptions.count()+c.followers.count() >= limits.MaxSubscriptions {
+	if c.tables().subscriptions.count()+c.tables().followers.count() >= limits.MaxSubscriptions {
 		c.gateway.meter.refusedBy(limitSubscriptions)
 		c.refuse(id, wire.ReasonOverloaded,
 			fmt.Sprintf("a connection may have %d subscriptions and follows at most", limits.MaxSubscriptions))
@@ -86,13 +86,13 @@ func (c *connection) tooManySubscriptions(id uint64) bool {
 
 // credit sets a subscription's window.
 func (c *connection) credit(m *wire.Credit) {
-	s := c.subscriptions.find(m.Subscription)
+	s := c.tables().subscriptions.find(m.Subscription)
 	if s == nil {
 		c.refuseUnasked(wire.ReasonNotFound, noSubscription)
 		return
 	}
 	credit := c.boundCredit(m.Credit)
-	c.subscriptions.lend(s, credit)
+	c.tables().subscriptions.lend(s, credit)
 	s.handle.SetCredit(credit)
 }
 
@@ -101,14 +101,14 @@ func (c *connection) unsubscribe(m *wire.Unsubscribe) {
 	if c.unfollow(m) {
 		return
 	}
-	s := c.subscriptions.find(m.Subscription)
+	s := c.tables().subscriptions.find(m.Subscription)
 	if s == nil {
 		c.refuse(m.ID, wire.ReasonNotFound, noSubscription)
 		return
 	}
-	c.subscriptions.dropped(s)
+	c.tables().subscriptions.dropped(s)
 	s.handle.Close()
-	c.jobs.orphan(s)
+	c.tables().jobs.orphan(s)
 	c.sendOK(&wire.OK{ID: m.ID})
 }
 

@@ -22,7 +22,7 @@ func (c *connection) subscribeGroup(m *wire.Subscribe, s *subscription, spec *Su
 	spec.Credit = 0
 	s.handle = c.gateway.broker.Subscribe(*spec, s)
 	s.known.Store(true)
-	c.subscriptions.add(s)
+	c.tables().subscriptions.add(s)
 	c.gateway.broker.EnsureGroup(spec.Channel, spec.Group, from, c, slot)
 }
 
@@ -31,21 +31,21 @@ func (c *connection) subscribeGroup(m *wire.Subscribe, s *subscription, spec *Su
 func (c *connection) ensured(r *request, result *command.Result) {
 	s := r.subscription
 	if result.Reason != command.Done {
-		if c.subscriptions.dropped(s) {
+		if c.tables().subscriptions.dropped(s) {
 			s.handle.Close()
 		}
 		c.replyRefusal(r.id, result)
 		return
 	}
-	if !c.subscriptions.opened(s) {
+	if !c.tables().subscriptions.opened(s) {
 		return
 	}
 	// The answer goes before the credit, or a job might come before it. Then the
 	// client may give another credit meanwhile, and its reader be first to say so.
 	c.sendOK(&wire.OK{ID: r.id, Subscription: aliasBytes(s.id)})
-	credit := c.subscriptions.lent(s)
+	credit := c.tables().subscriptions.lent(s)
 	s.handle.SetCredit(credit)
-	for last := c.subscriptions.lent(s); last != credit; last = c.subscriptions.lent(s) {
+	for last := c.tables().subscriptions.lent(s); last != credit; last = c.tables().subscriptions.lent(s) {
 		credit = last
 		s.handle.SetCredit(credit)
 	}

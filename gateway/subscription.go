@@ -65,7 +65,7 @@ func (s *subscription) Job(job *command.Job) {
 		headers = job.Event.Headers
 	}
 	// The job is in the table before the worker can know of it.
-	c.jobs.add(s, job)
+	c.tables().jobs.add(s, job)
 	buf, at := c.out.begin()
 	if at >= 0 {
 		c.commit(wire.AppendJobRaw(buf, &m, headers), at, wire.TypeJob)
@@ -76,7 +76,7 @@ func (s *subscription) Job(job *command.Job) {
 func (s *subscription) CancelJob(lease command.LeaseID, reason string, graceMS uint64) {
 	c := s.connection
 	if graceMS == 0 {
-		c.jobs.drop(lease)
+		c.tables().jobs.drop(lease)
 		c.silent.Store(true)
 	}
 	s.token = c.gateway.broker.AppendLease(s.token[:0], lease)
@@ -94,5 +94,5 @@ func (s *subscription) CancelJob(lease command.LeaseID, reason string, graceMS u
 // bytes will do, the answer to the ping that came with the cancel too.
 func (c *connection) heard() {
 	c.silent.Store(false)
-	c.subscriptions.each(func(s *subscription) { s.handle.Heard() })
+	c.tables().subscriptions.each(func(s *subscription) { s.handle.Heard() })
 }

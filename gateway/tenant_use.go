@@ -47,7 +47,9 @@ func (c *connection) joinTenant() bool {
 // belong has a session counted with what its tenant uses; before hello, with nobody.
 func (c *connection) belong(use *usage) {
 	c.tenant = use
-	c.subscriptions.shared, c.followers.shared = &use.subscriptions, &use.subscriptions
+	if t := c.rest.Load(); t != nil {
+		t.belong(use)
+	}
 }
 
 // sendAway closes a connection that is beyond a limit.

@@ -82,7 +82,7 @@ func (g *Gateway) newSocket(conn net.Conn, encoding wire.Encoding) (c *connectio
 		}
 	}
 	c = newConnection(g, conn, newReceiver(g, conn), encoding)
-	return c, func(early []byte) { go c.serve(early) }
+	return c, c.serve
 }
 
 // goodKey tells whether the handshake's key is one of RFC 6455, section 4.2.1; the

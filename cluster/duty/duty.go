@@ -237,7 +237,7 @@ func (d *Duty) Holds(id command.LeaseID) bool {
 func (d *Duty) Sockets(tenant, client string, do func(node string, stream uint64)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, a := range d.mu.pump.byStream[streamKey{tenant, client}] {
+	for a := range d.mu.pump.sockets(streamKey{tenant, client}) {
 		do(a.Node, a.Stream)
 	}
 }

@@ -22,9 +22,12 @@ func (d *Duty) Attach(wish *Attachment) bool {
 		d.config.Logger.Error("cannot read a client's stream", "partition", d.config.Partition, "error", err)
 		return false
 	}
-	a := &attached{Attachment: *wish, key: streamKey{wish.Tenant, wish.ClientID}, id: info.ID, head: info.Head}
+	a := &attached{Attachment: *wish, id: info.ID, head: info.Head}
 	resumed := a.begin(&info, d.config.Epoch())
 	if !a.Again {
+		if a.unsaid == nil {
+			a.unsaid = &opening{}
+		}
 		a.unsaid.state = &StreamState{Head: info.Head, Oldest: info.Oldest, Next: a.next, Resumed: resumed}
 	}
 	d.mu.pump.add(a)
@@ -48,11 +51,11 @@ func (a *attached) begin(info *fsm.StreamInfo, epoch string) (resumed uint8) {
 	case a.Epoch != "" && a.Epoch != epoch, a.Seq > info.Head:
 		// Numbers of another epoch mean nothing here: begin with the oldest.
 		a.next, a.Acked = info.Oldest, info.Oldest-1
-		a.unsaid = opening{from: 1, to: info.Oldest - 1, reason: "epoch"}
+		a.unsaid = &opening{from: 1, to: info.Oldest - 1, reason: "epoch"}
 		return 2
 	case a.Seq+1 < info.Oldest:
 		a.next, a.Acked = info.Oldest, info.Oldest-1
-		a.unsaid = opening{from: a.Seq + 1, to: info.Oldest - 1, reason: "trimmed"}
+		a.unsaid = &opening{from: a.Seq + 1, to: info.Oldest - 1, reason: "trimmed"}
 		return 2
 	default:
 		a.next = a.Seq + 1
@@ -65,6 +68,9 @@ func (a *attached) begin(info *fsm.StreamInfo, epoch string) (resumed uint8) {
 
 // open tells the socket how its stream begins; false when it cannot be reached.
 func (d *Duty) open(a *attached) bool {
+	if a.unsaid == nil {
+		return true
+	}
 	if a.unsaid.state != nil {
 		if d.config.Pusher.PushAttached(a.Node, a.Stream, *a.unsaid.state) != nil {
 			return false
@@ -75,8 +81,8 @@ func (d *Duty) open(a *attached) bool {
 		if d.config.Pusher.PushGap(a.Node, a.Stream, a.unsaid.from, a.unsaid.to, a.unsaid.reason) != nil {
 			return false
 		}
-		a.unsaid = opening{}
 	}
+	a.unsaid = nil
 	return true
 }
 
@@ -170,7 +176,7 @@ func (d *Duty) sayWhenSynced(a *attached) {
 
 // send pushes the notification that comes next, or stalls the attachment.
 func (d *Duty) send(a *attached, n *command.Notification) bool {
-	key := deviceKey{a.key, cmp.Or(a.DeviceID, fsm.DefaultDevice)}
+	key := deviceKey{a.stream(), cmp.Or(a.DeviceID, fsm.DefaultDevice)}
 	if d.config.Pusher.PushNotification(a.Node, a.Stream, n, n.Seq <= d.mu.pump.pushed[key]) != nil {
 		d.mu.pump.stall(a)
 		return false
@@ -183,7 +189,7 @@ func (d *Duty) send(a *attached, n *command.Notification) bool {
 // notified sends a new notification to the sockets that are up to date with it;
 // the others come to it as their windows open.
 func (d *Duty) notified(n *fsm.Notified) {
-	for _, a := range d.mu.pump.byStream[streamKey{n.Tenant, n.ClientID}] {
+	for a := range d.mu.pump.sockets(streamKey{n.Tenant, n.ClientID}) {
 		if a.id == 0 {
 			d.learnStream(a)
 		}

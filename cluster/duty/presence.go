@@ -13,9 +13,8 @@ type Socket struct {
 func (d *Duty) Present(tenant, client string) []Socket {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	attached := d.mu.pump.byStream[streamKey{tenant, client}]
-	sockets := make([]Socket, 0, len(attached))
-	for _, a := range attached {
+	sockets := []Socket{}
+	for a := range d.mu.pump.sockets(streamKey{tenant, client}) {
 		sockets = append(sockets, Socket{Node: a.Node, DeviceID: a.DeviceID, Sent: a.next - 1})
 	}
 	return sockets

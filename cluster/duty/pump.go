@@ -1,5 +1,7 @@
 package duty
 
+import "iter"
+
 // maxRemembered bounds for how many devices the highest pushed seq is kept, by
 // which a notification is told to have been sent before.
 const maxRemembered = 100_000
@@ -55,20 +57,26 @@ type attachmentKey struct {
 type attached struct {
 	Attachment
 
-	key streamKey
-	id  uint64
+	// also is the next socket of the stream.
+	also *attached
+	id   uint64
 	// next is the seq to send next, head the stream's end at the time of the
 	// attach: when it is passed, the socket is told that it is synced.
 	next, head uint64
-	synced     bool
+	// unsaid is what the socket was not told yet of how its stream begins; nil for
+	// nothing.
+	unsaid *opening
+	synced bool
 	// begun means that it was sent something of the stream.
 	begun bool
-	// unsaid is what the socket was not told yet of how its stream begins.
-	unsaid opening
 	// stalled means that a push failed: everything waits for the next tick, so
 	// that what could not be said is not passed over.
 	stalled bool
 }
+
+func (a *attached) stream() streamKey { return streamKey{a.Tenant, a.ClientID} }
+
+func (a *attached) key() attachmentKey { return attachmentKey{a.Node, a.Stream} }
 
 // opening is what is to be said of a stream's beginning.
 type opening struct {
@@ -86,23 +94,41 @@ type deviceKey struct {
 
 // pump is the attached sockets of a partition's streams.
 type pump struct {
-	byKey    map[attachmentKey]*attached
-	byStream map[streamKey][]*attached
+	byKey map[attachmentKey]*attached
+	// byStream is each stream's first socket: most have one.
+	byStream map[streamKey]*attached
 	pushed   map[deviceKey]uint64
 	stalled  []*attached
 }
 
 func newPump() pump {
 	return pump{
-		byKey: make(map[attachmentKey]*attached), byStream: make(map[streamKey][]*attached),
+		byKey: make(map[attachmentKey]*attached), byStream: make(map[streamKey]*attached),
 		pushed: make(map[deviceKey]uint64),
 	}
 }
 
 func (p *pump) add(a *attached) {
-	p.remove(attachmentKey{a.Node, a.Stream})
-	p.byKey[attachmentKey{a.Node, a.Stream}] = a
-	p.byStream[a.key] = append(p.byStream[a.key], a)
+	p.remove(a.key())
+	p.byKey[a.key()] = a
+	first := p.byStream[a.stream()]
+	if first == nil {
+		p.byStream[a.stream()] = a
+		return
+	}
+	last := first
+	for last.also != nil {
+		last = last.also
+	}
+	last.also = a
+}
+
+// sockets are those of a stream, in the order of attaching.
+func (p *pump) sockets(key streamKey) iter.Seq[*attached] {
+	return func(yield func(*attached) bool) {
+		for a := p.byStream[key]; a != nil && yield(a); a = a.also {
+		}
+	}
 }
 
 func (p *pump) remove(key attachmentKey) {
@@ -111,17 +137,17 @@ func (p *pump) remove(key attachmentKey) {
 		return
 	}
 	delete(p.byKey, key)
-	rest := p.byStream[a.key]
-	for i, other := range rest {
-		if other == a {
-			rest = append(rest[:i], rest[i+1:]...)
-			break
+	stream := a.stream()
+	switch first := p.byStream[stream]; {
+	case first != a:
+		for ; first.also != a; first = first.also {
 		}
-	}
-	if len(rest) == 0 {
-		delete(p.byStream, a.key)
-	} else {
-		p.byStream[a.key] = rest
+		first.also = a.also
+	case a.also != nil:
+		delete(p.byStream, stream) // The key's text is the socket's that goes.
+		p.byStream[a.also.stream()] = a.also
+	default:
+		delete(p.byStream, stream)
 	}
 }
 
@@ -153,7 +179,7 @@ func (p *pump) stall(a *attached) {
 func (p *pump) revive() []*attached {
 	revived := p.stalled[:0]
 	for _, a := range p.stalled {
-		if p.byKey[attachmentKey{a.Node, a.Stream}] == a {
+		if p.byKey[a.key()] == a {
 			a.stalled = false
 			revived = append(revived, a)
 		}

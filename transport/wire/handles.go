@@ -6,20 +6,23 @@ import "strconv"
 // names of channels. They belong to the connection, for as long as it lives; the
 // zero value has none and is ready. Not safe for concurrent use.
 type ChannelHandles struct {
-	names [][]byte // by number, from 1; nil where there is none
+	names *handleNames // nil until there is one: few connections have any
 }
+
+// handleNames are by number, from 1; nil where there is none.
+type handleNames [MaxChannelHandles + 1][]byte
 
 // of is the name of a number, nil where it has none.
 func (h *ChannelHandles) of(number uint8) []byte {
-	if int(number) >= len(h.names) {
+	if h.names == nil || int(number) >= len(h.names) {
 		return nil
 	}
 	return h.names[number]
 }
 
 func (h *ChannelHandles) give(number uint8, name []byte) {
-	for len(h.names) <= int(number) {
-		h.names = append(h.names, nil)
+	if h.names == nil {
+		h.names = new(handleNames)
 	}
 	h.names[number] = append([]byte(nil), name...)
 }
