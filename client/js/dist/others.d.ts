@@ -14,6 +14,8 @@ export declare class Others implements OtherLink {
     constructor(flight: Flight, ackDelayMs: number);
     attach(session: Session): void;
     detach(): void;
+    /** Sends the acknowledgements that wait, before a goodbye. */
+    settle(): void;
     fail(error: Error): void;
     /** Hands what a node sent to the stream that it is of; false where it is for none. */
     receive(m: Message): boolean;

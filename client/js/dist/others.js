@@ -22,6 +22,11 @@ export class Others {
         for (const stream of this.streams)
             stream.detach();
     }
+    /** Sends the acknowledgements that wait, before a goodbye. */
+    settle() {
+        for (const stream of this.streams)
+            stream.settle();
+    }
     fail(error) {
         this.closed = error;
         for (const stream of this.streams)

@@ -66,6 +66,8 @@ export declare class OtherStream implements Source<OtherItem> {
     done(item: OtherItem): void;
     /** Acknowledges everything up to seq of the epoch. */
     ack(epoch: string, seq: number): void;
+    /** Sends what waits, before a goodbye. */
+    settle(): void;
     /** Ends the subscription, after the last acknowledgement. */
     leave(): void;
     /** Has next look again. */

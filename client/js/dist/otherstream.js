@@ -135,11 +135,15 @@ export class OtherStream {
             this.timer ??= setTimeout(() => this.sayAck(), this.link.ackDelayMs);
         }
     }
-    /** Ends the subscription, after the last acknowledgement. */
-    leave() {
+    /** Sends what waits, before a goodbye. */
+    settle() {
         if (this.unsaid > 0) {
             this.sayAck();
         }
+    }
+    /** Ends the subscription, after the last acknowledgement. */
+    leave() {
+        this.settle();
         this.left = true;
         this.items = [];
         this.unlisten();

@@ -233,6 +233,7 @@ export class Client {
   /** Says goodbye and ends everything: what was not answered fails with ClosedError, jobs go back at once. */
   async close(): Promise<void> {
     this.stream?.settle();
+    this.others.settle();
     this.fail(new ClosedError());
     this.life.abort();
     await this.served;

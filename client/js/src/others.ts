@@ -26,6 +26,11 @@ export class Others implements OtherLink {
     for (const stream of this.streams) stream.detach();
   }
 
+  /** Sends the acknowledgements that wait, before a goodbye. */
+  settle(): void {
+    for (const stream of this.streams) stream.settle();
+  }
+
   fail(error: Error): void {
     this.closed = error;
     for (const stream of this.streams) stream.fail(error);

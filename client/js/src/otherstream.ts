@@ -178,11 +178,16 @@ export class OtherStream implements Source<OtherItem> {
     }
   }
 
-  /** Ends the subscription, after the last acknowledgement. */
-  leave(): void {
+  /** Sends what waits, before a goodbye. */
+  settle(): void {
     if (this.unsaid > 0) {
       this.sayAck();
     }
+  }
+
+  /** Ends the subscription, after the last acknowledgement. */
+  leave(): void {
+    this.settle();
     this.left = true;
     this.items = [];
     this.unlisten();

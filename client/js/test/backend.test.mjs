@@ -183,6 +183,20 @@ test("a client that is closed ends its loops, and listens for nobody", async () 
   assert.equal((await client.listenFor("ana").next()).done, true);
 });
 
+test("what was handled is acknowledged before the goodbye", async () => {
+  const node = new FakeNode();
+  const { client, socket } = await node.connected({ ackDelayMs: 60_000 });
+  const first = client.listenFor("ana").next();
+  listens(socket, await socket.expect("listen"), "s1");
+  socket.say(...notify("s1", "ana", 1));
+  (await first).value.ack();
+  const closing = client.close();
+  await socket.expect("bye");
+  assert.deepEqual(socket.heard, [{ type: "ack", subscription: "s1", seq: 1 }]);
+  socket.end(1000);
+  await closing;
+});
+
 test("a broadcast is sent again until it is answered, with one idempotency key", async () => {
   const node = new FakeNode();
   const { client, socket } = await node.connected();
