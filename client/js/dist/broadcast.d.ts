@@ -1,4 +1,3 @@
-import type { Receipt } from "./event.js";
 import type { Message } from "./session.js";
 export interface BroadcastOptions {
     /** Makes it safe to repeat, beyond the life of this program too. Default: one made up for this call. */
@@ -8,8 +7,14 @@ export interface BroadcastOptions {
     /** Names the event that caused it. */
     causationId?: string;
 }
-/** What a broadcast came to. No event can be looked up under its id; the lineage shows who was notified. */
-export type BroadcastReceipt = Omit<Receipt, "offset">;
+/** What a broadcast came to. */
+export interface BroadcastReceipt {
+    /** No event can be looked up under it; the lineage shows who was notified. */
+    eventId: string;
+    correlationId: string;
+    /** The idempotency key was used before, and all had it already. */
+    duplicate: boolean;
+}
 /** How many clients a broadcast may name. */
 export declare const mostBroadcastClients = 10000;
 /** The broadcast as the protocol has it. */

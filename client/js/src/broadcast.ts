@@ -1,5 +1,4 @@
 import { badRequest } from "./errors.js";
-import type { Receipt } from "./event.js";
 import { payloadFields } from "./payload.js";
 import type { Message } from "./session.js";
 
@@ -12,8 +11,14 @@ export interface BroadcastOptions {
   causationId?: string;
 }
 
-/** What a broadcast came to. No event can be looked up under its id; the lineage shows who was notified. */
-export type BroadcastReceipt = Omit<Receipt, "offset">;
+/** What a broadcast came to. */
+export interface BroadcastReceipt {
+  /** No event can be looked up under it; the lineage shows who was notified. */
+  eventId: string;
+  correlationId: string;
+  /** The idempotency key was used before, and all had it already. */
+  duplicate: boolean;
+}
 
 /** How many clients a broadcast may name. */
 export const mostBroadcastClients = 10_000;

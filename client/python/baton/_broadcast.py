@@ -15,9 +15,10 @@ _MOST_CLIENTS = 10_000
 
 @dataclass(frozen=True)
 class BroadcastReceipt:
-    """What a broadcast came to. No event can be looked up under its id; the lineage shows who was notified.
+    """What a broadcast came to.
 
-    ``duplicate``: the idempotency key was used before, and the rest is the first one's.
+    No event can be looked up under its id; the lineage shows who was notified.
+    ``duplicate``: the idempotency key was used before, and all had it already.
     """
 
     event_id: str
