@@ -87,6 +87,7 @@ test("the end of the loop ends the listening, behind the last acknowledgement", 
   rejected(client.publish("q", 1));
   await next.expect("publish");
   assert.deepEqual(next.heard, [], "it listens still");
+  assert.deepEqual([client.others.streams.size, client.others.named.size], [0, 0], "what ended is kept");
 });
 
 test("a listening that is ended before its answer is ended when that comes", async () => {

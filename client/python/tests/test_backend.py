@@ -111,6 +111,7 @@ class ListeningFor(FakeNodeCase):
         await connection.welcome()
         other = asyncio.create_task(client.publish("q", 1))
         await connection.expect("publish")  # And nothing before it.
+        self.assertFalse(client._others._streams or client._others._named, "what ended is kept")
         other.cancel()
 
     async def test_a_listening_that_is_ended_before_its_answer_is_ended_when_that_comes(self) -> None:
@@ -187,7 +188,7 @@ class ListeningFor(FakeNodeCase):
         await client.close()
         await asyncio.wait_for(ana.done, PATIENCE)
         with self.assertRaises(StopAsyncIteration):
-            await client.listen_for("ana").__anext__()
+            await asyncio.wait_for(client.listen_for("ana").__anext__(), PATIENCE)
 
     async def test_what_was_handled_is_acknowledged_before_the_goodbye(self) -> None:
         client, connection, _ = await self.connected(ack_delay=60)
