@@ -188,14 +188,8 @@ func (p *peer) expect(ctx context.Context, s *step) error {
 			return fmt.Errorf("seq %d after %d", n.Seq, p.last)
 		}
 		p.last = n.Seq
-		if s.ClientID != "" && n.ClientID != s.ClientID {
-			return fmt.Errorf("client id %s, want %s", n.ClientID, s.ClientID)
-		}
-		if s.CorrelationID != "" && n.CorrelationID != s.CorrelationID {
-			return fmt.Errorf("correlation id %s, want %s", n.CorrelationID, s.CorrelationID)
-		}
-		if s.Names != nil && (i >= len(s.Names) || n.Name != s.Names[i]) {
-			return fmt.Errorf("notification %d is called %s, want %v", i, n.Name, s.Names)
+		if err := s.hasFields(i, n); err != nil {
+			return err
 		}
 		data = append(data, plain(n.Data))
 	}
@@ -206,6 +200,20 @@ func (p *peer) expect(ctx context.Context, s *step) error {
 		return fmt.Errorf("data %v, want %v", data, want)
 	}
 	return nil
+}
+
+// hasFields holds one notification against what was expected of all, and of its name.
+func (s *step) hasFields(i int, n *client.Notification) error {
+	switch {
+	case s.ClientID != "" && n.ClientID != s.ClientID:
+		return fmt.Errorf("client id %s, want %s", n.ClientID, s.ClientID)
+	case s.CorrelationID != "" && n.CorrelationID != s.CorrelationID:
+		return fmt.Errorf("correlation id %s, want %s", n.CorrelationID, s.CorrelationID)
+	case s.Names != nil && (i >= len(s.Names) || n.Name != s.Names[i]):
+		return fmt.Errorf("notification %d is called %s, want %v", i, n.Name, s.Names)
+	default:
+		return nil
+	}
 }
 
 // plain is data as cases.json says it.
