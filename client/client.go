@@ -230,8 +230,6 @@ func (c *Client) detach() {
 }
 
 // handle is where every message of a node goes to whom it is for.
-//
-//nolint:revive // A line for each type.
 func (c *Client) handle(s *session, m *wire.Message) {
 	switch m.Type { //nolint:exhaustive // what is not here asks for nothing
 	case wire.TypeOK:

@@ -183,6 +183,43 @@ func TestByeSendsElsewhere(t *testing.T) {
 	}
 }
 
+// A node without a place says bye instead of welcome: the client comes back when that
+// says, elsewhere if it can.
+func TestByeBeforeWelcome(t *testing.T) {
+	for _, code := range []wire.CloseCode{wire.CloseAbuse, wire.CloseShutdown} {
+		full, n := newFakeNode(t), newFakeNode(t)
+		connected := dialing(t, Options{Nodes: []string{full.url(), n.url()}, InOrder: true})
+		conn := full.accept()
+		begin := time.Now()
+		conn.send(&wire.Message{Type: wire.TypeBye, Bye: wire.Bye{Reason: []byte("limit"), Reconnect: true, AfterMs: 80}})
+		conn.close(code)
+		n.greet()
+		if waited := time.Since(begin); waited < 80*time.Millisecond {
+			t.Errorf("after close code %d it came back after %v", code, waited)
+		}
+		c := <-connected
+		n.cutAll() // Else the client waits for an answer to its close frame.
+		_ = c.Close()
+	}
+}
+
+// A bye for good instead of a welcome is a refusal.
+func TestByeForGoodBeforeWelcome(t *testing.T) {
+	n := newFakeNode(t)
+	result := make(chan error, 1)
+	go func() {
+		_, err := Dial(context.Background(), Options{Nodes: []string{n.url()}})
+		result <- err
+	}()
+	conn := n.accept()
+	conn.send(&wire.Message{Type: wire.TypeBye, Bye: wire.Bye{Reason: []byte("revoked")}})
+	conn.close(wire.CloseShutdown)
+	err := <-result
+	if rejected, ok := errors.AsType[*RejectedError](err); !ok || rejected.Reason != "revoked" {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Behind a load balancer the nodes' own addresses are of no use.
 func TestGivenOnly(t *testing.T) {
 	first, second := newFakeNode(t), newFakeNode(t)

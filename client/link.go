@@ -52,7 +52,11 @@ func (l *link) connect(ctx context.Context, attempts int) (*session, error) {
 		if attempt == attempts {
 			return nil, failed
 		}
-		if sleep(ctx, l.backoff.pause()) != nil {
+		pause := l.backoff.pause()
+		if away, turned := errors.AsType[*awayError](err); turned {
+			pause = max(pause, away.bye.after)
+		}
+		if sleep(ctx, pause) != nil {
 			return nil, failed
 		}
 	}
@@ -169,15 +173,3 @@ func (l *link) part(s *session) {
 		s.end(ErrClosed)
 	}
 }
-
-// farewell is the server's bye: it closes the socket when everything it owes is
-// written.
-func (s *session) farewell(b *wire.Bye) {
-	s.bye = &bye{
-		reason: string(b.Reason), reconnect: b.Reconnect,
-		after: min(time.Duration(b.AfterMs)*time.Millisecond, maxByePause),
-	}
-}
-
-// maxByePause bounds how long a bye may keep a client away.
-const maxByePause = time.Minute

@@ -10,6 +10,8 @@ import (
 // ListenForOptions say whose notifications are received, and how. Only ClientID is
 // required.
 type ListenForOptions struct {
+	ListenOptions
+
 	ClientID string
 	// DeviceID names one of the client's devices, which have a cursor each; empty
 	// means the one called default.
@@ -20,7 +22,6 @@ type ListenForOptions struct {
 	// Resume is where the stream begins at first; the zero value is the device's
 	// stored cursor.
 	Resume Resume
-	ListenOptions
 }
 
 func (o *ListenForOptions) check() error {

@@ -26,10 +26,10 @@ func hearing(c *Client, o ListenForOptions, handler func(*Notification) error) *
 func fine(*Notification) error { return nil }
 
 // listens answers a listen under a subscription of that name.
-func (c *fakeConn) listens(subscription, epoch string) wire.Listen {
+func (c *fakeConn) listens(subscription string) wire.Listen {
 	c.t.Helper()
 	m := c.expect(wire.TypeListen).Listen
-	c.send(&wire.Message{Type: wire.TypeOK, OK: wire.OK{ID: m.ID, Subscription: []byte(subscription), Epoch: []byte(epoch), Seq: 9, Oldest: 1}})
+	c.send(&wire.Message{Type: wire.TypeOK, OK: wire.OK{ID: m.ID, Subscription: []byte(subscription), Epoch: []byte("x1"), Seq: 9, Oldest: 1}})
 	return m
 }
 
@@ -53,11 +53,11 @@ func TestListenForInOrderAcrossReconnects(t *testing.T) {
 	n := newFakeNode(t)
 	c, conn := dial(t, n, Options{})
 	ana := hearing(c, ListenForOptions{ClientID: "ana", DeviceID: "web", Window: 5}, fine)
-	if m := conn.listens("s1", "x1"); string(m.ClientID) != "ana" || string(m.DeviceID) != "web" || m.Window != 5 || m.Resume.Kind != wire.ResumeStored {
+	if m := conn.listens("s1"); string(m.ClientID) != "ana" || string(m.DeviceID) != "web" || m.Window != 5 || m.Resume.Kind != wire.ResumeStored {
 		t.Errorf("listen %+v", m)
 	}
 	ben := hearing(c, ListenForOptions{ClientID: "ben", Resume: ResumeLive()}, fine)
-	if m := conn.listens("s2", "x1"); m.Resume.Kind != wire.ResumeLive {
+	if m := conn.listens("s2"); m.Resume.Kind != wire.ResumeLive {
 		t.Errorf("listen %+v", m)
 	}
 	conn.hears("s1", "ana", 1, 2)
@@ -99,7 +99,7 @@ func TestListenForEnds(t *testing.T) {
 		}
 		return nil
 	})
-	conn.listens("s1", "x1")
+	conn.listens("s1")
 	conn.hears("s1", "ana", 1, 2, 3)
 	if err := <-l.result; !errors.Is(err, broken) {
 		t.Errorf("it ended with %v", err)
@@ -109,7 +109,7 @@ func TestListenForEnds(t *testing.T) {
 	}
 	conn.expect(wire.TypeUnlisten)
 	l = hearing(c, ListenForOptions{ClientID: "ana"}, func(*Notification) error { return ErrStop })
-	conn.listens("s2", "x1")
+	conn.listens("s2")
 	conn.hears("s2", "ana", 2)
 	if err := <-l.result; err != nil {
 		t.Errorf("it ended with %v", err)
@@ -131,7 +131,7 @@ func TestListenForEnds(t *testing.T) {
 		t.Error("nobody was listened for")
 	}
 	l = hearing(c, ListenForOptions{ClientID: "cyd"}, fine)
-	conn.listens("s4", "x1")
+	conn.listens("s4")
 	go func() { _ = c.Close() }()
 	if err := <-l.result; !errors.Is(err, ErrClosed) {
 		t.Errorf("it ended with %v", err)

@@ -52,13 +52,6 @@ type session struct {
 	done   sync.WaitGroup
 }
 
-// bye is the server's: it will close the socket.
-type bye struct {
-	reason    string
-	reconnect bool
-	after     time.Duration
-}
-
 // helloTimeout is how long a node may take to say welcome: it may have to wait
 // for the leader of the client's stream.
 const helloTimeout = 20 * time.Second
@@ -113,11 +106,11 @@ func (s *session) greet(hello *wire.Hello) error {
 	for {
 		opcode, payload, err := s.reader.next()
 		if err != nil {
-			return fmt.Errorf("waiting for the welcome of %s: %w", s.url, err)
+			return s.bye.turned(fmt.Errorf("waiting for the welcome of %s: %w", s.url, err))
 		}
 		switch opcode { //nolint:exhaustive // the rest says nothing
 		case ws.OpClose:
-			return closeError(payload, last)
+			return s.bye.turned(closeError(payload, last))
 		case s.reader.data:
 		default:
 			continue
@@ -133,6 +126,8 @@ func (s *session) greet(hello *wire.Hello) error {
 			return s.conn.SetDeadline(time.Time{})
 		case s.message.Type == wire.TypeError:
 			last = errorOf(&s.message.Error)
+		case s.message.Type == wire.TypeBye:
+			s.farewell(&s.message.Bye)
 		}
 	}
 }

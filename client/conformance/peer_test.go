@@ -19,6 +19,10 @@ type peer struct {
 	store  *client.Resume
 	last   uint64 // seq that was expected last
 
+	// Of one that a backend listens for.
+	stop    context.CancelFunc
+	stopped chan struct{}
+
 	mu     sync.Mutex // guards the rest
 	inbox  []*client.Notification
 	gaps   []client.Gap
@@ -42,15 +46,8 @@ func (r *run) connect(ctx context.Context, s *step) error {
 		p.store = r.stores[s.Store]
 		o.Resume = *p.store
 	}
-	var after struct {
-		Epoch string
-		Seq   uint64
-	}
-	switch {
-	case string(s.Resume) == `"live"`:
-		o.Resume = client.ResumeLive()
-	case json.Unmarshal(s.Resume, &after) == nil:
-		o.Resume = client.ResumeAfter(after.Epoch, after.Seq)
+	if s.Resume != nil {
+		o.Resume = s.resume()
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -60,6 +57,22 @@ func (r *run) connect(ctx context.Context, s *step) error {
 		r.clients[s.As] = p
 	}
 	return err
+}
+
+// resume is where a stream is to begin.
+func (s *step) resume() client.Resume {
+	var after struct {
+		Epoch string
+		Seq   uint64
+	}
+	switch {
+	case string(s.Resume) == `"live"`:
+		return client.ResumeLive()
+	case json.Unmarshal(s.Resume, &after) == nil:
+		return client.ResumeAfter(after.Epoch, after.Seq)
+	default:
+		return client.Resume{}
+	}
 }
 
 // close keeps the position, as the program would.
@@ -110,22 +123,27 @@ func (p *peer) step(ctx context.Context, r *run, s *step) error {
 }
 
 func (p *peer) listen(ctx context.Context, r *run, s *step) {
-	locked := func(change func()) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		change()
-	}
-	options := client.ListenOptions{
-		ManualAck: s.ManualAck,
-		OnGap:     func(gap client.Gap) { locked(func() { p.gaps = append(p.gaps, gap) }) },
-		OnSynced:  func(uint64) { locked(func() { p.synced = true }) },
-	}
 	r.running.Go(func() {
-		_ = p.client.Listen(ctx, options, func(_ context.Context, n *client.Notification) error {
-			locked(func() { p.inbox = append(p.inbox, n) })
+		_ = p.client.Listen(ctx, p.options(s), func(_ context.Context, n *client.Notification) error {
+			p.locked(func() { p.inbox = append(p.inbox, n) })
 			return nil
 		})
 	})
+}
+
+// options have what comes between notifications written down.
+func (p *peer) options(s *step) client.ListenOptions {
+	return client.ListenOptions{
+		ManualAck: s.ManualAck,
+		OnGap:     func(gap client.Gap) { p.locked(func() { p.gaps = append(p.gaps, gap) }) },
+		OnSynced:  func(uint64) { p.locked(func() { p.synced = true }) },
+	}
+}
+
+func (p *peer) locked(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
 }
 
 // look waits for something of what came.
@@ -170,11 +188,8 @@ func (p *peer) expect(ctx context.Context, s *step) error {
 			return fmt.Errorf("seq %d after %d", n.Seq, p.last)
 		}
 		p.last = n.Seq
-		if s.CorrelationID != "" && n.CorrelationID != s.CorrelationID {
-			return fmt.Errorf("correlation id %s, want %s", n.CorrelationID, s.CorrelationID)
-		}
-		if s.Names != nil && (i >= len(s.Names) || n.Name != s.Names[i]) {
-			return fmt.Errorf("notification %d is called %s, want %v", i, n.Name, s.Names)
+		if err := s.hasFields(i, n); err != nil {
+			return err
 		}
 		data = append(data, plain(n.Data))
 	}
@@ -185,6 +200,20 @@ func (p *peer) expect(ctx context.Context, s *step) error {
 		return fmt.Errorf("data %v, want %v", data, want)
 	}
 	return nil
+}
+
+// hasFields holds one notification against what was expected of all, and of its name.
+func (s *step) hasFields(i int, n *client.Notification) error {
+	switch {
+	case s.ClientID != "" && n.ClientID != s.ClientID:
+		return fmt.Errorf("client id %s, want %s", n.ClientID, s.ClientID)
+	case s.CorrelationID != "" && n.CorrelationID != s.CorrelationID:
+		return fmt.Errorf("correlation id %s, want %s", n.CorrelationID, s.CorrelationID)
+	case s.Names != nil && (i >= len(s.Names) || n.Name != s.Names[i]):
+		return fmt.Errorf("notification %d is called %s, want %v", i, n.Name, s.Names)
+	default:
+		return nil
+	}
 }
 
 // plain is data as cases.json says it.

@@ -24,6 +24,7 @@ func (r *run) publish(ctx context.Context, p *peer, s *step) error {
 			defer cancel()
 			receipt, err := p.client.Publish(bound, client.Event{
 				Channel: s.Channel, Key: s.Key, IdempotencyKey: s.IdempotencyKey, Delay: time.Duration(s.DelayMS) * time.Millisecond, OnEnd: s.OnEnd, Data: data,
+				ClientID: s.ClientID,
 			})
 			done <- published{receipt, err}
 		})

@@ -176,7 +176,9 @@ type step struct {
 	Nodes          []int           `json:"nodes"`
 	GivenOnly      bool            `json:"given_only"`
 	ClientID       string          `json:"client_id"`
+	ClientIDs      []string        `json:"client_ids"`
 	DeviceID       string          `json:"device_id"`
+	Window         int             `json:"window"`
 	Store          string          `json:"store"`
 	Resume         json.RawMessage `json:"resume"`
 	Key            string          `json:"key"`
@@ -262,11 +264,24 @@ func (r *run) step(ctx context.Context, s *step, raw json.RawMessage) error {
 		}
 		return w.step(ctx, r, s)
 	}
-	p := r.clients[s.On]
-	if p == nil {
-		return fmt.Errorf("there is no client %q", s.On)
+	for _, ending := range s.peers() {
+		p := r.clients[s.On+ending]
+		if p == nil {
+			return fmt.Errorf("there is no client %q", s.On+ending)
+		}
+		if err := r.stepOf(ctx, p, s, raw); err != nil {
+			return err
+		}
 	}
-	return r.stepOf(ctx, p, s, raw)
+	return nil
+}
+
+// peers are the endings of the names of those who do a step.
+func (s *step) peers() []string {
+	if s.Do == "expect_notifications" {
+		return s.each()
+	}
+	return []string{""}
 }
 
 // stepOf does a step of a client.
@@ -276,6 +291,16 @@ func (r *run) stepOf(ctx context.Context, p *peer, s *step, raw json.RawMessage)
 		return p.close()
 	case "publish":
 		return r.publish(ctx, p, s)
+	case "listen_for":
+		r.listenFor(ctx, p, s)
+		return nil
+	case "stop_listening":
+		p.stopListening()
+		return nil
+	case "broadcast":
+		return r.broadcast(ctx, p, s)
+	case "presence":
+		return r.presence(ctx, s)
 	case "cancel":
 		return p.client.CancelEvent(ctx, s.EventID, s.Reason)
 	case "cancel_lineage":

@@ -1,9 +1,12 @@
+import { type BroadcastOptions, type BroadcastReceipt } from "./broadcast.js";
 import { type EventOptions, type Receipt } from "./event.js";
 import { type FollowedEvent, type FollowOptions } from "./follow.js";
 import type { Job } from "./job.js";
 import { type Completion } from "./lease.js";
 import { Listener, type ListenOptions } from "./listen.js";
 import { type Options } from "./options.js";
+import { type ListenForOptions } from "./otherstream.js";
+import { type Presence } from "./presence.js";
 import { type Chunk, type ReadOptions } from "./readstream.js";
 import type { Position } from "./store.js";
 import { type Notification } from "./stream.js";
@@ -38,6 +41,7 @@ export declare class Client {
     private readonly followers;
     private readonly workers;
     private readonly readers;
+    private readonly others;
     private readonly prefix;
     private keys;
     private sessions;
@@ -61,6 +65,30 @@ export declare class Client {
     notifications(options?: ListenOptions): AsyncGenerator<Notification, void, void>;
     /** Calls handler for one notification after the other, and acknowledges each when the handler is done. */
     onNotification(handler: (n: Notification) => unknown, options?: ListenOptions): Listener;
+    /**
+     * The notifications of another client, as notifications gives the client's own: a
+     * backend with sockets of its own in front receives those of each of its users over
+     * one connection. Each comes once in the life of one listenFor, through lost sockets
+     * and nodes, and there may be as many at a time as the node allows. The listening
+     * ends with the loop. It takes a token that may be any client.
+     */
+    listenFor(clientId: string, options?: ListenForOptions): AsyncGenerator<Notification, void, void>;
+    /**
+     * Notifies several clients of the same, each once, and resolves when all of them have
+     * it in their streams. It goes on until signal ends it: then some may have it, and the
+     * same again, with its idempotencyKey, notifies the others. It takes a token of a
+     * worker, of an administrator, or one that may be any client.
+     */
+    broadcast(clientIds: Iterable<string>, name: string, data?: unknown, options?: BroadcastOptions & {
+        signal?: AbortSignal;
+    }): Promise<BroadcastReceipt>;
+    /**
+     * Whether a client is connected, and how far each of its devices is, asked over HTTP.
+     * NotFoundError says that nothing ever was for it and it is not connected.
+     */
+    clientPresence(clientId: string, options?: {
+        signal?: AbortSignal;
+    }): Promise<Presence>;
     /** Does the jobs of a channel, until the worker is stopped. */
     work(channel: string, handler: (job: Job) => unknown, options?: WorkOptions): Worker;
     /** Every event of a channel, whatever workers do with it. */

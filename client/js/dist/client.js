@@ -1,3 +1,4 @@
+import { broadcastMessage, broadcastReceipt } from "./broadcast.js";
 import { ClosedError, errorOf } from "./errors.js";
 import { eventFields } from "./event.js";
 import { Flight, Room } from "./flight.js";
@@ -6,6 +7,9 @@ import { completeFields, failFields } from "./lease.js";
 import { Link } from "./link.js";
 import { Listener, notifications } from "./listen.js";
 import { settingsOf } from "./options.js";
+import { checkListenFor, OtherStream } from "./otherstream.js";
+import { Others } from "./others.js";
+import { presenceOf } from "./presence.js";
 import { StreamReader } from "./readstream.js";
 import { Refresh, tokenOf } from "./refresh.js";
 import { Stream } from "./stream.js";
@@ -38,6 +42,7 @@ export class Client {
     followers = new Set();
     workers = new Set();
     readers = new Set();
+    others;
     prefix;
     keys = 0;
     sessions = 0;
@@ -52,6 +57,7 @@ export class Client {
         this.stream = o.clientId ? new Stream(o) : undefined;
         this.room = new Room(o.maxPending);
         this.refresh = new Refresh(this.flight, o.token, o.logger);
+        this.others = new Others(this.flight, o.ackDelayMs);
         this.prefix = newPrefix();
         this.link = new Link({
             hello: () => this.hello(),
@@ -100,6 +106,35 @@ export class Client {
     /** Calls handler for one notification after the other, and acknowledges each when the handler is done. */
     onNotification(handler, options = {}) {
         return new Listener(this.needStream(), handler, options);
+    }
+    /**
+     * The notifications of another client, as notifications gives the client's own: a
+     * backend with sockets of its own in front receives those of each of its users over
+     * one connection. Each comes once in the life of one listenFor, through lost sockets
+     * and nodes, and there may be as many at a time as the node allows. The listening
+     * ends with the loop. It takes a token that may be any client.
+     */
+    listenFor(clientId, options = {}) {
+        checkListenFor(clientId, options);
+        return notifications(new OtherStream(this.others, clientId, options), options);
+    }
+    /**
+     * Notifies several clients of the same, each once, and resolves when all of them have
+     * it in their streams. It goes on until signal ends it: then some may have it, and the
+     * same again, with its idempotencyKey, notifies the others. It takes a token of a
+     * worker, of an administrator, or one that may be any client.
+     */
+    async broadcast(clientIds, name, data, options = {}) {
+        const { signal, ...said } = options;
+        const message = broadcastMessage(clientIds, name, data, { ...said, idempotencyKey: said.idempotencyKey ?? this.newKey() });
+        return broadcastReceipt(await this.flight.ask(message, signal));
+    }
+    /**
+     * Whether a client is connected, and how far each of its devices is, asked over HTTP.
+     * NotFoundError says that nothing ever was for it and it is not connected.
+     */
+    clientPresence(clientId, options = {}) {
+        return presenceOf(clientId, this.o, options.signal);
     }
     /** Does the jobs of a channel, until the worker is stopped. */
     work(channel, handler, options = {}) {
@@ -161,6 +196,7 @@ export class Client {
     /** Says goodbye and ends everything: what was not answered fails with ClosedError, jobs go back at once. */
     async close() {
         this.stream?.settle();
+        this.others.settle();
         this.fail(new ClosedError());
         this.life.abort();
         await this.served;
@@ -203,9 +239,11 @@ export class Client {
         for (const user of [...this.workers, ...this.followers, ...this.readers]) {
             user.attach(session);
         }
+        this.others.attach(session);
     }
     detach() {
         this.session = undefined;
+        this.others.detach();
         this.refresh.detach();
         this.stream?.detach();
         this.flight.detach();
@@ -221,6 +259,7 @@ export class Client {
         for (const user of [...this.workers, ...this.followers, ...this.readers]) {
             user.fail(error);
         }
+        this.others.fail(error);
         this.resolveDone(error);
     }
     /** Every message of a node goes to whom it is for. */
@@ -236,14 +275,12 @@ export class Client {
                     this.flight.answered(m.id, undefined, errorOf(m));
                 break;
             case "gap":
-                if (m.subscription === undefined)
-                    this.stream?.receive(m);
-                else
-                    this.followed(m);
-                break;
             case "notify":
             case "synced":
-                this.stream?.receive(m);
+                if (m.subscription === undefined)
+                    this.stream?.receive(m);
+                else if (!this.others.receive(m) && m.type === "gap")
+                    this.followed(m);
                 break;
             case "job":
                 if (![...this.workers].some((w) => w.accept(session, m))) {

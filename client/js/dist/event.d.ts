@@ -20,6 +20,8 @@ export interface EventOptions {
     ttlMs?: number;
     /** The name under which the client is notified when all has ended that the event led to. */
     onEnd?: string;
+    /** Whose event it is; for another client it takes a token that may be any. Default: the client's own, of an emitted one the job's. */
+    clientId?: string;
 }
 /** Where an event was stored. */
 export interface Receipt {

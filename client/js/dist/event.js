@@ -11,6 +11,7 @@ export function eventFields(channel, data, o) {
     checkName("channel", channel);
     return {
         channel,
+        client_id: o.clientId,
         idempotency_key: o.idempotencyKey,
         correlation_id: o.correlationId,
         causation_id: o.causationId,

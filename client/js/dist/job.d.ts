@@ -1,9 +1,7 @@
-import type { EventOptions } from "./event.js";
+import { type EventOptions } from "./event.js";
 import { type ChunkLink, TokenStream } from "./tokens.js";
-export interface EmitOptions extends EventOptions {
-    /** Whose event it is; the client of the job's event by default. */
-    clientId?: string;
-}
+/** What an emitted event may say; see Job.emit. */
+export type EmitOptions = EventOptions;
 export interface ParkOptions {
     /** After how long the job is lost, as with an expired lease. The cluster's default is seven days. */
     timeoutMs?: number;

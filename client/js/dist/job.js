@@ -1,5 +1,6 @@
 import { badRequest } from "./errors.js";
-import { emitFields, notifyFields } from "./lease.js";
+import { eventFields } from "./event.js";
+import { notifyFields } from "./lease.js";
 import { Once } from "./once.js";
 import { checked, payloadOf } from "./payload.js";
 import { TokenStream } from "./tokens.js";
@@ -67,7 +68,7 @@ export class Job {
         if (this.emits.length === mostEmits) {
             throw badRequest(`a job emits at most ${mostEmits} events`);
         }
-        this.emits.push(emitFields(channel, data, options));
+        this.emits.push(eventFields(channel, data, options));
     }
     /** Sends a notification when the job completes, to the client whose event this is, or to another. */
     notify(name, data, options = {}) {

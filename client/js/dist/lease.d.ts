@@ -1,4 +1,4 @@
-import type { EmitOptions } from "./job.js";
+import { type EventOptions } from "./event.js";
 import type { Message } from "./session.js";
 /** How a job ends that is completed from outside. All of it takes effect at once, or nothing does. */
 export interface Completion {
@@ -7,7 +7,7 @@ export interface Completion {
     /** Is kept in the lineage. */
     usage?: unknown;
     /** Sent on as events: see Job.emit. */
-    emit?: (EmitOptions & {
+    emit?: (EventOptions & {
         channel: string;
         data?: unknown;
     })[];
@@ -23,5 +23,4 @@ export declare function checkLease(lease: string): void;
 export declare function completeFields(lease: string, done: Completion): Message;
 /** The failure as the protocol has it; any error but a JobError is an ordinary failure. */
 export declare function failFields(lease: string, failure: unknown): Message;
-export declare function emitFields(channel: string, data: unknown, { clientId, ...event }: EmitOptions): Record<string, unknown>;
 export declare function notifyFields(name: string, data: unknown, clientId?: string): Record<string, unknown>;

@@ -15,7 +15,7 @@ export function completeFields(lease, done) {
         type: "complete", lease,
         result: done.result === undefined ? undefined : checked(done.result),
         usage: done.usage === undefined ? undefined : checked(done.usage),
-        emit: done.emit?.map(({ channel, data, ...options }) => emitFields(channel, data, options)),
+        emit: done.emit?.map(({ channel, data, ...options }) => eventFields(channel, data, options)),
         notify: done.notify?.map(({ name, data, clientId }) => notifyFields(name, data, clientId)),
     };
 }
@@ -30,9 +30,6 @@ export function failFields(lease, failure) {
         retry_after_ms: error.retryAfterMs > 0 ? Math.ceil(error.retryAfterMs) : undefined,
         throttled: error.throttled || undefined,
     };
-}
-export function emitFields(channel, data, { clientId, ...event }) {
-    return { client_id: clientId, ...eventFields(channel, data, event) };
 }
 export function notifyFields(name, data, clientId) {
     if (!name) {

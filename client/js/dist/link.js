@@ -1,7 +1,7 @@
 import { Backoff, sleep } from "./backoff.js";
 import { BatonError, ClosedError, ConnectError, RejectedError } from "./errors.js";
 import { Nodes } from "./nodes.js";
-import { Session } from "./session.js";
+import { Session, TurnedAway } from "./session.js";
 /**
  * A node is asked for a sign of life when it was silent for idleProbes
  * intervals, or one while it owes an answer; it is given up when the probe is
@@ -39,8 +39,10 @@ export class Link {
                 if (error instanceof RejectedError) {
                     throw error;
                 }
-                if (error instanceof BatonError) {
-                    refusal = error;
+                const away = error instanceof TurnedAway ? error : undefined;
+                const refused = away?.cause ?? error;
+                if (refused instanceof BatonError) {
+                    refusal = refused;
                 }
                 if (signal?.aborted) {
                     throw new ConnectError(this.nodes.all(), signal.reason, refusal);
@@ -50,7 +52,7 @@ export class Link {
                 if (attempt === attempts) {
                     throw new ConnectError(this.nodes.all(), error, refusal);
                 }
-                await sleep(this.backoff.pause(), signal).catch((reason) => {
+                await sleep(Math.max(this.backoff.pause(), away?.bye.afterMs ?? 0), signal).catch((reason) => {
                     throw new ConnectError(this.nodes.all(), reason, refusal);
                 });
             }

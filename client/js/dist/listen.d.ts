@@ -1,4 +1,4 @@
-import type { Gap, Notification, Stream } from "./stream.js";
+import type { Gap, Notification } from "./stream.js";
 export interface ListenOptions {
     /** Leaves acknowledging to Notification.ack. The node sends no more than a window of unacknowledged ones. */
     manualAck?: boolean;
@@ -9,12 +9,28 @@ export interface ListenOptions {
     /** Ends listening. */
     signal?: AbortSignal;
 }
+/** One thing of a stream, and its number. */
+export interface Heard {
+    seq: number;
+    notification?: Notification;
+    gap?: Gap;
+}
+/** A stream that can be listened to: the client's own, or that of another client. */
+export interface Source<I extends Heard> {
+    listen(): void;
+    /** The next item that was not handled; undefined once quit, of which signal tells. */
+    next(quit: AbortSignal): Promise<I | undefined>;
+    /** Takes a handled item off the queue. */
+    done(item: I): void;
+    leave(): void;
+    signal(): void;
+}
 /**
  * The notifications, one at a time and in order. One is done, and acknowledged,
  * when the next one is asked for: one that was being handled when the loop was
  * left comes again, unless its ack was called.
  */
-export declare function notifications(stream: Stream, o: ListenOptions): AsyncGenerator<Notification, void, void>;
+export declare function notifications<I extends Heard>(stream: Source<I>, o: ListenOptions): AsyncGenerator<Notification, void, void>;
 /** A handler at work. */
 export declare class Listener {
     /** Resolves when listening ends; rejects when the handler threw, or a node refused the client for good. */

@@ -14,7 +14,9 @@ export declare class Nodes {
     /** Passes the turn on. */
     advance(): void;
     /** Replaces what the cluster said of its nodes before, and keeps the turn where it is. */
-    learn(listed: string[] | undefined): void;
+    learn(told: string[] | undefined): void;
 }
+/** The addresses of nodes for HTTP, without a slash at the end. */
+export declare function webUrls(nodes: string | string[]): string[];
 /** The WebSocket URL of a node; a bare host:port means http. */
 export declare function socketUrl(text: string): string;

@@ -7,7 +7,7 @@ export class Nodes {
     learned = [];
     next = 0;
     constructor(nodes, inOrder) {
-        for (const text of typeof nodes === "string" ? nodes.split(",") : nodes) {
+        for (const text of listed(nodes)) {
             const url = socketUrl(text);
             if (!this.given.includes(url)) {
                 this.given.push(url);
@@ -34,13 +34,13 @@ export class Nodes {
         this.next++;
     }
     /** Replaces what the cluster said of its nodes before, and keeps the turn where it is. */
-    learn(listed) {
-        if (!listed?.length) {
+    learn(told) {
+        if (!told?.length) {
             return;
         }
         const at = this.current();
         this.learned = [];
-        for (const text of listed) {
+        for (const text of told) {
             const url = tried(() => socketUrl(text));
             if (url !== undefined && !this.given.includes(url) && !this.learned.includes(url)) {
                 this.learned.push(url);
@@ -48,6 +48,13 @@ export class Nodes {
         }
         this.next = Math.max(this.all().indexOf(at), 0);
     }
+}
+function listed(nodes) {
+    return typeof nodes === "string" ? nodes.split(",") : nodes;
+}
+/** The addresses of nodes for HTTP, without a slash at the end. */
+export function webUrls(nodes) {
+    return listed(nodes).map((text) => socketUrl(text).replace(/^ws/, "http").replace(/\/ws$/, ""));
 }
 const schemes = { "http:": "ws:", "ws:": "ws:", "https:": "wss:", "wss:": "wss:" };
 /** The WebSocket URL of a node; a bare host:port means http. */

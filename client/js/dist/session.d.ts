@@ -9,6 +9,12 @@ export interface Bye {
     reconnect: boolean;
     afterMs: number;
 }
+/** A bye came instead of welcome: the node has no place, and says when to come back. */
+export declare class TurnedAway extends Error {
+    readonly bye: Bye;
+    readonly cause: Error;
+    constructor(bye: Bye, cause: Error);
+}
 /** One socket, from hello to its end. */
 export declare class Session {
     readonly url: string;

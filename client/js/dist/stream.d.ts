@@ -4,6 +4,8 @@ import { type Position } from "./store.js";
 /** One message of a client's durable stream. */
 export interface Notification<T = any> {
     seq: number;
+    /** Whose stream it is, of listenFor; undefined in the client's own. */
+    clientId?: string;
     name: string;
     eventId: string;
     correlationId: string;
@@ -30,6 +32,10 @@ export interface Item {
     notification?: Notification;
     gap?: Gap;
 }
+/** A notification as the protocol has it. */
+export declare function notificationOf(m: Message, ack: () => void): Notification;
+/** This part of the window is acknowledged without waiting for more. */
+export declare const ackShare = 4;
 /**
  * The client's notifications between the socket and who listens. The queue is
  * of the current socket: when that is lost, the queue is, and the next socket
@@ -76,7 +82,6 @@ export declare class Stream {
     flush(): void;
     /** Sends what waits, before a goodbye. */
     settle(): void;
-    private notification;
     /** Whether a notification came before, over another socket. */
     private handled;
     /** Lets the node deliver, once somebody listens. */

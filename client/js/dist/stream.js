@@ -1,7 +1,22 @@
 import { payloadOf } from "./payload.js";
 import { parsePosition, storeKey } from "./store.js";
+/** A notification as the protocol has it. */
+export function notificationOf(m, ack) {
+    return {
+        seq: m.seq,
+        ...(m.client_id === undefined ? {} : { clientId: m.client_id }),
+        name: m.name,
+        eventId: m.event_id,
+        correlationId: m.correlation_id,
+        causationId: m.causation_id,
+        time: new Date(m.time),
+        redelivered: m.redelivered === true,
+        data: payloadOf(m),
+        ack,
+    };
+}
 /** This part of the window is acknowledged without waiting for more. */
-const ackShare = 4;
+export const ackShare = 4;
 /**
  * The client's notifications between the socket and who listens. The queue is
  * of the current socket: when that is lost, the queue is, and the next socket
@@ -88,7 +103,7 @@ export class Stream {
         }
         switch (m.type) {
             case "notify":
-                this.items.push({ session, seq: m.seq, notification: this.notification(m, session.epoch) });
+                this.items.push({ session, seq: m.seq, notification: notificationOf(m, () => this.ack(session.epoch, m.seq)) });
                 break;
             case "gap":
                 this.items.push({ session, seq: m.to, gap: { from: m.from, to: m.to, reason: m.reason } });
@@ -168,19 +183,6 @@ export class Stream {
         if (this.pending > 0) {
             this.flush();
         }
-    }
-    notification(m, epoch) {
-        return {
-            seq: m.seq,
-            name: m.name,
-            eventId: m.event_id,
-            correlationId: m.correlation_id,
-            causationId: m.causation_id,
-            time: new Date(m.time),
-            redelivered: m.redelivered === true,
-            data: payloadOf(m),
-            ack: () => this.ack(epoch, m.seq),
-        };
     }
     /** Whether a notification came before, over another socket. */
     handled(item) {

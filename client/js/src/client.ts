@@ -1,3 +1,4 @@
+import { broadcastMessage, type BroadcastOptions, type BroadcastReceipt, broadcastReceipt } from "./broadcast.js";
 import { ClosedError, errorOf } from "./errors.js";
 import { eventFields, type EventOptions, type Receipt } from "./event.js";
 import { Flight, Room } from "./flight.js";
@@ -7,6 +8,9 @@ import { type Completion, completeFields, failFields } from "./lease.js";
 import { Link } from "./link.js";
 import { Listener, type ListenOptions, notifications } from "./listen.js";
 import { type Options, type Settings, settingsOf } from "./options.js";
+import { checkListenFor, type ListenForOptions, OtherStream } from "./otherstream.js";
+import { Others } from "./others.js";
+import { type Presence, presenceOf } from "./presence.js";
 import { type Chunk, type ReadOptions, StreamReader } from "./readstream.js";
 import { Refresh, tokenOf } from "./refresh.js";
 import type { Message, Session } from "./session.js";
@@ -51,6 +55,7 @@ export class Client {
   private readonly followers = new Set<Follower>();
   private readonly workers = new Set<Worker>();
   private readonly readers = new Set<StreamReader>();
+  private readonly others: Others;
   private readonly prefix: string;
   private keys = 0;
   private sessions = 0;
@@ -65,6 +70,7 @@ export class Client {
     this.stream = o.clientId ? new Stream(o) : undefined;
     this.room = new Room(o.maxPending);
     this.refresh = new Refresh(this.flight, o.token, o.logger);
+    this.others = new Others(this.flight, o.ackDelayMs);
     this.prefix = newPrefix();
     this.link = new Link(
       {
@@ -121,6 +127,40 @@ export class Client {
   /** Calls handler for one notification after the other, and acknowledges each when the handler is done. */
   onNotification(handler: (n: Notification) => unknown, options: ListenOptions = {}): Listener {
     return new Listener(this.needStream(), handler, options);
+  }
+
+  /**
+   * The notifications of another client, as notifications gives the client's own: a
+   * backend with sockets of its own in front receives those of each of its users over
+   * one connection. Each comes once in the life of one listenFor, through lost sockets
+   * and nodes, and there may be as many at a time as the node allows. The listening
+   * ends with the loop. It takes a token that may be any client.
+   */
+  listenFor(clientId: string, options: ListenForOptions = {}): AsyncGenerator<Notification, void, void> {
+    checkListenFor(clientId, options);
+    return notifications(new OtherStream(this.others, clientId, options), options);
+  }
+
+  /**
+   * Notifies several clients of the same, each once, and resolves when all of them have
+   * it in their streams. It goes on until signal ends it: then some may have it, and the
+   * same again, with its idempotencyKey, notifies the others. It takes a token of a
+   * worker, of an administrator, or one that may be any client.
+   */
+  async broadcast(
+    clientIds: Iterable<string>, name: string, data?: unknown, options: BroadcastOptions & { signal?: AbortSignal } = {},
+  ): Promise<BroadcastReceipt> {
+    const { signal, ...said } = options;
+    const message = broadcastMessage(clientIds, name, data, { ...said, idempotencyKey: said.idempotencyKey ?? this.newKey() });
+    return broadcastReceipt(await this.flight.ask(message, signal));
+  }
+
+  /**
+   * Whether a client is connected, and how far each of its devices is, asked over HTTP.
+   * NotFoundError says that nothing ever was for it and it is not connected.
+   */
+  clientPresence(clientId: string, options: { signal?: AbortSignal } = {}): Promise<Presence> {
+    return presenceOf(clientId, this.o, options.signal);
   }
 
   /** Does the jobs of a channel, until the worker is stopped. */
@@ -193,6 +233,7 @@ export class Client {
   /** Says goodbye and ends everything: what was not answered fails with ClosedError, jobs go back at once. */
   async close(): Promise<void> {
     this.stream?.settle();
+    this.others.settle();
     this.fail(new ClosedError());
     this.life.abort();
     await this.served;
@@ -238,10 +279,12 @@ export class Client {
     for (const user of [...this.workers, ...this.followers, ...this.readers]) {
       user.attach(session);
     }
+    this.others.attach(session);
   }
 
   private detach(): void {
     this.session = undefined;
+    this.others.detach();
     this.refresh.detach();
     this.stream?.detach();
     this.flight.detach();
@@ -258,6 +301,7 @@ export class Client {
     for (const user of [...this.workers, ...this.followers, ...this.readers]) {
       user.fail(error);
     }
+    this.others.fail(error);
     this.resolveDone(error);
   }
 
@@ -272,12 +316,10 @@ export class Client {
         else this.flight.answered(m.id, undefined, errorOf(m));
         break;
       case "gap":
-        if (m.subscription === undefined) this.stream?.receive(m);
-        else this.followed(m);
-        break;
       case "notify":
       case "synced":
-        this.stream?.receive(m);
+        if (m.subscription === undefined) this.stream?.receive(m);
+        else if (!this.others.receive(m) && m.type === "gap") this.followed(m);
         break;
       case "job":
         if (![...this.workers].some((w) => w.accept(session, m))) {

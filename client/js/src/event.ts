@@ -23,6 +23,8 @@ export interface EventOptions {
   ttlMs?: number;
   /** The name under which the client is notified when all has ended that the event led to. */
   onEnd?: string;
+  /** Whose event it is; for another client it takes a token that may be any. Default: the client's own, of an emitted one the job's. */
+  clientId?: string;
 }
 
 /** Where an event was stored. */
@@ -47,6 +49,7 @@ export function eventFields(channel: string, data: unknown, o: EventOptions): Re
   checkName("channel", channel);
   return {
     channel,
+    client_id: o.clientId,
     idempotency_key: o.idempotencyKey,
     correlation_id: o.correlationId,
     causation_id: o.causationId,

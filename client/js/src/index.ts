@@ -1,3 +1,4 @@
+export type { BroadcastOptions, BroadcastReceipt } from "./broadcast.js";
 export { type CancelOptions, Client, connect, version } from "./client.js";
 export {
   BadRequestError, BatonError, CanceledError, ClosedError, ConnectError, ForbiddenError, IdempotencyConflictError,
@@ -11,7 +12,9 @@ export * from "./joberror.js";
 export type { Completion } from "./lease.js";
 export { Listener, type ListenOptions } from "./listen.js";
 export type { Logger, Options, Socket, SocketConstructor } from "./options.js";
+export type { ListenForOptions } from "./otherstream.js";
 export type { Json } from "./payload.js";
+export type { DevicePresence, Presence } from "./presence.js";
 export type { Chunk, ReadOptions, StreamPosition } from "./readstream.js";
 export { MemoryStore, type Position, type Store, WebStore } from "./store.js";
 export type { Gap, Notification } from "./stream.js";

@@ -1,15 +1,13 @@
 import { badRequest } from "./errors.js";
-import type { EventOptions } from "./event.js";
-import { emitFields, notifyFields } from "./lease.js";
+import { eventFields, type EventOptions } from "./event.js";
+import { notifyFields } from "./lease.js";
 import { Once } from "./once.js";
 import { checked, payloadOf } from "./payload.js";
 import type { Message, Session } from "./session.js";
 import { type ChunkLink, TokenStream } from "./tokens.js";
 
-export interface EmitOptions extends EventOptions {
-  /** Whose event it is; the client of the job's event by default. */
-  clientId?: string;
-}
+/** What an emitted event may say; see Job.emit. */
+export type EmitOptions = EventOptions;
 
 export interface ParkOptions {
   /** After how long the job is lost, as with an expired lease. The cluster's default is seven days. */
@@ -95,7 +93,7 @@ export class Job<T = any> {
     if (this.emits.length === mostEmits) {
       throw badRequest(`a job emits at most ${mostEmits} events`);
     }
-    this.emits.push(emitFields(channel, data, options));
+    this.emits.push(eventFields(channel, data, options));
   }
 
   /** Sends a notification when the job completes, to the client whose event this is, or to another. */

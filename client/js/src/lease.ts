@@ -1,6 +1,5 @@
 import { badRequest } from "./errors.js";
-import { eventFields } from "./event.js";
-import type { EmitOptions } from "./job.js";
+import { eventFields, type EventOptions } from "./event.js";
 import { JobError } from "./joberror.js";
 import { checked, payloadFields } from "./payload.js";
 import type { Message } from "./session.js";
@@ -12,7 +11,7 @@ export interface Completion {
   /** Is kept in the lineage. */
   usage?: unknown;
   /** Sent on as events: see Job.emit. */
-  emit?: (EmitOptions & { channel: string; data?: unknown })[];
+  emit?: (EventOptions & { channel: string; data?: unknown })[];
   /** Sent to clients: see Job.notify. */
   notify?: { name: string; data?: unknown; clientId?: string }[];
 }
@@ -32,7 +31,7 @@ export function completeFields(lease: string, done: Completion): Message {
     type: "complete", lease,
     result: done.result === undefined ? undefined : checked(done.result),
     usage: done.usage === undefined ? undefined : checked(done.usage),
-    emit: done.emit?.map(({ channel, data, ...options }) => emitFields(channel, data, options)),
+    emit: done.emit?.map(({ channel, data, ...options }) => eventFields(channel, data, options)),
     notify: done.notify?.map(({ name, data, clientId }) => notifyFields(name, data, clientId)),
   };
 }
@@ -48,10 +47,6 @@ export function failFields(lease: string, failure: unknown): Message {
     retry_after_ms: error.retryAfterMs > 0 ? Math.ceil(error.retryAfterMs) : undefined,
     throttled: error.throttled || undefined,
   };
-}
-
-export function emitFields(channel: string, data: unknown, { clientId, ...event }: EmitOptions): Record<string, unknown> {
-  return { client_id: clientId, ...eventFields(channel, data, event) };
 }
 
 export function notifyFields(name: string, data: unknown, clientId?: string): Record<string, unknown> {

@@ -2,7 +2,7 @@ import { Backoff, sleep } from "./backoff.js";
 import { BatonError, ClosedError, ConnectError, RejectedError } from "./errors.js";
 import { Nodes } from "./nodes.js";
 import type { Settings } from "./options.js";
-import { type Message, Session } from "./session.js";
+import { type Message, Session, TurnedAway } from "./session.js";
 
 /** What a link needs of its client. */
 export interface Served {
@@ -53,8 +53,10 @@ export class Link {
         if (error instanceof RejectedError) {
           throw error;
         }
-        if (error instanceof BatonError) {
-          refusal = error;
+        const away = error instanceof TurnedAway ? error : undefined;
+        const refused = away?.cause ?? error;
+        if (refused instanceof BatonError) {
+          refusal = refused;
         }
         if (signal?.aborted) {
           throw new ConnectError(this.nodes.all(), signal.reason, refusal);
@@ -64,7 +66,7 @@ export class Link {
         if (attempt === attempts) {
           throw new ConnectError(this.nodes.all(), error, refusal);
         }
-        await sleep(this.backoff.pause(), signal).catch((reason: unknown) => {
+        await sleep(Math.max(this.backoff.pause(), away?.bye.afterMs ?? 0), signal).catch((reason: unknown) => {
           throw new ConnectError(this.nodes.all(), reason, refusal);
         });
       }

@@ -1,5 +1,5 @@
 import { ClosedError } from "./errors.js";
-import type { Gap, Notification, Stream } from "./stream.js";
+import type { Gap, Notification } from "./stream.js";
 
 export interface ListenOptions {
   /** Leaves acknowledging to Notification.ack. The node sends no more than a window of unacknowledged ones. */
@@ -12,12 +12,30 @@ export interface ListenOptions {
   signal?: AbortSignal;
 }
 
+/** One thing of a stream, and its number. */
+export interface Heard {
+  seq: number;
+  notification?: Notification;
+  gap?: Gap;
+}
+
+/** A stream that can be listened to: the client's own, or that of another client. */
+export interface Source<I extends Heard> {
+  listen(): void;
+  /** The next item that was not handled; undefined once quit, of which signal tells. */
+  next(quit: AbortSignal): Promise<I | undefined>;
+  /** Takes a handled item off the queue. */
+  done(item: I): void;
+  leave(): void;
+  signal(): void;
+}
+
 /**
  * The notifications, one at a time and in order. One is done, and acknowledged,
  * when the next one is asked for: one that was being handled when the loop was
  * left comes again, unless its ack was called.
  */
-export async function* notifications(stream: Stream, o: ListenOptions): AsyncGenerator<Notification, void, void> {
+export async function* notifications<I extends Heard>(stream: Source<I>, o: ListenOptions): AsyncGenerator<Notification, void, void> {
   const quit = o.signal ?? new AbortController().signal;
   const look = (): void => stream.signal();
   stream.listen();
@@ -60,7 +78,7 @@ export class Listener {
   private readonly quit = new AbortController();
 
   /** @internal */
-  constructor(stream: Stream, handler: (n: Notification) => unknown, o: ListenOptions) {
+  constructor(stream: Source<Heard>, handler: (n: Notification) => unknown, o: ListenOptions) {
     const stop = (): void => this.quit.abort();
     o.signal?.addEventListener("abort", stop, { once: true });
     if (o.signal?.aborted) {

@@ -8,7 +8,7 @@ export class Nodes {
   private next = 0;
 
   constructor(nodes: string | string[], inOrder: boolean) {
-    for (const text of typeof nodes === "string" ? nodes.split(",") : nodes) {
+    for (const text of listed(nodes)) {
       const url = socketUrl(text);
       if (!this.given.includes(url)) {
         this.given.push(url);
@@ -39,13 +39,13 @@ export class Nodes {
   }
 
   /** Replaces what the cluster said of its nodes before, and keeps the turn where it is. */
-  learn(listed: string[] | undefined): void {
-    if (!listed?.length) {
+  learn(told: string[] | undefined): void {
+    if (!told?.length) {
       return;
     }
     const at = this.current();
     this.learned = [];
-    for (const text of listed) {
+    for (const text of told) {
       const url = tried(() => socketUrl(text));
       if (url !== undefined && !this.given.includes(url) && !this.learned.includes(url)) {
         this.learned.push(url);
@@ -53,6 +53,15 @@ export class Nodes {
     }
     this.next = Math.max(this.all().indexOf(at), 0);
   }
+}
+
+function listed(nodes: string | string[]): string[] {
+  return typeof nodes === "string" ? nodes.split(",") : nodes;
+}
+
+/** The addresses of nodes for HTTP, without a slash at the end. */
+export function webUrls(nodes: string | string[]): string[] {
+  return listed(nodes).map((text) => socketUrl(text).replace(/^ws/, "http").replace(/\/ws$/, ""));
 }
 
 const schemes: Record<string, string> = { "http:": "ws:", "ws:": "ws:", "https:": "wss:", "wss:": "wss:" };

@@ -11,6 +11,16 @@ export interface Bye {
   afterMs: number;
 }
 
+/** A bye came instead of welcome: the node has no place, and says when to come back. */
+export class TurnedAway extends Error {
+  constructor(
+    readonly bye: Bye,
+    override readonly cause: Error,
+  ) {
+    super(`the node has no place (${bye.reason}): ${cause.message}`);
+  }
+}
+
 /** How long a node may take to say welcome: it may have to wait for the leader of the client's stream. */
 const helloTimeoutMs = 20_000;
 /** How long a node may take to close the socket after our bye. */
@@ -88,7 +98,13 @@ export class Session {
     try {
       const failure = await Promise.race([welcomed, s.ended]);
       if (failure) {
-        throw s.refusal && !(failure instanceof RejectedError) ? s.refusal : failure;
+        if (failure instanceof RejectedError) {
+          throw failure;
+        }
+        if (s.bye && !s.bye.reconnect) {
+          throw new RejectedError(0, s.bye.reason, s.refusal);
+        }
+        throw s.bye ? new TurnedAway(s.bye, s.refusal ?? failure) : s.refusal ?? failure;
       }
       return s;
     } finally {

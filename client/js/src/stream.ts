@@ -6,6 +6,8 @@ import { parsePosition, type Position, storeKey } from "./store.js";
 /** One message of a client's durable stream. */
 export interface Notification<T = any> {
   seq: number;
+  /** Whose stream it is, of listenFor; undefined in the client's own. */
+  clientId?: string;
   name: string;
   eventId: string;
   correlationId: string;
@@ -35,8 +37,24 @@ export interface Item {
   gap?: Gap;
 }
 
+/** A notification as the protocol has it. */
+export function notificationOf(m: Message, ack: () => void): Notification {
+  return {
+    seq: m.seq,
+    ...(m.client_id === undefined ? {} : { clientId: m.client_id }),
+    name: m.name,
+    eventId: m.event_id,
+    correlationId: m.correlation_id,
+    causationId: m.causation_id,
+    time: new Date(m.time),
+    redelivered: m.redelivered === true,
+    data: payloadOf(m),
+    ack,
+  };
+}
+
 /** This part of the window is acknowledged without waiting for more. */
-const ackShare = 4;
+export const ackShare = 4;
 
 /**
  * The client's notifications between the socket and who listens. The queue is
@@ -133,7 +151,7 @@ export class Stream {
     }
     switch (m.type) {
       case "notify":
-        this.items.push({ session, seq: m.seq, notification: this.notification(m, session.epoch) });
+        this.items.push({ session, seq: m.seq, notification: notificationOf(m, () => this.ack(session.epoch, m.seq)) });
         break;
       case "gap":
         this.items.push({ session, seq: m.to, gap: { from: m.from, to: m.to, reason: m.reason } });
@@ -215,20 +233,6 @@ export class Stream {
     if (this.pending > 0) {
       this.flush();
     }
-  }
-
-  private notification(m: Message, epoch: string): Notification {
-    return {
-      seq: m.seq,
-      name: m.name,
-      eventId: m.event_id,
-      correlationId: m.correlation_id,
-      causationId: m.causation_id,
-      time: new Date(m.time),
-      redelivered: m.redelivered === true,
-      data: payloadOf(m),
-      ack: () => this.ack(epoch, m.seq),
-    };
   }
 
   /** Whether a notification came before, over another socket. */

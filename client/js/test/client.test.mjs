@@ -104,6 +104,33 @@ test("after a bye the client goes to a node that it learned of", async () => {
   assert.equal((await node.next()).url, "ws://b:1/ws");
 });
 
+test("who is turned away before a welcome comes back when the bye says, elsewhere", async () => {
+  const node = new FakeNode();
+  const connecting = baton.connect({ nodes: ["a:1", "b:1"], inOrder: true, WebSocket: node.WebSocket, store: null, minBackoffMs: 1, maxBackoffMs: 1 });
+  const first = await node.next();
+  await first.expect("hello");
+  const begin = performance.now();
+  first.say({ type: "bye", reason: "limit", reconnect: true, after_ms: 60 });
+  first.end(4029, "abuse of limits");
+  const second = await node.next();
+  assert.ok(performance.now() - begin >= 59, "it came back before after_ms");
+  assert.equal(second.url, "ws://b:1/ws");
+  await second.welcome();
+  await connecting;
+});
+
+test("a bye for good before a welcome is a refusal", async () => {
+  const node = new FakeNode();
+  const connecting = rejected(baton.connect({ nodes: "a:1", WebSocket: node.WebSocket, store: null }));
+  const first = await node.next();
+  await first.expect("hello");
+  first.say({ type: "bye", reason: "this tenant is no more", reconnect: false });
+  first.end(1000);
+  const error = await connecting;
+  assert.ok(error instanceof baton.RejectedError);
+  assert.equal(error.reason, "this tenant is no more");
+});
+
 test("a bye that is for good ends the client", async () => {
   const node = new FakeNode();
   const { client, socket } = await node.connected();

@@ -5,6 +5,7 @@
 // prints one JSON object for each case.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import * as baton from "../dist/index.js";
 
 const nodes = process.env.BATON_NODES.split(",");
@@ -79,6 +80,9 @@ class Run {
   }
 }
 
+/** The endings of the names that a step with a count stands for: their numbers, or nothing where it is for one. */
+const each = (s) => (s.count ? Array.from({ length: s.count }, (_, i) => String(i)) : [""]);
+
 /** What each step does. */
 const steps = {
   async connect(run, s) {
@@ -98,7 +102,7 @@ const steps = {
   async publish(run, s) {
     const { client } = run.clients.get(s.on);
     const one = (data) =>
-      client.publish(s.channel, data, { key: s.key, idempotencyKey: s.idempotency_key, delayMs: s.delay_ms, onEnd: s.on_end, signal: AbortSignal.timeout(patience) });
+      client.publish(s.channel, data, { key: s.key, idempotencyKey: s.idempotency_key, delayMs: s.delay_ms, onEnd: s.on_end, clientId: s.client_id, signal: AbortSignal.timeout(patience) });
     if (s.count) {
       const receipts = await Promise.all(Array.from({ length: s.count }, (_, i) => one(i)));
       assert.equal(new Set(receipts.map((r) => r.eventId)).size, s.count, "event ids");
@@ -132,20 +136,56 @@ const steps = {
     });
   },
 
-  async expect_notifications(run, s) {
-    const c = run.clients.get(s.on);
-    const notifications = () => c.inbox.filter((i) => i.seq !== undefined);
-    await until(() => notifications().length < s.data.length && `${s.on} has ${show(notifications().map((n) => n.data))}, want ${show(s.data)}`);
-    const got = notifications();
-    c.inbox = [];
-    const data = got.map((n) => n.data);
-    assert.deepEqual(s.in_any_order ? data.sort() : data, s.data);
-    for (const n of got) {
-      if (c.last !== undefined) assert.equal(n.seq, c.last + 1, "seq");
-      c.last = n.seq;
-      if (s.correlation_id) assert.equal(n.correlationId, s.correlation_id);
+  listen_for(run, s) {
+    const { client } = run.clients.get(s.on);
+    for (const ending of each(s)) {
+      const c = { client, inbox: [], stop: new AbortController() };
+      const stream = client.listenFor(s.client_id + ending, {
+        deviceId: s.device_id, window: s.window, resume: s.resume, manualAck: s.manual_ack, signal: c.stop.signal,
+        onGap: (gap) => c.inbox.push({ gap }),
+        onSynced: (synced) => c.inbox.push({ synced }),
+      });
+      c.ended = (async () => {
+        for await (const n of stream) c.inbox.push(n);
+      })().catch((error) => void run.problems.push(String(error)));
+      run.clients.set(s.as + ending, c);
     }
-    if (s.names) assert.deepEqual(got.map((n) => n.name), s.names);
+  },
+
+  async stop_listening(run, s) {
+    const c = run.clients.get(s.on);
+    c.stop.abort();
+    await c.ended;
+  },
+
+  async broadcast(run, s) {
+    const { client } = run.clients.get(s.on);
+    const told = client.broadcast(s.client_ids ?? each(s).map((ending) => s.client_id + ending), s.name, s.data, {
+      idempotencyKey: s.idempotency_key, signal: AbortSignal.timeout(patience),
+    });
+    if (s.background) {
+      told.catch(() => {}); // await looks at it.
+      run.background.set(s.background, told);
+      return;
+    }
+    await check(run, s, told);
+  },
+
+  async presence(run, s) {
+    const { client } = run.clients.get(s.on);
+    if (s.error) return ended(s, client.clientPresence(s.client_id));
+    const deadline = Date.now() + patience;
+    for (;;) {
+      const p = await client.clientPresence(s.client_id);
+      const found = { connected: p.connected, seq: p.seq, lag: p.devices.reduce((sum, d) => sum + d.lag, 0) };
+      if (isDeepStrictEqual(found, s.expect)) return;
+      if (Date.now() > deadline) throw new Error(`${s.client_id} is ${show(found)}, want ${show(s.expect)}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  },
+
+  async expect_notifications(run, s) {
+    for (const ending of each(s)) await expectNotifications(run, { ...s, on: s.on + ending });
   },
 
   async expect_gap(run, s) {
@@ -340,6 +380,24 @@ async function check(run, s, published) {
   const receipt = { event_id: r.eventId, correlation_id: r.correlationId, offset: r.offset, duplicate: r.duplicate };
   for (const [field, want] of Object.entries(s.expect ?? {})) assert.equal(receipt[field], want, field);
   if (s.save) run.saved.set(s.save, receipt);
+}
+
+/** Waits for exactly these notifications of one client. */
+async function expectNotifications(run, s) {
+  const c = run.clients.get(s.on);
+  const notifications = () => c.inbox.filter((i) => i.seq !== undefined);
+  await until(() => notifications().length < s.data.length && `${s.on} has ${show(notifications().map((n) => n.data))}, want ${show(s.data)}`);
+  const got = notifications();
+  c.inbox = [];
+  const data = got.map((n) => n.data);
+  assert.deepEqual(s.in_any_order ? data.sort() : data, s.data);
+  for (const n of got) {
+    if (c.last !== undefined) assert.equal(n.seq, c.last + 1, "seq");
+    c.last = n.seq;
+    if (s.client_id) assert.equal(n.clientId, s.client_id);
+    if (s.correlation_id) assert.equal(n.correlationId, s.correlation_id);
+  }
+  if (s.names) assert.deepEqual(got.map((n) => n.name), s.names);
 }
 
 /** How a job ended, in a word. */

@@ -6,11 +6,13 @@
             print(n.name, n.data)
 """
 
+from ._broadcast import BroadcastReceipt
 from ._client import VERSION, Client, connect
 from ._event import Receipt
 from ._follow import FollowedEvent
 from ._job import BlockingJob, Job
 from ._listen import Listener, Notifications
+from ._presence import DevicePresence, Presence
 from ._readstream import Chunk, StreamPosition
 from ._stream import Gap, Notification
 from ._tokens import TokenStream
@@ -47,11 +49,13 @@ __all__ = [
     "BadRequestError",
     "BatonError",
     "BlockingJob",
+    "BroadcastReceipt",
     "CanceledError",
     "Chunk",
     "Client",
     "ClosedError",
     "ConnectError",
+    "DevicePresence",
     "FileStore",
     "FollowedEvent",
     "ForbiddenError",
@@ -70,6 +74,7 @@ __all__ = [
     "ParkedError",
     "PermanentError",
     "Position",
+    "Presence",
     "Receipt",
     "RejectedError",
     "RetryAfter",

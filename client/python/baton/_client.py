@@ -11,6 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, TypeVar, Union
 
+from ._broadcast import BroadcastReceipt, broadcast_message
 from ._event import Receipt, event_fields
 from ._flight import Flight
 from ._follow import FollowedEvent, Follower, FollowOptions
@@ -19,11 +20,14 @@ from ._link import Link
 from ._listen import Handler as NotificationHandler
 from ._listen import Listener, ListenOptions, Notifications
 from ._messages import Message, given
+from ._otherstream import ListenForOptions, OtherStream
+from ._others import Others
+from ._presence import Presence, presence_of
 from ._readstream import Chunk, StreamPosition, StreamReader
 from ._refresh import Refresh
 from ._session import Session
 from ._settings import Settings
-from ._stream import Gap, Stream
+from ._stream import Gap, Notification, Stream
 from ._token import Token, token_of
 from ._worker import Handler, Report, Worker, WorkOptions
 from .errors import ClosedError, error_of
@@ -58,6 +62,7 @@ class Client:
         self._workers: list[Worker] = []
         self._followers: list[Follower] = []
         self._readers: list[StreamReader] = []
+        self._others = Others(self._flight, settings.ack_delay)
 
     async def open(self) -> None:
         """Is called by connect."""
@@ -93,6 +98,7 @@ class Client:
         deliver_at: datetime | None = None,
         ttl_ms: float | None = None,
         on_end: str | None = None,
+        client_id: str | None = None,
     ) -> Receipt:
         """Stores an event, and returns once it is replicated to a majority.
 
@@ -100,11 +106,11 @@ class Client:
         on until it is cancelled (asyncio.wait_for bounds it): then the event may
         or may not be stored. ``data`` is anything that encodes as JSON, or bytes.
         ``on_end`` is the name under which the client is notified when all has
-        ended that the event led to.
+        ended that the event led to. ``client_id`` is whose event it is, by default the
+        client's own: for another it takes a token that may be any client.
         """
         if idempotency_key is None:
-            self._keys += 1
-            idempotency_key = f"{self._prefix}{self._keys:x}"
+            idempotency_key = self._new_key()
         fields = event_fields(
             channel,
             data,
@@ -120,6 +126,7 @@ class Client:
             deliver_at=deliver_at,
             ttl_ms=ttl_ms,
             on_end=on_end,
+            client_id=client_id,
         )
         async with self._room:
             ok = await self._flight.ask({"type": "publish", **fields})
@@ -161,6 +168,71 @@ class Client:
     ) -> Listener:
         """Calls handler for one notification after the other, and acknowledges each when the handler is done."""
         return Listener(self._need_stream(), handler, ListenOptions(manual_ack, on_gap, on_synced))
+
+    def listen_for(
+        self,
+        client_id: str,
+        *,
+        device_id: str | None = None,
+        window: int | None = None,
+        resume: Union[Position, Literal["live"], None] = None,
+        manual_ack: bool = False,
+        on_gap: Callable[[Gap], Any] | None = None,
+        on_synced: Callable[[int], Any] | None = None,
+    ) -> AsyncGenerator[Notification, None]:
+        """The notifications of another client, as notifications gives the client's own.
+
+        A backend with sockets of its own in front receives those of each of its users
+        over one connection; there may be as many of these at a time as the node allows.
+        Each notification comes once in the life of one, through lost sockets and nodes.
+        Listening begins with the loop, at ``resume`` or else at the cursor of the
+        device, and ends when the generator is closed: ``aclose()`` does it at once. It
+        takes a token that may be any client.
+        """
+        stream = OtherStream(self._others, ListenForOptions(client_id, device_id, window, resume))
+        return self._listen(stream, ListenOptions(manual_ack, on_gap, on_synced))
+
+    async def _listen(self, stream: OtherStream, options: ListenOptions) -> AsyncGenerator[Notification, None]:
+        notifications = Notifications(stream, options)
+        try:
+            async for notification in notifications:
+                yield notification
+        finally:
+            await notifications.aclose()
+
+    async def broadcast(
+        self,
+        client_ids: Sequence[str],
+        name: str,
+        data: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+    ) -> BroadcastReceipt:
+        """Notifies several clients of the same, each once, and returns when all of them have it in their streams.
+
+        It goes on until it is cancelled: then some may have it, and the same again,
+        with its ``idempotency_key``, notifies the others. It takes a token of a worker,
+        of an administrator, or one that may be any client.
+        """
+        message = broadcast_message(
+            client_ids,
+            name,
+            data,
+            idempotency_key=self._new_key() if idempotency_key is None else idempotency_key,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+        )
+        ok = await self._flight.ask(message)
+        return BroadcastReceipt(ok["event_id"], ok["correlation_id"], bool(ok.get("duplicate")))
+
+    async def client_presence(self, client_id: str) -> Presence:
+        """Whether a client is connected, and how far each of its devices is, asked over HTTP.
+
+        NotFoundError says that nothing ever was for it and it is not connected.
+        """
+        return await presence_of(client_id, self._settings)
 
     def work(
         self,
@@ -308,10 +380,15 @@ class Client:
         """Says goodbye and ends everything: what was not answered fails with ClosedError, jobs go back at once."""
         if self._stream:
             self._stream.settle()
+        self._others.settle()
         self.fail(ClosedError())
         task, self._task = self._task, None
         if task:
             await self._link.close(task)
+
+    def _new_key(self) -> str:
+        self._keys += 1
+        return f"{self._prefix}{self._keys:x}"
 
     def _need_stream(self) -> Stream:
         if self._stream is None:
@@ -352,9 +429,11 @@ class Client:
         self._refresh.attach(session)
         for user in self._users():
             user.attach(session)
+        self._others.attach(session)
 
     def detach(self) -> None:
         self._session = None
+        self._others.detach()
         self._refresh.detach()
         if self._stream:
             self._stream.detach()
@@ -373,6 +452,7 @@ class Client:
             self._stream.close(error)
         for user in self._users():
             user.fail(error)
+        self._others.fail(error)
         self._ended.set()
 
     def handle(self, session: Session, m: Message) -> None:
@@ -385,15 +465,17 @@ class Client:
                 self._flight.answered(m["id"], None, error_of(m))
             else:
                 log.warning("the node refused a message: %s", error_of(m))
-        elif kind == "event" or (kind == "gap" and "subscription" in m):
+        elif kind in ("notify", "gap", "synced") and "subscription" not in m:
+            if self._stream:
+                self._stream.receive(m)
+        elif kind in ("notify", "gap", "synced") and self._others.receive(m):
+            pass
+        elif kind in ("event", "gap"):
             for follower in self._followers:
                 follower.receive(m)
         elif kind in ("chunk", "reset"):
             for reader in self._readers:
                 reader.receive(m)
-        elif kind in ("notify", "gap", "synced"):
-            if self._stream:
-                self._stream.receive(m)
         elif kind == "job":
             if not any(worker.accept(session, m) for worker in self._workers):
                 session.send({"type": "release", "lease": m["lease"]})  # It has no worker any more.

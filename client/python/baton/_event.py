@@ -38,6 +38,7 @@ def event_fields(
     deliver_at: datetime | None = None,
     ttl_ms: float | None = None,
     on_end: str | None = None,
+    client_id: str | None = None,
 ) -> Message:
     """The event as the protocol has it."""
     check_name("channel", channel)
@@ -55,6 +56,7 @@ def event_fields(
         deliver_at=None if deliver_at is None else int(deliver_at.timestamp() * 1000),
         ttl_ms=whole("ttl_ms", ttl_ms),
         on_end=on_end,
+        client_id=client_id,
     )
     return {**fields, **payload_fields(data)}
 

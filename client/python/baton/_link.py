@@ -12,7 +12,7 @@ import websockets.exceptions
 from ._backoff import Backoff
 from ._messages import Message
 from ._nodes import Nodes
-from ._session import Session
+from ._session import Session, TurnedAway
 from ._settings import Settings
 from .errors import BatonError, ConnectError, RejectedError
 
@@ -30,6 +30,7 @@ _PASSING = (
     asyncio.TimeoutError,
     json.JSONDecodeError,
     BatonError,
+    TurnedAway,
     websockets.exceptions.WebSocketException,
 )
 
@@ -76,14 +77,16 @@ class Link:
                     self._nodes.learn(session.nodes)
                 log.debug("connected to %s at %s", session.node, url)
                 return session
-            if isinstance(failure, BatonError):
-                refusal = failure
+            refused = failure.cause if isinstance(failure, TurnedAway) else failure
+            if isinstance(refused, BatonError):
+                refusal = refused
             log.info("connecting to %s failed: %s", url, failure or type(failure).__name__)
             self._nodes.advance()
             attempt += 1
             if attempt == attempts:
                 raise ConnectError(self._nodes.all(), failure, refusal) from failure
-            await asyncio.sleep(self._backoff.pause())
+            told = failure.bye.after if isinstance(failure, TurnedAway) else 0
+            await asyncio.sleep(max(self._backoff.pause(), told))
 
     async def run(self, session: Session) -> None:
         """Serves session after session until the client is closed, or refused for good."""

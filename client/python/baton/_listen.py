@@ -6,9 +6,9 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, Protocol, Union
 
-from ._stream import Gap, Item, Notification, Stream
+from ._stream import Gap, Item, Notification
 from .errors import ClosedError
 
 Handler = Callable[[Notification], Union[Awaitable[Any], Any]]
@@ -21,6 +21,21 @@ class ListenOptions:
     on_synced: Callable[[int], Any] | None = None
 
 
+class Source(Protocol):
+    """A stream that can be listened to: the client's own, or that of another client."""
+
+    def listen(self, listener: object) -> None:
+        """Begins to listen. Who listened before does so no more."""
+
+    async def next(self, listener: object) -> Union[Item, None]:
+        """The next item that was not handled; None for one who listens no more. It stays in the queue until done."""
+
+    def done(self, item: Item) -> None:
+        """Takes a handled item off the queue."""
+
+    def leave(self, listener: object) -> None: ...
+
+
 class Notifications:
     """The notifications, one at a time and in order.
 
@@ -28,7 +43,7 @@ class Notifications:
     being handled when the loop was left comes again, unless its ack was called.
     """
 
-    def __init__(self, stream: Stream, options: ListenOptions) -> None:
+    def __init__(self, stream: Source, options: ListenOptions) -> None:
         self._stream = stream
         self._options = options
         self._open: Item | None = None
@@ -71,7 +86,7 @@ class Notifications:
 class Listener:
     """A handler at work."""
 
-    def __init__(self, stream: Stream, handler: Handler, options: ListenOptions) -> None:
+    def __init__(self, stream: Source, handler: Handler, options: ListenOptions) -> None:
         self._notifications = Notifications(stream, options)
         self._handler = handler
         #: Done when listening ends; failed when the handler raised, or a node refused the client for good.

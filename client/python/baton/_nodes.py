@@ -22,12 +22,20 @@ def socket_url(text: str) -> str:
     return f"{scheme}://{parsed.netloc}{path}/ws"
 
 
+def _listed(nodes: str | Sequence[str]) -> Sequence[str]:
+    return nodes.split(",") if isinstance(nodes, str) else nodes
+
+
+def web_urls(nodes: str | Sequence[str]) -> list[str]:
+    """The addresses of nodes for HTTP, without a slash at the end."""
+    return ["http" + socket_url(text)[len("ws") : -len("/ws")] for text in _listed(nodes)]
+
+
 class Nodes:
     """Those that a client was given, and those the cluster told it of."""
 
     def __init__(self, nodes: str | Sequence[str], in_order: bool) -> None:
-        listed = nodes.split(",") if isinstance(nodes, str) else nodes
-        self._given = list(dict.fromkeys(socket_url(text) for text in listed))
+        self._given = list(dict.fromkeys(socket_url(text) for text in _listed(nodes)))
         if not self._given:
             raise ValueError("nodes must name a node, like http://127.0.0.1:7700")
         self._learned: list[str] = []

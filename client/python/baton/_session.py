@@ -44,6 +44,15 @@ class Bye:
     after: float
 
 
+class TurnedAway(Exception):
+    """A bye came instead of welcome: the node has no place, and says when to come back."""
+
+    def __init__(self, bye: Bye, cause: BaseException) -> None:
+        super().__init__(f"the node has no place ({bye.reason}): {cause}")
+        self.bye = bye
+        self.cause = cause
+
+
 class Session:
     """Belongs to the event loop that opened it."""
 
@@ -104,9 +113,16 @@ class Session:
                         return
                     if message["type"] == "error":
                         refusal = error_of(message)
+                    elif message["type"] == "bye":
+                        self.bye = _bye(message)
         except websockets.exceptions.ConnectionClosed as closed:
             reason = _reason(self.url, closed)
-            raise reason if isinstance(reason, RejectedError) else refusal or reason from refusal
+            if isinstance(reason, RejectedError):
+                raise reason from refusal
+            if self.bye and not self.bye.reconnect:
+                raise RejectedError(0, self.bye.reason) from refusal
+            cause = refusal or reason
+            raise TurnedAway(self.bye, cause) if self.bye else cause from refusal
 
     def _welcomed(self, m: Message) -> None:
         self.node = m.get("node", "")
@@ -179,8 +195,7 @@ class Session:
             if message.get("type") == "ping":
                 self.send({"type": "pong", "time": message.get("time")})
             elif message.get("type") == "bye":
-                after = min(message.get("after_ms", 0) / 1000, _MAX_BYE_PAUSE)
-                self.bye = Bye(message.get("reason", ""), bool(message.get("reconnect")), after)
+                self.bye = _bye(message)
             handle(message)
 
     async def _write(self) -> None:
@@ -196,6 +211,10 @@ class Session:
             pass  # The reader says why.
         except Exception as error:
             self.end(error)
+
+
+def _bye(m: Message) -> Bye:
+    return Bye(m.get("reason", ""), bool(m.get("reconnect")), min(m.get("after_ms", 0) / 1000, _MAX_BYE_PAUSE))
 
 
 def _frames(messages: list[str]) -> list[str]:

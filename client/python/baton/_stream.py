@@ -18,7 +18,7 @@ from .store import Position, parse_position, store_key
 log = logging.getLogger("baton")
 
 # This part of the window is acknowledged without waiting for more.
-_ACK_SHARE = 4
+ACK_SHARE = 4
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Notification:
     """One message of a client's durable stream. ``data`` is JSON, or bytes where bytes were sent.
 
     ``redelivered``: it may have been seen before, by this device on another connection.
+    ``client_id`` is whose stream it is, of ``listen_for``; empty in the client's own.
     """
 
     seq: int
@@ -37,6 +38,7 @@ class Notification:
     redelivered: bool
     data: Any
     _ack: Callable[[], None]
+    client_id: str = ""
 
     def ack(self) -> None:
         """Acknowledges this notification and all before it, for the device."""
@@ -58,12 +60,29 @@ class Gap:
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One thing of the stream: a notification, a gap, or that it is live."""
+    """One thing of a stream: a notification, a gap, or that it is live. ``epoch`` is of its number."""
 
     session: Session
+    epoch: str
     seq: int
     notification: Notification | None = None
     gap: Gap | None = None
+
+
+def notification_of(m: Message, ack: Callable[[], None]) -> Notification:
+    """A notification as the protocol has it."""
+    return Notification(
+        seq=m["seq"],
+        name=m["name"],
+        event_id=m["event_id"],
+        correlation_id=m["correlation_id"],
+        causation_id=m["causation_id"],
+        time=datetime.fromtimestamp(m["time"] / 1000, timezone.utc),
+        redelivered=bool(m.get("redelivered")),
+        data=payload_of(m),
+        _ack=ack,
+        client_id=m.get("client_id", ""),
+    )
 
 
 class Stream:
@@ -137,11 +156,12 @@ class Stream:
         if len(self._items) > 2 * session.window + 64:
             session.end(ConnectionError(f"{session.url} sends more notifications than the window allows"))
         elif m["type"] == "notify":
-            self._items.append(Item(session, m["seq"], notification=self._notification(m, session.epoch)))
+            epoch, seq = session.epoch, m["seq"]
+            self._items.append(Item(session, epoch, seq, notification=notification_of(m, lambda: self.ack(epoch, seq))))
         elif m["type"] == "gap":
-            self._items.append(Item(session, m["to"], gap=Gap(m["from"], m["to"], m["reason"])))
+            self._items.append(Item(session, session.epoch, m["to"], gap=Gap(m["from"], m["to"], m["reason"])))
         else:
-            self._items.append(Item(session, m["seq"]))
+            self._items.append(Item(session, session.epoch, m["seq"]))
         self._wake.set()
 
     async def next(self, listener: object) -> Item | None:
@@ -164,7 +184,7 @@ class Stream:
             self._items.popleft()
         if item.gap and item.gap.reason == "epoch":
             return  # The numbers begin anew; what the gap names is of the old ones.
-        position = Position(item.session.epoch, item.seq)
+        position = Position(item.epoch, item.seq)
         if self.position is None or self.position.epoch != position.epoch:
             self._acked = 0
         elif position.seq <= self.position.seq:
@@ -185,7 +205,7 @@ class Stream:
         if self._session is None or self._session.epoch != epoch:
             return  # The next session is told.
         self._pending += 1
-        if self._pending >= max(self._session.window // _ACK_SHARE, 1):
+        if self._pending >= max(self._session.window // ACK_SHARE, 1):
             self.flush()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._settings.ack_delay, self.flush)
@@ -204,24 +224,10 @@ class Stream:
         if self._pending:
             self.flush()
 
-    def _notification(self, m: Message, epoch: str) -> Notification:
-        seq: int = m["seq"]
-        return Notification(
-            seq=seq,
-            name=m["name"],
-            event_id=m["event_id"],
-            correlation_id=m["correlation_id"],
-            causation_id=m["causation_id"],
-            time=datetime.fromtimestamp(m["time"] / 1000, timezone.utc),
-            redelivered=bool(m.get("redelivered")),
-            data=payload_of(m),
-            _ack=lambda: self.ack(epoch, seq),
-        )
-
     def _handled(self, item: Item) -> bool:
         """Whether a notification came before, over another socket."""
         position = self.position
-        known = position is not None and position.epoch == item.session.epoch and item.seq <= position.seq
+        known = position is not None and position.epoch == item.epoch and item.seq <= position.seq
         return known and item.notification is not None
 
     def _say_ready(self) -> None:

@@ -96,8 +96,9 @@ class TokenStream(Generic[D]):
         self._ended = end
         for piece in pieces:
             self._send(piece, end is not None and piece is pieces[-1])
-            self._tail.append(piece)
-            self._kept += piece.size
+            if piece.size:
+                self._tail.append(piece)
+                self._kept += piece.size
         while self._kept > _TAIL_BYTES:
             self._kept -= self._tail.popleft().size
 

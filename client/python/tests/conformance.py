@@ -55,6 +55,7 @@ class Peer:
         self.gaps: list[baton.Gap] = []
         self.synced = False
         self.last: int | None = None
+        self.task: asyncio.Task[None] | None = None  # of one that a backend listens for
 
 
 class Hand:
@@ -96,7 +97,7 @@ class Run:
         self.followers: dict[str, Follower] = {}
         self.stores: dict[str, baton.MemoryStore] = {}
         self.saved: dict[str, dict[str, Any]] = {}
-        self.background: dict[str, asyncio.Task[baton.Receipt]] = {}
+        self.background: dict[str, asyncio.Task[Any]] = {}
         self.counters: Counter[str] = Counter()
         self.readers: dict[str, Reader] = {}
         self.positions: dict[str, baton.StreamPosition | None] = {}
@@ -174,7 +175,7 @@ async def publish(run: Run, s: Step) -> None:
         return await asyncio.wait_for(
             client.publish(
                 s["channel"], data, key=s.get("key"), idempotency_key=s.get("idempotency_key"), delay_ms=s.get("delay_ms"),
-                on_end=s.get("on_end"),
+                on_end=s.get("on_end"), client_id=s.get("client_id"),
             ),
             PATIENCE,
         )
@@ -194,7 +195,7 @@ async def await_(run: Run, s: Step) -> None:
     await check(run, s, run.background[s["background"]])
 
 
-async def check(run: Run, s: Step, published: Awaitable[baton.Receipt]) -> None:
+async def check(run: Run, s: Step, published: Awaitable[Any]) -> None:
     """Holds what publishing came to against what was expected."""
     if "error" in s:
         await ended(s, published)
@@ -306,7 +307,78 @@ async def listen(run: Run, s: Step) -> None:
     )
 
 
+def each(s: Step) -> list[str]:
+    """The endings of the names that a step with a count stands for: their numbers, or nothing where it is for one."""
+    return [str(i) for i in range(s["count"])] if "count" in s else [""]
+
+
+async def listen_for(run: Run, s: Step) -> None:
+    client = run.peers[s["on"]].client
+    resume = s.get("resume")
+    for ending in each(s):
+        peer = run.peers[s["as"] + ending] = Peer(client)
+
+        def synced(_: int, peer: Peer = peer) -> None:
+            peer.synced = True
+
+        notifications = client.listen_for(
+            s["client_id"] + ending, device_id=s.get("device_id"), window=s.get("window"),
+            resume=baton.Position(**resume) if isinstance(resume, dict) else resume,
+            manual_ack=s.get("manual_ack", False), on_gap=peer.gaps.append, on_synced=synced,
+        )
+        peer.task = asyncio.create_task(collect_notifications(run, peer, notifications))
+
+
+async def collect_notifications(run: Run, peer: Peer, notifications: Any) -> None:
+    try:
+        async for n in notifications:
+            peer.inbox.append(n)
+    except baton.BatonError as error:
+        run.problems.append(str(error))
+    finally:
+        await notifications.aclose()
+
+
+async def stop_listening(run: Run, s: Step) -> None:
+    task = run.peers[s["on"]].task
+    assert task
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def broadcast(run: Run, s: Step) -> None:
+    client = run.peers[s["on"]].client
+    client_ids = s.get("client_ids") or [s["client_id"] + ending for ending in each(s)]
+    told = client.broadcast(client_ids, s["name"], s["data"], idempotency_key=s.get("idempotency_key"))
+    task = asyncio.create_task(asyncio.wait_for(told, PATIENCE))
+    if "background" in s:
+        run.background[s["background"]] = task
+    else:
+        await check(run, s, task)
+
+
+async def presence(run: Run, s: Step) -> None:
+    client = run.peers[s["on"]].client
+    if "error" in s:
+        await ended(s, client.client_presence(s["client_id"]))
+        return
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        p = await client.client_presence(s["client_id"])
+        found = {"connected": p.connected, "seq": p.seq, "lag": sum(device.lag for device in p.devices)}
+        if found == s["expect"]:
+            return
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{s['client_id']} is {found}, want {s['expect']}")
+        await asyncio.sleep(0.01)
+
+
 async def expect_notifications(run: Run, s: Step) -> None:
+    for ending in each(s):
+        await expect_of_one(run, {**s, "on": s["on"] + ending})
+
+
+async def expect_of_one(run: Run, s: Step) -> None:
     peer = run.peers[s["on"]]
     want = s["data"]
 
@@ -323,6 +395,8 @@ async def expect_notifications(run: Run, s: Step) -> None:
         if peer.last is not None:
             equal(n.seq, peer.last + 1, "seq")
         peer.last = n.seq
+        if "client_id" in s:
+            equal(n.client_id, s["client_id"], "client_id")
         if "correlation_id" in s:
             equal(n.correlation_id, s["correlation_id"], "correlation_id")
     if "names" in s:
@@ -445,6 +519,10 @@ STEPS: dict[str, Callable[[Run, Step], Awaitable[None]]] = {
     "cancel": cancel,
     "cancel_lineage": cancel_lineage,
     "listen": listen,
+    "listen_for": listen_for,
+    "stop_listening": stop_listening,
+    "broadcast": broadcast,
+    "presence": presence,
     "expect_notifications": expect_notifications,
     "expect_gap": expect_gap,
     "expect_synced": expect_synced,

@@ -112,6 +112,34 @@ class Publishing(FakeNodeCase):
         self.assertEqual(caught.exception.refusal.reason, "no_leader")
 
 
+class TurnedAway(FakeNodeCase):
+    async def _open(self, **options: object) -> baton.Client:
+        return await baton.connect(self.url, min_backoff=0.001, max_backoff=0.001, **options)  # type: ignore[arg-type]
+
+    async def test_who_is_turned_away_comes_back_when_the_bye_says(self) -> None:
+        connecting = asyncio.create_task(self._open())
+        connection = await self.next()
+        await connection.expect("hello")
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        await connection.say({"type": "bye", "reason": "limit", "reconnect": True, "after_ms": 60})
+        await connection.socket.close(4029, "abuse of limits")
+        second = await self.next()
+        self.assertGreaterEqual(loop.time() - begin, 0.059)
+        await second.welcome()
+        self.client = await connecting
+
+    async def test_a_bye_for_good_is_a_refusal(self) -> None:
+        connecting = asyncio.create_task(self._open())
+        connection = await self.next()
+        await connection.expect("hello")
+        await connection.say({"type": "bye", "reason": "this tenant is no more", "reconnect": False})
+        await connection.socket.close(1000)
+        with self.assertRaises(baton.RejectedError) as caught:
+            await asyncio.wait_for(connecting, PATIENCE)
+        self.assertEqual(caught.exception.reason, "this tenant is no more")
+
+
 class Listening(FakeNodeCase):
     async def test_what_was_left_comes_again_and_the_rest_is_acknowledged(self) -> None:
         client, connection, hello = await self.connected(client_id="ana")

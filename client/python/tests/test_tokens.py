@@ -45,6 +45,24 @@ class Working(FakeNodeCase):
         while (m := await asyncio.wait_for(second.heard.get(), PATIENCE))["type"] != "complete":
             self.assertNotEqual(m["type"], "chunk")
 
+    async def test_an_ended_stream_is_said_again_with_its_end(self) -> None:
+        finish = asyncio.Event()
+
+        async def handler(j: baton.Job) -> None:
+            j.write("a")
+            j.stream().close()
+            await finish.wait()
+
+        connection = await self.working(handler)
+        self.assertEqual(said(await connection.expect("chunk")), (0, "a", None))
+        self.assertEqual(said(await connection.expect("chunk")), (1, None, True))
+        await connection.cut()
+        finish.set()
+        second = await self.next()
+        await second.welcome()
+        self.assertEqual(said(await second.expect("chunk")), (0, "a", None))
+        self.assertEqual(said(await second.expect("chunk")), (1, None, True))
+
     async def test_a_thread_writes_long_text_and_bytes_and_closes(self) -> None:
         long = "水" * 10_000
 
