@@ -226,7 +226,7 @@ func (s *storm) load(ctx context.Context) error {
 			case <-time.After(wait):
 			}
 		} else if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // The load ends when it is told to.
 		}
 		if err := s.publish(ctx, k, due, data); err != nil {
 			return err

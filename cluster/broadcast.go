@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"sync"
@@ -88,6 +89,12 @@ func (b *broadcasting) answered(how status, body *command.Reader) {
 	}
 }
 
+// before orders the ids of pieces, so that the same one stands for all of them whoever
+// answers first.
+func before(a, b command.EventID) bool {
+	return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Position, b.Position)) < 0
+}
+
 // last takes note of an answer, and tells whether it was the last one: then answer is
 // that of all, and nobody changes it any more. What may have been done counts more
 // than what was not.
@@ -97,7 +104,7 @@ func (b *broadcasting) last(result *command.Result) bool {
 	switch {
 	case result.Reason == command.Done && b.answer.Reason == command.Done:
 		b.answer.Duplicate = b.answer.Duplicate && result.Duplicate
-		if b.answer.Event.IsZero() {
+		if b.answer.Event.IsZero() || !result.Event.IsZero() && before(result.Event, b.answer.Event) {
 			b.answer.Event, b.answer.Offset = result.Event, result.Offset
 		}
 	case result.Reason != command.Done && (b.answer.Reason == command.Done || result.Reason == command.OutcomeUnknown):

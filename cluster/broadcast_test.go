@@ -98,7 +98,7 @@ func TestBroadcastAnswers(t *testing.T) {
 		want    command.Result
 	}{
 		"done": {
-			[]command.Result{{Event: first, Duplicate: true}, {Event: second}, {}},
+			[]command.Result{{Event: second}, {Event: first, Duplicate: true}, {Event: second, Duplicate: true}},
 			command.Result{Event: first, CorrelationID: "news"},
 		},
 		"duplicates": {

@@ -116,10 +116,6 @@ func firstID() uint64 {
 	return binary.BigEndian.Uint64(random[:]) >> 12
 }
 
-// clock is a time in nanoseconds since the cluster was made, which never go back:
-// there are many couriers, and it takes a third of the room.
-func (c *Cluster) clock(now time.Time) int64 { return int64(now.Sub(c.made)) }
-
 // Self is this member as it was configured.
 func (c *Cluster) Self() command.Member { return c.config.Self }
 
@@ -289,6 +285,10 @@ func (c *Cluster) setAdmitted(admitted []command.Member) {
 		c.PeersChanged()
 	}
 }
+
+// clock is a time in nanoseconds since the cluster was made, which never go back:
+// there are many couriers, and it takes a third of the room.
+func (c *Cluster) clock(now time.Time) int64 { return int64(now.Sub(c.made)) }
 
 // send carries a frame to a node, this one included.
 func (c *Cluster) send(to transport.NodeID, frame []byte) error {

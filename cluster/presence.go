@@ -19,12 +19,12 @@ var ErrNoClient = errors.New("no client of this tenant has that id")
 
 // Presence is a client as the leader of its partition sees it.
 type Presence struct {
+	fsm.ClientState
+
 	// Epoch is the stream's, as clients see it.
 	Epoch string `json:"-"`
 	// Known means that there is, or was, something in the client's stream.
-	Known bool `json:"known"`
-	fsm.ClientState
-
+	Known   bool            `json:"known"`
 	Sockets []PresentSocket `json:"sockets"`
 }
 

@@ -41,12 +41,6 @@ func (c *Cluster) allCouriers() []*courier {
 	return slices.AppendSeq(make([]*courier, 0, len(c.mu.couriers)), maps.Values(c.mu.couriers))
 }
 
-func (c *Cluster) follower(id uint64) *follower {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.mu.followers[id]
-}
-
 func (c *Cluster) allFollowers() []*follower {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

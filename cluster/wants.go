@@ -175,8 +175,6 @@ func (w *wants) dropLocked() {
 }
 
 // told notes whether the leader could be asked.
-//
-//nolint:revive // The flag is what is noted.
 func (w *wants) told(wanted *want, asked bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

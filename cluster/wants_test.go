@@ -162,7 +162,7 @@ func (c *crowds) check(t *rapid.T) {
 // behind, through leaders that change, answers that are lost or come twice and links
 // that take nothing: each follower gets each event of a partition once, in order, and all
 // of them when things calm down. What is kept stays bounded.
-func TestFollowersGetEverythingOnce(t *testing.T) {
+func TestFollowersGetEverythingOnce(t *testing.T) { //nolint:revive // A line for each of what may happen.
 	const partitions = 2
 	rapid.Check(t, func(t *rapid.T) {
 		c := &crowds{edge: newEdge(partitions), stored: make([]uint64, partitions), generation: 1}

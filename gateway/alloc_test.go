@@ -292,7 +292,7 @@ func BenchmarkPublishForward(b *testing.B) {
 // TestSharedEventIsEncodedOnce: an event for several followers is encoded for the first
 // of them in each encoding; what the others are sent of it is copied, and the same.
 func TestSharedEventIsEncodedOnce(t *testing.T) {
-	inEachEncoding(t, func(t *testing.T, encoding wire.Encoding) {
+	inEachEncoding(t, func(t *testing.T, encoding wire.Encoding) { //nolint:thelper // It is the test.
 		_, c, peer := newSocketPeer(t, &heldBroker{fakeBroker: newFakeBroker()}, encoding)
 		f := &follower{connection: c, id: "f1", window: 64}
 		c.tables().followers.add(f)

@@ -124,7 +124,7 @@ func (c *connection) beforeHello(m *wire.Message) {
 
 // requestID is the id of a message that has one.
 //
-//nolint:exhaustive // the others have none
+//nolint:exhaustive,revive // the others have none; one case per type
 func requestID(m *wire.Message) (id uint64, ok bool) {
 	switch m.Type {
 	case wire.TypeAuth:

@@ -47,7 +47,7 @@ func TestListen(t *testing.T) {
 	ana.sink.Notification(noted(6, `"for ana"`), true)
 	ben.sink.Notification(noted(6, `"for ben"`), false)
 	for subscription, client := range map[string]string{first: "ana", second: "ben"} {
-		m := c.next()
+		m = c.next()
 		if m["client_id"] != client {
 			subscription, client = second, "ben"
 			if m["client_id"] != "ben" {
@@ -171,7 +171,7 @@ func TestPublishForAClient(t *testing.T) {
 
 // TestBroadcast over a socket and over HTTP: it reaches the cluster whole, and is
 // answered with the ids that its notifications have.
-func TestBroadcast(t *testing.T) {
+func TestBroadcast(t *testing.T) { //nolint:revive // Over both ways.
 	e := newEdge(t)
 	id := command.EventID{Epoch: 1, Partition: 2, Position: 9}
 	e.broker.set(func() { e.broker.result = command.Result{Event: id, Duplicate: true} })

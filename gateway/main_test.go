@@ -15,8 +15,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(everyWay{m}) }
 
 // spoken is the encoding that the tests' clients ask for, and testPoller the poller of
 // the gateways that tests make without naming one. Only TestMain changes them.
-//
-//nolint:gochecknoglobals // set between two runs of all tests
 var (
 	spoken     = wire.JSON
 	testPoller = PollerGoroutine

@@ -16,7 +16,6 @@ import (
 	"github.com/batonmq/baton/transport/wire"
 )
 
-//nolint:gochecknoglobals // a flag
 var mallocsMessages = flag.Int("mallocs.messages", 100_000, "how many messages TestMallocsPerMessage sends each way, of each kind")
 
 // mostMallocs is how many allocations a message may cost, over all.
@@ -41,12 +40,6 @@ func (b *quickBroker) Submit(_ uint32, _ []byte, to Replier, slot uint64) {
 	b.answers <- quickAnswer{to, slot}
 }
 
-func (b *quickBroker) answer() {
-	for a := range b.answers {
-		a.to.Reply(a.slot, &b.result)
-	}
-}
-
 // Attach implements Broker.
 func (b *quickBroker) Attach(_ StreamSpec, sink StreamSink) Stream {
 	sink.Attached(StreamState{Epoch: "e1", Oldest: 1})
@@ -58,22 +51,16 @@ func (b *quickBroker) Attach(_ StreamSpec, sink StreamSink) Stream {
 	return s
 }
 
+func (b *quickBroker) answer() {
+	for a := range b.answers {
+		a.to.Reply(a.slot, &b.result)
+	}
+}
+
 type quickStream struct {
 	sink  StreamSink
 	n     command.Notification
 	acked chan uint64
-}
-
-// notify sends so many notifications, a quarter of the window at a time.
-func (s *quickStream) notify(many, window int) {
-	for s.n.Seq < uint64(many) {
-		for range window / 4 {
-			s.n.Seq++
-			s.sink.Notification(&s.n, false)
-		}
-		for <-s.acked < s.n.Seq { //nolint:revive // It waits for what is out.
-		}
-	}
 }
 
 // Ready implements Stream.
@@ -84,6 +71,18 @@ func (s *quickStream) Ack(seq uint64, _ []command.Delivery) { s.acked <- seq }
 
 // Close implements Stream.
 func (*quickStream) Close() {}
+
+// notify sends so many notifications, a quarter of the window at a time.
+func (s *quickStream) notify(many, window int) {
+	for s.n.Seq < uint64(many) {
+		for range window / 4 {
+			s.n.Seq++
+			s.sink.Notification(&s.n, false)
+		}
+		for <-s.acked < s.n.Seq {
+		}
+	}
+}
 
 // frugal is a client that allocates nothing.
 type frugal struct {
@@ -245,6 +244,6 @@ type catchStreams struct {
 // Attach implements Broker.
 func (c *catchStreams) Attach(spec StreamSpec, sink StreamSink) Stream {
 	s := c.quickBroker.Attach(spec, sink)
-	*c.streams = append(*c.streams, s.(*quickStream)) //nolint:forcetypeassert // it is
+	*c.streams = append(*c.streams, s.(*quickStream))
 	return s
 }

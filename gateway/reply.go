@@ -7,6 +7,8 @@ import (
 
 // Reply implements Replier: an answer of the cluster goes back to the client
 // that asked.
+//
+//nolint:revive // a case for each kind
 func (c *connection) Reply(slot uint64, result *command.Result) {
 	r, ok := c.tables().requests.finish(slot)
 	if !ok {

@@ -113,7 +113,7 @@ func (g *Gateway) pace(own *bucket, tenant *usage, before int) excess {
 		{g.rates.tenantPublish, &tenant.publishes, limitTenantPublishRate},
 		{g.rates.nodePublish, &g.publishes, limitNodePublishRate},
 	}
-	for i := range levels {
+	for i := range levels { //nolint:gosec // The array has a fixed length.
 		if levels[i].bucket == nil || levels[i].rate.take(levels[i].bucket, now) {
 			continue
 		}

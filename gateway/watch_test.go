@@ -15,7 +15,7 @@ func TestWatchingStacksStaySmall(t *testing.T) {
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		return int64(m.StackInuse) //nolint:gosec // far below
+		return int64(m.StackInuse)
 	}
 	quietClient(e)
 	before, goroutines := stacks(), runtime.NumGoroutine()
