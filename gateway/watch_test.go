@@ -8,6 +8,9 @@ import (
 // TestWatchingStacksStaySmall: the goroutine that waits for an idle connection has the
 // stack that goroutines begin with, though hello needs more.
 func TestWatchingStacksStaySmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector, which tests run with -short, makes frames larger")
+	}
 	const count, most = 1000, 3 << 10
 	e := newEdge(t, func(c *Config) { c.Poller = PollerGoroutine })
 	stacks := func() int64 {

@@ -126,7 +126,10 @@ func (p *pump) add(a *attached) {
 // sockets are those of a stream, in the order of attaching.
 func (p *pump) sockets(key streamKey) iter.Seq[*attached] {
 	return func(yield func(*attached) bool) {
-		for a := p.byStream[key]; a != nil && yield(a); a = a.also {
+		for a := p.byStream[key]; a != nil; a = a.also {
+			if !yield(a) {
+				return
+			}
 		}
 	}
 }
@@ -140,9 +143,11 @@ func (p *pump) remove(key attachmentKey) {
 	stream := a.stream()
 	switch first := p.byStream[stream]; {
 	case first != a:
-		for ; first.also != a; first = first.also {
+		before := first
+		for before.also != a {
+			before = before.also
 		}
-		first.also = a.also
+		before.also = a.also
 	case a.also != nil:
 		delete(p.byStream, stream) // The key's text is the socket's that goes.
 		p.byStream[a.also.stream()] = a.also
