@@ -122,7 +122,7 @@ func (g *Gateway) pace(own *bucket, tenant *usage, before int) excess {
 				levels[j].rate.giveBack(levels[j].bucket)
 			}
 		}
-		x := excess{refusal{wire.ReasonRateLimited, levels[i].limit.sentence()}, levels[i].limit, 0}
+		x := excess{refusal{wire.ReasonRateLimited, levels[i].limit.sentence()}, levels[i].limit, 0} //nolint:gosec // As above.
 		for j := range levels {
 			if levels[j].bucket != nil {
 				x.retryMs = max(x.retryMs, waitMs(levels[j].rate.wait(levels[j].bucket, now, before)))
