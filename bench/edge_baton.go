@@ -21,7 +21,7 @@ type batonDialect struct {
 	opcode   ws.OpCode
 	channel  []byte
 	data     []byte
-	clients  bool // sessions have a client id each, and so a stream
+	slow     bool // sessions have a client id each, and so a stream, and are not read
 }
 
 // edgeKeys is how many keys the events of a connection have, and so spread over the
@@ -51,12 +51,13 @@ func (d *batonDialect) url() string                              { return socket
 func (d *batonDialect) protocol() string                         { return d.encoding.Protocol() }
 func (*batonDialect) prepare(*edgeLine) error                    { return nil }
 func (*batonDialect) publisher(*edgeLine) error                  { return nil }
+func (d *batonDialect) stingy() bool                             { return d.slow }
 func (*batonDialect) perAnswer() int                             { return 1 }
 func (d *batonDialect) use(ctx context.Context) (edgeUse, error) { return d.edge.batonUse(ctx) }
 
 func (d *batonDialect) greet(l *edgeLine) error {
 	var hello wire.Hello
-	if d.clients {
+	if d.slow {
 		hello.ClientID = fmt.Appendf(nil, "edge-%s-%d", d.edge.run, l.number)
 	}
 	return d.ask(l, wire.AppendHello(d.encoding.On(nil), &hello).Bytes, wire.TypeWelcome)
@@ -71,23 +72,20 @@ func (d *batonDialect) ask(l *edgeLine, message []byte, want wire.Type) error {
 	if err := l.send(d.opcode, message); err != nil {
 		return err
 	}
-	header, err := l.header()
-	if err != nil {
-		return err
+	for {
+		header, err := l.header()
+		if err != nil {
+			return err
+		}
+		text, err := l.payload(header)
+		if err != nil {
+			return err
+		}
+		said, err := d.told(text)
+		if err != nil || said == want {
+			return err
+		}
 	}
-	text, err := l.payload(header, nil)
-	if err != nil {
-		return err
-	}
-	decoder, m := wire.NewDecoder(wire.FromServer), new(wire.Message)
-	decoder.ResetAs(d.encoding, text, nil)
-	if err = decoder.Next(m); err != nil {
-		return err
-	}
-	if m.Type != want {
-		return fmt.Errorf("%w: %s %s", errRefused, m.Error.Reason, m.Error.Message)
-	}
-	return nil
 }
 
 func (d *batonDialect) publish(dst []byte, l *edgeLine, count int) []byte {
@@ -119,11 +117,12 @@ func (d *batonDialect) receive(l *edgeLine) (int, error) {
 		_, err = l.frames.Discard(int(header.Length))
 		return 1, err
 	}
-	text, err := l.payload(header, nil)
+	text, err := l.payload(header)
 	if err != nil {
 		return 0, err
 	}
-	return 0, d.refusal(text)
+	_, err = d.told(text)
+	return 0, err
 }
 
 // batonHead is how much of a message is looked at: enough for its type.
@@ -137,29 +136,28 @@ func (d *batonDialect) counts(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(`{"type":"ok"`)) || bytes.HasPrefix(head, []byte(`{"type":"event"`))
 }
 
-// refusal is the error that a message tells of; nil where it is none.
-func (d *batonDialect) refusal(text []byte) error {
+// told is what a message is, and the error that it tells of, if any.
+func (d *batonDialect) told(text []byte) (wire.Type, error) {
 	decoder, m := wire.NewDecoder(wire.FromServer), new(wire.Message)
 	decoder.ResetAs(d.encoding, text, nil)
 	if err := decoder.Next(m); err != nil {
-		return err
+		return m.Type, err
 	}
-	switch m.Type { //nolint:exhaustive // The rest is not for a client that asks nothing.
+	switch m.Type { //nolint:exhaustive // The rest tells of nothing wrong.
 	case wire.TypeError:
-		return fmt.Errorf("%w: %s %s", errRefused, m.Error.Reason, m.Error.Message)
+		return m.Type, fmt.Errorf("%w: %s %s", errRefused, m.Error.Reason, m.Error.Message)
 	case wire.TypeBye:
-		return fmt.Errorf("%w: bye", errRefused)
+		return m.Type, fmt.Errorf("%w: it says bye, to come back in %d ms", errRefused, m.Bye.AfterMs)
 	}
-	return nil
+	return m.Type, nil
 }
 
-// payload reads a frame's payload behind dst.
-func (l *edgeLine) payload(header ws.Header, dst []byte) ([]byte, error) {
+// payload reads a frame's payload.
+func (l *edgeLine) payload(header ws.Header) ([]byte, error) {
 	if header.Length > maxEdgeAnswer {
 		return nil, fmt.Errorf("the server sent a frame of %d bytes", header.Length)
 	}
-	at := len(dst)
-	dst = append(dst, make([]byte, header.Length)...)
-	_, err := io.ReadFull(l.frames, dst[at:])
-	return dst, err
+	payload := make([]byte, header.Length)
+	_, err := io.ReadFull(l.frames, payload)
+	return payload, err
 }

@@ -107,26 +107,26 @@ func (f *flight) end(err error) error {
 func (f *flight) publish(d edgeDialect, l *edgeLine, inFlight int) error {
 	per := d.perAnswer()
 	open := inFlight / per
-	frames := d.publish(nil, l, open*per)
-	for {
-		if err := l.write(frames); err != nil {
-			return err
-		}
+	if err := l.write(d.publish(nil, l, open*per)); err != nil {
+		return err
+	}
+	for frames := []byte(nil); open > 0; {
 		answers, err := l.answers(d)
 		if err != nil {
 			return err
 		}
 		f.counted.Add(int64(answers * per))
 		open -= answers
-		frames = frames[:0]
-		if !f.stop.Load() {
-			frames = d.publish(frames, l, answers*per)
-			open += answers
+		if f.stop.Load() {
+			continue
 		}
-		if open == 0 {
-			return nil
+		open += answers
+		frames = d.publish(frames[:0], l, answers*per)
+		if err := l.write(frames); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // answers waits for one answer or delivery at least, and takes what else has come.

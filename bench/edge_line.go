@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -21,6 +22,8 @@ type edgeDialect interface {
 	// url and protocol are where and as what a WebSocket is opened.
 	url() string
 	protocol() string
+	// stingy tells whether its sockets take as little as they can.
+	stingy() bool
 	// prepare makes what a run needs at the server, once.
 	prepare(l *edgeLine) error
 	// greet opens a session; publisher makes it one that is answered, and follower one
@@ -61,6 +64,9 @@ var errNoProtocol = errors.New("the server does not speak it")
 // open opens line number n, greeted. It ends with ctx.
 func (e *edge) open(ctx context.Context, d edgeDialect, n int) (*edgeLine, error) {
 	dialer := ws.Dialer{Timeout: edgeTimeout}
+	if d.stingy() {
+		dialer.NetDial = dialStingy
+	}
 	if protocol := d.protocol(); protocol != "" {
 		dialer.Protocols = []string{protocol}
 	}
@@ -113,6 +119,14 @@ func closeLines(lines []*edgeLine) {
 	for _, l := range lines {
 		_ = l.conn.Close()
 	}
+}
+
+// dialStingy connects a socket that takes as little as it can.
+func dialStingy(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		return errors.Join(raw.Control(func(descriptor uintptr) { err = setStingy(descriptor) }), err)
+	}}
+	return d.DialContext(ctx, network, address)
 }
 
 func (l *edgeLine) write(frames []byte) error {

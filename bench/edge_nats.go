@@ -46,6 +46,7 @@ func (d *natsDialect) name() string {
 // url implements edgeDialect.
 func (d *natsDialect) url() string                              { return d.edge.config.NATS.URL }
 func (*natsDialect) protocol() string                           { return "" }
+func (*natsDialect) stingy() bool                               { return false }
 func (d *natsDialect) use(ctx context.Context) (edgeUse, error) { return d.edge.natsUse(ctx) }
 
 // greet waits for the server's INFO, and for the answer that shows that it took CONNECT.

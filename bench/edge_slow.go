@@ -47,10 +47,13 @@ type SlowResult struct {
 
 // SlowPhase is the load of one phase.
 type SlowPhase struct {
-	Published int        `json:"published"`
-	Failed    int        `json:"failed"`
-	Ack       Percentile `json:"ack_ms"`
-	Follow    Percentile `json:"follow_ms"`
+	Published int `json:"published"`
+	Failed    int `json:"failed"`
+	// Deliveries is how many followers an event was sent to, on the average: one, the one
+	// that reads, where the others hang.
+	Deliveries float64    `json:"deliveries_per_event"`
+	Ack        Percentile `json:"ack_ms"`
+	Follow     Percentile `json:"follow_ms"`
 }
 
 func (r *SlowResult) print(w io.Writer) error {
@@ -64,7 +67,8 @@ func (r *SlowResult) print(w io.Writer) error {
 		_, _ = fmt.Fprintf(w, "%-22s %9.3f %9.3f %9.3f %9.3f %9.3f %9d\n",
 			line.name, line.p.P50, line.p.P90, line.p.P99, line.p.P999, line.p.Max, line.p.Count)
 	}
-	_, _ = fmt.Fprintf(w, "\np99 hanging = %.2f times calm (ok), %.2f times (followed)\n", r.AckRatio, r.FollowRatio)
+	_, _ = fmt.Fprintf(w, "\np99 hanging = %.2f times calm (ok), %.2f times (followed); an event went to %.2f followers, calm %.2f\n",
+		r.AckRatio, r.FollowRatio, r.Hanging.Deliveries, r.Calm.Deliveries)
 	_, err := fmt.Fprintf(w, "resident %.1f MB, %.1f MB after calm, %.1f MB with the readers connected, %.1f MB after they hung:\n"+
 		"%.2f KB for each session, %.2f KB more for its being slow (heap %.2f KB)\n",
 		r.Begin.Resident/1e6, r.AfterCalm.Resident/1e6, r.Connected.Resident/1e6, r.AfterSlow.Resident/1e6,
@@ -130,13 +134,14 @@ func (e *edge) measureSlow(ctx context.Context) (*SlowResult, error) {
 	var readers []*edgeLine
 	defer func() { closeLines(readers) }()
 	for _, step := range []func() error{
-		func() error { _, err := s.load(ctx, "warming up"); return err },
+		func() error { _, err := s.load(ctx, "warming up", e.config.WarmUp); return err },
 		func() (err error) { r.Begin, err = s.idle.settled(ctx); return err },
-		func() (err error) { r.Calm, err = s.load(ctx, "calm"); return err },
+		func() (err error) { r.Calm, err = s.load(ctx, "calm", e.config.Calm); return err },
 		func() (err error) { r.AfterCalm, err = s.idle.settled(ctx); return err },
 		func() (err error) { readers, err = s.hang(ctx); return err },
 		func() (err error) { r.Connected, err = s.idle.settled(ctx); return err },
-		func() (err error) { r.Hanging, err = s.load(ctx, "with slow readers"); return err },
+		func() error { _, err := s.load(ctx, "filling their sockets", slowFill); return err },
+		func() (err error) { r.Hanging, err = s.load(ctx, "with slow readers", e.config.Calm); return err },
 		func() (err error) { r.AfterSlow, err = s.idle.settled(ctx); return err },
 	} {
 		if err := step(); err != nil {
@@ -187,8 +192,12 @@ func (s *slow) close(stop func()) {
 
 // load publishes each event when it is due for one phase, and waits for all answers and
 // for the follower.
-func (s *slow) load(ctx context.Context, name string) (SlowPhase, error) {
-	s.edge.say("slow: %s for %v", name, s.edge.config.Calm)
+func (s *slow) load(ctx context.Context, name string, howLong time.Duration) (SlowPhase, error) {
+	s.edge.say("slow: %s for %v", name, howLong)
+	sent, err := s.sent(ctx)
+	if err != nil {
+		return SlowPhase{}, err
+	}
 	tally := newSlowTally()
 	s.mu.Lock()
 	s.phase = tally
@@ -197,7 +206,7 @@ func (s *slow) load(ctx context.Context, name string) (SlowPhase, error) {
 	begin := time.Now()
 	for k := 0; ; k++ {
 		due := begin.Add(time.Duration(k) * interval)
-		if due.Sub(begin) >= s.edge.config.Calm {
+		if due.Sub(begin) >= howLong {
 			break
 		}
 		if wait := time.Until(due); wait > 0 {
@@ -209,7 +218,19 @@ func (s *slow) load(ctx context.Context, name string) (SlowPhase, error) {
 			return SlowPhase{}, err
 		}
 	}
-	return s.finish(ctx, tally)
+	phase, err := s.finish(ctx, tally)
+	if err != nil {
+		return phase, err
+	}
+	sentAfter, err := s.sent(ctx)
+	phase.Deliveries = ratio(sentAfter-sent, float64(phase.Published))
+	return phase, err
+}
+
+// sent is how many events the node has sent to whoever follows.
+func (s *slow) sent(ctx context.Context) (events float64, err error) {
+	err = readMetrics(ctx, nil, s.edge.config.Baton.URL, "", map[string]*float64{`baton_gateway_sent_messages_total{type="event"}`: &events})
+	return events, err
 }
 
 // finish waits until nothing is open.
@@ -281,22 +302,24 @@ func (s *slow) ended(count int) {
 	}
 }
 
-// slowReceiveBuffer is how much of what is not read the client's side of a socket takes,
-// as far as the system lets it be so small.
-const slowReceiveBuffer = 2048
+const (
+	// slowReceiveBuffer is how much of what is not read the client's side of a socket takes,
+	// as far as the system lets it be so small.
+	slowReceiveBuffer = 2048
+	// slowSegment is the largest TCP segment to a slow reader.
+	slowSegment = 1000
+	// slowFill is how long the load fills the sockets before it is measured, in which what
+	// they take is an ordinary fan-out.
+	slowFill = 5 * time.Second
+)
 
 // hang opens the sessions that follow the channel and never read again. Each has a
 // client id, and so a stream.
 func (s *slow) hang(ctx context.Context) ([]*edgeLine, error) {
 	s.edge.say("slow: connecting %d readers", s.edge.config.Slow)
 	d := newBatonDialect(s.edge, wire.JSON)
-	d.channel, d.clients = []byte(s.channel), true
+	d.channel, d.slow = []byte(s.channel), true
 	return s.edge.openAll(ctx, d, s.edge.config.Slow, func(l *edgeLine) error {
-		if tcp, ok := l.conn.(*net.TCPConn); ok {
-			if err := tcp.SetReadBuffer(slowReceiveBuffer); err != nil {
-				return err
-			}
-		}
 		_ = l.conn.SetDeadline(time.Now().Add(edgeTimeout))
 		return d.follower(l)
 	})
