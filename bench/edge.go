@@ -58,10 +58,12 @@ const (
 
 // Validate says which setting cannot be used.
 func (c *EdgeConfig) Validate() error {
+	for _, count := range []int{c.Connections, c.Followers, c.Slow} {
+		if count < 0 || count > maxEdgeConnections {
+			return fmt.Errorf("connections, followers and slow must be from 0 to %d", maxEdgeConnections)
+		}
+	}
 	switch {
-	case c.Connections < 0 || c.Connections > maxEdgeConnections || c.Followers < 0 || c.Followers > maxEdgeConnections ||
-		c.Slow < 0 || c.Slow > maxEdgeConnections:
-		return fmt.Errorf("connections, followers and slow must be from 0 to %d", maxEdgeConnections)
 	case c.Connections+c.Followers+c.Slow == 0:
 		return errors.New("nothing to measure: connections, followers and slow are all 0")
 	case c.InFlight < 2 || c.InFlight > maxEdgeInFlight || c.InFlight%2 != 0:
@@ -70,12 +72,18 @@ func (c *EdgeConfig) Validate() error {
 		return fmt.Errorf("size must be from %d to %d bytes", minSize, maxSize)
 	case c.Streams < 1 || c.Streams > 256:
 		return errors.New("streams must be from 1 to 256")
+	case c.NATS.PID < 0:
+		return errors.New("nats-pid must be a process")
+	}
+	return c.validateTimes()
+}
+
+func (c *EdgeConfig) validateTimes() error {
+	switch {
 	case c.Duration <= 0 || c.WarmUp < 0 || c.Calm <= 0:
 		return errors.New("duration and calm must be positive, warm-up not negative")
 	case c.Slow > 0 && c.Rate <= 0:
 		return errors.New("rate must be positive")
-	case c.NATS.PID < 0:
-		return errors.New("nats-pid must be a process")
 	}
 	return nil
 }

@@ -46,7 +46,8 @@ func newBatonDialect(e *edge, encoding wire.Encoding) *batonDialect {
 // the same bytes.
 func edgeData(size int) []byte { return []byte(`"` + strings.Repeat("x", size-2) + `"`) }
 
-func (d *batonDialect) name() string                             { return d.encoding.Protocol() + " (durable)" }
+func (d *batonDialect) name() string { return d.encoding.Protocol() + " (durable)" }
+
 func (d *batonDialect) url() string                              { return socketURL(d.edge.config.Baton.URL) }
 func (d *batonDialect) protocol() string                         { return d.encoding.Protocol() }
 func (*batonDialect) prepare(*edgeLine) error                    { return nil }

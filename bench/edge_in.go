@@ -22,7 +22,7 @@ func (e *edge) in(ctx context.Context, d edgeDialect) (row EdgeRow, err error) {
 	for _, l := range lines {
 		f.work.Go(func() { f.fail(f.publish(d, l, e.config.InFlight)) })
 	}
-	before, after, messages, err := e.window(f.ctx, d, &f.counted)
+	before, after, messages, err := e.window(f.ctx, d, &f.counted) //nolint:contextcheck // It descends from ours.
 	f.stop.Store(true)
 	if err = f.end(err); err != nil {
 		return row, err
@@ -82,7 +82,7 @@ func newFlight(ctx context.Context, lines []*edgeLine) *flight {
 	f := new(flight)
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
 	f.hang = func() { closeLines(lines) }
-	f.unhook = context.AfterFunc(f.ctx, f.hang)
+	f.unhook = context.AfterFunc(f.ctx, f.hang) //nolint:contextcheck // Closing takes none.
 	return f
 }
 

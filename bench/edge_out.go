@@ -32,7 +32,7 @@ func (e *edge) out(ctx context.Context, d edgeDialect) (row EdgeRow, err error) 
 	o.reading(func() error { return o.count(d, publisher, &o.answered) })
 	o.work.Go(func() { o.fail(o.publish(d, publisher)) })
 
-	before, after, messages, err := e.window(o.ctx, d, &o.counted)
+	before, after, messages, err := e.window(o.ctx, d, &o.counted) //nolint:contextcheck // It descends from ours.
 	missing := o.drain(err)
 	if err = o.end(err); err != nil {
 		return row, err

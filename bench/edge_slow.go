@@ -210,11 +210,11 @@ func (s *slow) load(ctx context.Context, name string, howLong time.Duration) (Sl
 			break
 		}
 		if wait := time.Until(due); wait > 0 {
-			if err := pause(ctx, wait); err != nil {
+			if err = pause(ctx, wait); err != nil {
 				return SlowPhase{}, err
 			}
 		}
-		if err := s.publish(ctx, due); err != nil {
+		if err = s.publish(ctx, due); err != nil {
 			return SlowPhase{}, err
 		}
 	}

@@ -23,6 +23,7 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
+// Rates are by the time between the looks, and by what the process used between them.
 func TestRowOf(t *testing.T) {
 	at := time.Unix(1000, 0)
 	row := rowOf(&edgeUse{at: at, cpu: 3, mallocs: 100}, &edgeUse{at: at.Add(4 * time.Second), cpu: 5, mallocs: 900}, 7, 400)
