@@ -27,13 +27,14 @@ func newBench(t *terminal) *cobra.Command {
 		Example: `  baton bench pipeline --rate 500 --duration 30s
   baton bench backlog --events 1000000
   baton bench idle --connections 18000
-  baton bench storm --stormers 10000`,
+  baton bench storm --stormers 10000
+  baton bench edge --nats-server /usr/local/bin/nats-server`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return misuse("say what to measure: %s pipeline, backlog, idle or storm", cmd.CommandPath())
+			return misuse("say what to measure: %s pipeline, backlog, idle, storm or edge", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(newBenchPipeline(t), newBenchBacklog(t), newBenchIdle(t), newBenchStorm(t), newBenchStormClients(t))
+	cmd.AddCommand(newBenchPipeline(t), newBenchBacklog(t), newBenchIdle(t), newBenchStorm(t), newBenchStormClients(t), newBenchEdge(t))
 	return cmd
 }
 

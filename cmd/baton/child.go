@@ -66,11 +66,14 @@ func startChild(ctx context.Context, secure bool, args ...string) (c *child, err
 	}
 	c.command = exec.CommandContext(ctx, program, args...) //nolint:gosec // ourselves
 	ownGroup(c.command)
-	return c, c.run(ctx)
+	return c, c.run(ctx, []found{
+		{regexp.MustCompile(`^  clients  (\S+)`), &c.clients}, {regexp.MustCompile(`^(ready) after`), new(string)},
+	}, []found{{regexp.MustCompile(`msg="serving pprof" url=(http://[^/]+)`), &c.debug}})
 }
 
-// run starts the process, and returns when it has said all that is asked of it.
-func (c *child) run(ctx context.Context) error {
+// run starts the process, and returns when it has said all that is wanted on its standard
+// output and its standard error.
+func (c *child) run(ctx context.Context, out, errs []found) error {
 	stdout, err := c.command.StdoutPipe()
 	if err != nil {
 		return err
@@ -84,14 +87,9 @@ func (c *child) run(ctx context.Context) error {
 		return err
 	}
 	log := &tail{limit: keptError}
-	said := make(chan struct{}, 3)
-	c.reading.Go(func() {
-		watch(stdout, io.Discard, said,
-			found{regexp.MustCompile(`^  clients  (\S+)`), &c.clients}, found{regexp.MustCompile(`^(ready) after`), new(string)})
-	})
-	c.reading.Go(func() {
-		watch(stderr, log, said, found{regexp.MustCompile(`msg="serving pprof" url=(http://[^/]+)`), &c.debug})
-	})
+	said := make(chan struct{}, len(out)+len(errs))
+	c.reading.Go(func() { watch(stdout, io.Discard, said, out...) })
+	c.reading.Go(func() { watch(stderr, log, said, errs...) })
 	go func() {
 		defer close(c.done)
 		c.reading.Wait()
