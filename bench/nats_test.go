@@ -29,8 +29,12 @@ func fromServer(conn net.Conn, size int, text string) {
 	for len(text) > 0 {
 		part := text[:min(size, len(text))]
 		text = text[len(part):]
-		if ws.WriteFrame(conn, ws.NewBinaryFrame([]byte(part))) != nil {
-			return
+		for frame := ws.MustCompileFrame(ws.NewBinaryFrame([]byte(part))); len(frame) > 0; {
+			n, err := conn.Write(frame[:min(5, len(frame))]) // Nor does a frame come at once.
+			if err != nil {
+				return
+			}
+			frame = frame[n:]
 		}
 	}
 }
