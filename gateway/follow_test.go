@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/batonmq/baton/fsm/command"
 )
@@ -185,4 +187,36 @@ func TestSlowFollower(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHangingFollowerHoldsLittle: behind a write that has stood for a moment little more
+// is kept for a client that does not read, whatever its window says; when it reads, it
+// gets the rest.
+func TestHangingFollowerHoldsLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newBubbleEdge(t)
+		c := e.connectDeaf()
+		c.send(`{"type":"hello"}`)
+		c.send(`{"type":"follow","id":1,"channel":"c","window":4096}`)
+		f := <-e.broker.followed
+		synctest.Wait()
+		time.Sleep(stallTime + time.Millisecond)
+		const events = 300
+		data := `"` + strings.Repeat("x", 500) + `"`
+		given := f.give(events, data)
+		if most := 2 + stalledBytes/500; given > most {
+			t.Fatalf("a client that hangs is given %d events, not %d at most", given, most)
+		}
+		go c.read()
+		c.expect("welcome")
+		c.expect("ok")
+		for given < events {
+			<-f.resumed
+			given += f.give(events-given, data)
+		}
+		for range events {
+			c.expect("event")
+		}
+		_ = c.conn.Close()
+	})
 }

@@ -161,11 +161,25 @@ func (o *outbox) full() bool {
 }
 
 // roomy tells whether there is room for what may as well wait elsewhere. It says no
-// long before full does: a follower that takes its events slowly is still read.
+// long before full does: a follower that takes its events slowly is still read. And of
+// a socket that has taken nothing for a moment there is hardly any: thousands may hang.
 func (o *outbox) roomy() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.backlog() <= o.soft()/2
+	return o.backlog() <= o.soft()/2 && (len(o.pending) <= stalledBytes || !o.stalled())
+}
+
+const (
+	// stallTime is after how long a write that is under way is taken for one that waits
+	// for the other side.
+	stallTime = 20 * time.Millisecond
+	// stalledBytes is how much may wait behind such a write.
+	stalledBytes = 2 << 10
+)
+
+func (o *outbox) stalled() bool {
+	since := o.writeSince.Load()
+	return since != 0 && time.Now().UnixNano()-since > int64(stallTime)
 }
 
 // total is how many bytes the socket took so far.
