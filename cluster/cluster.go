@@ -333,6 +333,7 @@ func (c *Cluster) sweep() {
 			for _, g := range c.allGroups() {
 				g.tick(now)
 			}
+			c.readCredentials()
 			if g, to := balance.next(now, c); g != nil {
 				c.running.Go(func() { g.handOver(to) })
 			}
@@ -344,7 +345,7 @@ func (c *Cluster) sweep() {
 				g.boundLog()
 			}
 			c.readRoster(now)
-			c.readCredentials()
+			c.learnCredentials()
 			c.tickSpread(now)
 			for _, courier := range c.allCouriers() {
 				courier.tick(c.clock(now))

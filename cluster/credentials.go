@@ -25,9 +25,9 @@ const (
 type Credentials = fsm.Credentials
 
 // credentials are a node's copy, which it looks at for every connection. The clock
-// brings it up to date every second, so that a revocation is known everywhere
-// within about two: from the node's own replica of the meta group, or from that
-// group's leader where there is none. A node that reaches neither goes on with what
+// brings it up to date: with every tick from the node's own replica of the meta group,
+// or every second from that group's leader where there is none, so that a revocation
+// is known everywhere within about a second. A node that reaches neither goes on with what
 // it knew; it cannot reach any partition's leader then either, or soon.
 type credentials struct {
 	// asking is held while the meta group's leader is asked.
@@ -60,6 +60,9 @@ func (k *credentials) known() uint64 {
 	defer k.mu.RUnlock()
 	return k.version
 }
+
+// KeysVersion counts the changes of the tenants and API keys that this node knows of.
+func (c *Cluster) KeysVersion() uint64 { return c.credentials.known() }
 
 // KnownKey is the API key of that id as this node knows it, nil for none. It does
 // not wait. The key must not be changed.
@@ -107,19 +110,25 @@ func pause(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// readCredentials brings the copy up to date; it does not wait.
+// readCredentials brings the copy up to date from the node's own replica of the meta
+// group, if it has one.
 func (c *Cluster) readCredentials() {
-	if c.formation.Load() == nil {
+	g := c.group(MetaGroup)
+	if g == nil || c.formation.Load() == nil {
 		return
 	}
-	if g := c.group(MetaGroup); g != nil {
-		view := g.state.View()
-		all, err := readCredentials(view, c.credentials.known())
-		if err != nil {
-			c.config.Logger.Error("cannot read the tokens of the cluster", "error", err)
-			return
-		}
-		c.credentials.set(&all)
+	all, err := readCredentials(g.state.View(), c.credentials.known())
+	if err != nil {
+		c.config.Logger.Error("cannot read the tokens of the cluster", "error", err)
+		return
+	}
+	c.credentials.set(&all)
+}
+
+// learnCredentials asks the meta group's leader where the node has no replica of the
+// group; it does not wait.
+func (c *Cluster) learnCredentials() {
+	if c.group(MetaGroup) != nil || c.formation.Load() == nil {
 		return
 	}
 	c.running.Go(func() {

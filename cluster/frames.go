@@ -36,7 +36,7 @@ import (
 //
 // Frames of token streams go over the connections for chunks, and may be lost:
 //
-//	write        source LeaseID name kind(1) offset base final data   edge -> leader
+//	write        source LeaseID name kind(1) offset base final data tenant   edge -> leader
 //	took         source status(1) end                leader -> edge
 //	read         reader turn EventID name fence attempt offset done settled   edge -> leader
 //	unread       reader                              edge -> leader

@@ -27,6 +27,7 @@ type source struct {
 	id      uint64
 	lease   command.LeaseID
 	name    string
+	tenant  string // whose job it must be, empty for anybody's
 	cluster *Cluster
 
 	mu struct {
@@ -51,9 +52,10 @@ type source struct {
 	}
 }
 
-// WriteTokens opens a worker's end of a token stream.
-func (c *Cluster) WriteTokens(lease command.LeaseID, name string) TokenWriter {
-	s := &source{id: c.nextID.Add(1), lease: lease, name: name, cluster: c}
+// WriteTokens opens a worker's end of a token stream. Where a tenant is named, another's
+// lease is lost.
+func (c *Cluster) WriteTokens(lease command.LeaseID, name, tenant string) TokenWriter {
+	s := &source{id: c.nextID.Add(1), lease: lease, name: name, tenant: tenant, cluster: c}
 	c.tokens.add(s)
 	if l := c.laneOf(s.partition()); l != nil {
 		_, generation, _ := l.current()
@@ -149,7 +151,7 @@ func (s *source) sendLocked(urgent bool) {
 	data = data[:min(len(data), tokens.MaxPieceBytes)]
 	end := s.mu.sent + uint64(len(data))
 	w := tokens.Write{
-		Source: s.id, Lease: s.lease, Name: s.name, Kind: s.mu.kind, Offset: s.mu.sent, Base: s.mu.base, Data: data,
+		Source: s.id, Lease: s.lease, Tenant: s.tenant, Name: s.name, Kind: s.mu.kind, Offset: s.mu.sent, Base: s.mu.base, Data: data,
 		Final: s.mu.final && end == s.mu.base+uint64(len(s.mu.tail)),
 	}
 	s.mu.waiting, s.mu.at = true, time.Now()

@@ -18,14 +18,15 @@ func appendWrite(dst []byte, w *tokens.Write) []byte {
 	dst = command.AppendLeaseID(dst, w.Lease)
 	dst = append(command.AppendString(dst, w.Name), byte(w.Kind))
 	dst = command.AppendUint(command.AppendUint(dst, w.Offset), w.Base)
-	return command.AppendString(command.AppendBool(dst, w.Final), w.Data)
+	dst = command.AppendString(command.AppendBool(dst, w.Final), w.Data)
+	return command.AppendString(dst, w.Tenant)
 }
 
 // readWrite reads a write; its data aliases the frame.
 func readWrite(f *frame, node string) tokens.Write {
 	return tokens.Write{
 		Node: node, Source: f.Uint(), Lease: f.LeaseID(), Name: f.String(), Kind: tokens.Kind(f.Byte()),
-		Offset: f.Uint(), Base: f.Uint(), Final: f.Bool(), Data: f.Bytes(),
+		Offset: f.Uint(), Base: f.Uint(), Final: f.Bool(), Data: f.Bytes(), Tenant: f.String(),
 	}
 }
 

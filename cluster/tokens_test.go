@@ -25,6 +25,9 @@ func (e *edge) hearsChunks(tb tester, want ...string) {
 		case frameWrite:
 			w := readWrite(&f, "")
 			line += fmt.Sprintf("write %q at %d of %d", w.Data, w.Offset, w.Base)
+			if w.Tenant != "acme" {
+				line += " for tenant " + w.Tenant
+			}
 			if w.Final {
 				line += " final"
 			}
@@ -47,7 +50,7 @@ func (e *edge) took(generation uint64, s *source, status tokens.Status, end uint
 	e.ReceiveChunk("n2", command.AppendUint(append(b, byte(status)), end))
 }
 
-func (e *edge) source() *source { return e.WriteTokens(leaseOf(0, 7), "").(*source) }
+func (e *edge) source() *source { return e.WriteTokens(leaseOf(0, 7), "", "acme").(*source) }
 
 // TestChunksGather: the first chunk goes at once; what follows waits for the interval,
 // and for the answer, and goes as one.

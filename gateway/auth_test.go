@@ -23,9 +23,10 @@ import (
 
 // vault is a KeySource in memory.
 type vault struct {
-	mu   sync.Mutex
-	keys map[string]*command.Key
-	down bool
+	mu      sync.Mutex
+	keys    map[string]*command.Key
+	version uint64
+	down    bool
 }
 
 func (v *vault) Key(_ context.Context, id string) (*command.Key, error) {
@@ -43,6 +44,12 @@ func (v *vault) KnownKey(id string) *command.Key {
 	return v.keys[id]
 }
 
+func (v *vault) KeysVersion() uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.version
+}
+
 // add makes a key, and returns its text and id.
 func (v *vault) add(key command.Key) (text, id string) {
 	text, key.ID, key.Hash = auth.NewKey()
@@ -58,6 +65,7 @@ func (v *vault) revoke(id string) {
 	revoked := *v.keys[id]
 	revoked.RevokedMS = 1
 	v.keys[id] = &revoked
+	v.version++
 }
 
 const jwtSecret = "a secret of thirty-two characters"

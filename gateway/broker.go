@@ -43,8 +43,8 @@ type Broker interface {
 	// once, maybe within the call.
 	Follow(spec FollowSpec, sink FollowSink) Follower
 	// WriteTokens opens a worker's end of a token stream of a leased job; name is empty
-	// for the event's first stream.
-	WriteTokens(lease command.LeaseID, name string) TokenWriter
+	// for the event's first stream. Where a tenant is named, another's lease is lost.
+	WriteTokens(lease command.LeaseID, name, tenant string) TokenWriter
 	// ReadTokens begins to bring a socket a token stream. sink.Began is called once
 	// where the stream was not announced, maybe within the call.
 	ReadTokens(spec TokenSpec, sink cluster.TokenSink) TokenReader

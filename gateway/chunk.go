@@ -91,7 +91,7 @@ func (c *connection) writer(key streamKey, kind cluster.TokenKind) (*writer, ref
 	if table.writers == nil {
 		table.writers = make(map[streamKey]*writer)
 	}
-	w := &writer{handle: c.gateway.broker.WriteTokens(key.lease, key.name), kind: kind}
+	w := &writer{handle: c.gateway.broker.WriteTokens(key.lease, key.name, c.bound()), kind: kind}
 	table.writers[key] = w
 	c.gateway.meter.writtenStreams.Inc()
 	return w, refusal{}

@@ -63,8 +63,8 @@ func (w *wheel) advance(into []*connection) []*connection {
 	return into
 }
 
-// turn runs the wheel until stop is closed.
-func (w *wheel) turn(stop <-chan struct{}) {
+// turn runs the wheel until stop is closed; each is called with every tick.
+func (w *wheel) turn(stop <-chan struct{}, each func()) {
 	ticker := time.NewTicker(wheelTick)
 	defer ticker.Stop()
 	var due []*connection
@@ -73,6 +73,7 @@ func (w *wheel) turn(stop <-chan struct{}) {
 		case <-stop:
 			return
 		case now := <-ticker.C:
+			each()
 			due = w.advance(due)
 			for i, c := range due {
 				if !c.over.Load() {

@@ -23,6 +23,7 @@ func newFakeTokens() fakeTokens {
 
 // fakeWriter records what a worker writes.
 type fakeWriter struct {
+	tenant string
 	broker *fakeBroker
 	lease  command.LeaseID
 	name   string
@@ -30,8 +31,8 @@ type fakeWriter struct {
 	closed chan bool
 }
 
-func (b *fakeBroker) WriteTokens(lease command.LeaseID, name string) TokenWriter {
-	w := &fakeWriter{broker: b, lease: lease, name: name, writes: make(chan cluster.TokenChunk, 1000), closed: make(chan bool, 1)}
+func (b *fakeBroker) WriteTokens(lease command.LeaseID, name, tenant string) TokenWriter {
+	w := &fakeWriter{broker: b, lease: lease, name: name, tenant: tenant, writes: make(chan cluster.TokenChunk, 1000), closed: make(chan bool, 1)}
 	b.tokens.writers <- w
 	return w
 }

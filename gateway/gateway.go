@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -127,7 +129,10 @@ func New(config Config) (*Gateway, error) {
 	}
 	g.polls = config.Poller.polls()
 	g.server = g.newServer()
-	g.work.Go(func() { g.wheel.turn(g.stop) })
+	g.work.Go(func() {
+		var seen uint64
+		g.wheel.turn(g.stop, func() { seen = g.sweepCredentials(seen) })
+	})
 	return g, nil
 }
 
@@ -198,11 +203,13 @@ func (g *Gateway) refuseMore() []*connection {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.draining = true
-	all := make([]*connection, 0, len(g.connections))
-	for c := range g.connections {
-		all = append(all, c)
-	}
-	return all
+	return slices.Collect(maps.Keys(g.connections))
+}
+
+func (g *Gateway) allConnections() []*connection {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Collect(maps.Keys(g.connections))
 }
 
 func (g *Gateway) cut() {

@@ -39,6 +39,7 @@ func (c *connection) hello(m *wire.Hello) {
 	if c.identity.clientID == "" {
 		c.phase.Store(int32(phaseOpen))
 		c.welcome(nil)
+		c.watchCredential()
 		return
 	}
 	c.phase.Store(int32(phaseAttaching))

@@ -101,6 +101,10 @@ func (g *Gateway) streamSpec(r *http.Request) (StreamSpec, refusal) {
 	return spec, refusal{}
 }
 
+// credentialInterval is how often the token of an answer that goes on is looked at while
+// there is nothing to write.
+const credentialInterval = time.Second
+
 // tokenIsOver tells whether the token that a request came with is good no longer.
 func (g *Gateway) tokenIsOver(r *http.Request) bool {
 	who := whoOf(r)
@@ -117,9 +121,13 @@ func (g *Gateway) writeStream(w http.ResponseWriter, r *http.Request, s *eventSt
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	out := fmt.Appendf(nil, "retry: %d\n\n", streamRetry.Milliseconds())
-	beat := time.NewTicker(g.limits.PingInterval)
+	beat, look := time.NewTicker(g.limits.PingInterval), time.NewTicker(credentialInterval)
 	defer beat.Stop()
+	defer look.Stop()
 	for {
+		if g.tokenIsOver(r) {
+			return // It comes back with another, or is refused.
+		}
 		if len(out) > 0 {
 			if control.SetWriteDeadline(time.Now().Add(g.limits.WriteTimeout)) != nil {
 				return
@@ -145,10 +153,8 @@ func (g *Gateway) writeStream(w http.ResponseWriter, r *http.Request, s *eventSt
 			return
 		case <-s.wake:
 		case <-beat.C:
-			if g.tokenIsOver(r) {
-				return // It comes back with another, or is refused.
-			}
 			out = append(out, ":\n\n"...)
+		case <-look.C:
 		case <-again:
 			return // It comes back, and says what it has.
 		}

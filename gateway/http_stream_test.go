@@ -11,6 +11,17 @@ import (
 	"github.com/batonmq/baton/fsm/command"
 )
 
+// TestStreamEndsWithItsToken: nothing is written behind a revocation.
+func TestStreamEndsWithItsToken(t *testing.T) {
+	e, v := newClosedEdge(t)
+	e.broker.set(func() { e.broker.state = StreamState{Epoch: "x1", Head: 9, Oldest: 1} })
+	key, id := v.add(command.Key{Tenant: "acme", Roles: command.RoleClient, ClientID: "ann"})
+	s, stream := e.events("", "Authorization", "Bearer "+key)
+	v.revoke(id)
+	stream.sink.Notification(notification(4), false)
+	s.ends()
+}
+
 // source is an open GET /v1/stream, read line by line.
 type source struct {
 	t        *testing.T

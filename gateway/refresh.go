@@ -29,6 +29,7 @@ func (c *connection) refresh(m *wire.Auth) {
 		return
 	}
 	c.who.Store(who)
+	c.watchCredential()
 	c.sendOK(&wire.OK{ID: m.ID, TokenExpiresMs: expiresMs(who)})
 }
 
@@ -74,11 +75,8 @@ func (t *followerTable) refused(who *auth.Identity) refusal {
 	return refusal{}
 }
 
-// credentialInterval is how often a session's credential is looked at: so soon are a
-// revocation that this node knows of, and an end, felt.
-const credentialInterval = time.Second
-
-// checkCredential closes a session whose credential is not good any more.
+// checkCredential closes a session whose credential is not good any more, and says
+// when that will be by itself. A revocation is seen by sweepCredentials.
 func (c *connection) checkCredential(next *deadline) {
 	who := c.who.Load()
 	if who == nil || who.KeyID == "" && who.Expires.IsZero() {
@@ -89,7 +87,33 @@ func (c *connection) checkCredential(next *deadline) {
 		c.close(wire.CloseUnauthenticated, ended)
 		return
 	}
-	next.at(credentialInterval)
+	if !who.Expires.IsZero() {
+		next.at(max(time.Until(who.Expires), wheelTick))
+	}
+}
+
+// watchCredential looks at the credential that a session has from now on: it may have
+// been revoked since it was shown, and may end before anything else is due.
+func (c *connection) watchCredential() {
+	next := deadline{soonest: longestCheck}
+	c.checkCredential(&next)
+	if next.soonest < longestCheck {
+		c.gateway.wheel.add(c, next.soonest)
+	}
+}
+
+// sweepCredentials looks at all sessions' credentials when this node's copy of the API
+// keys has changed; seen is the version that was looked at last.
+func (g *Gateway) sweepCredentials(seen uint64) uint64 {
+	version := g.auth.KeysVersion()
+	if version == seen {
+		return seen
+	}
+	var next deadline
+	for _, c := range g.allConnections() {
+		c.checkCredential(&next)
+	}
+	return version
 }
 
 // expiresMs is how long a credential is good for; 0 for ever.

@@ -25,6 +25,7 @@ func (s *streamSink) Attached(state StreamState) {
 		s.sent.start(state.Head)
 		c.welcome(&state)
 		c.phase.Store(int32(phaseOpen))
+		c.watchCredential()
 	}
 	close(s.attached)
 }

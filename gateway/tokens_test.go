@@ -54,6 +54,23 @@ func TestChunksOfAWorker(t *testing.T) {
 	}
 }
 
+// TestChunksNameTheirTenant: a worker of one tenant writes streams of that tenant's jobs.
+func TestChunksNameTheirTenant(t *testing.T) {
+	e, v := newClosedEdge(t)
+	for _, tenant := range []string{"acme", command.AllTenants} {
+		key, _ := v.add(command.Key{Tenant: tenant, Roles: command.RoleWorker, Work: []string{"*"}})
+		c := e.open(`{"type":"hello","token":"` + key + `"}`)
+		c.send(fmt.Sprintf(`{"type":"chunk","lease":%q,"offset":0,"data":"x"}`, e.broker.AppendLease(nil, leaseOf(1, 1))))
+		want := tenant
+		if tenant == command.AllTenants {
+			want = ""
+		}
+		if w := <-e.broker.tokens.writers; w.tenant != want {
+			t.Errorf("a worker of %s writes as one of %q", tenant, w.tenant)
+		}
+	}
+}
+
 // TestChunksNobodyTakes: a worker is told once that its lease is lost, and the socket's
 // end ends what is left.
 func TestChunksNobodyTakes(t *testing.T) {

@@ -105,6 +105,26 @@ func (b *table) want(offset, fence uint64) {
 	b.Want(&Want{Node: "r", Reader: 7, Turn: 3, ID: ID{Event: event(1)}, Fence: fence, Offset: offset})
 }
 
+// TestOthersDoNotWrite: a lease is good for writers of the job's tenant, and for those
+// who work for all; what another sends is lost, begun or not.
+func TestOthersDoNotWrite(t *testing.T) {
+	b := newTable(t)
+	l := b.grant(1, 1, 1, 10)
+	write := func(tenant, text, took string) {
+		t.Helper()
+		b.Write(&Write{Node: "w", Source: 1, Lease: l, Tenant: tenant, Kind: Text, Data: []byte(text)})
+		b.tookOne(took)
+	}
+	write("other", "no", "2 0")
+	write("t", "yes", "1 3")
+	write("other", "never", "2 0")
+	write("", "yes, all", "1 8")
+	b.want(0, 0)
+	if p := b.piece(); string(p.Data) != "yes, all" {
+		t.Fatalf("%+v", p)
+	}
+}
+
 // TestReaderFollowsAWriter: a reader that came first is answered with each write, once
 // for each want, and told of its turn.
 func TestReaderFollowsAWriter(t *testing.T) {

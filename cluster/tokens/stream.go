@@ -19,6 +19,9 @@ type Write struct {
 	Node   string
 	Source uint64
 	Lease  command.LeaseID
+	// Tenant is whose job it must be, or the lease is lost to the writer; empty for
+	// anybody's.
+	Tenant string
 	Name   string
 	Kind   Kind
 	// Offset is where Data begins, Base the first offset that the node can still

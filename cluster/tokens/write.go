@@ -13,6 +13,10 @@ func (b *Board) Write(w *Write) {
 		return // Whoever leads now is asked.
 	}
 	b.learnLocked()
+	if b.foreignLocked(w, owner, owned) {
+		_ = b.config.Pusher.PushTook(w.Node, w.Source, Lost, 0)
+		return
+	}
 	s, status := b.openLocked(w, held)
 	if status != Taken {
 		_ = b.config.Pusher.PushTook(w.Node, w.Source, status, 0) // Lost, it is written again.
@@ -40,6 +44,19 @@ func (b *Board) ownerOf(id ID) (fsm.Owner, bool) {
 		return fsm.Owner{}, false
 	}
 	return b.config.Owner(id.Event)
+}
+
+// foreignLocked tells whether a write is of a job that is not its writer's tenant's.
+//
+//nolint:revive // The flag says whether the owner was read.
+func (b *Board) foreignLocked(w *Write, owner fsm.Owner, owned bool) bool {
+	if w.Tenant == "" {
+		return false
+	}
+	if s := b.mu.streams[ID{w.Lease.Event, w.Name}]; !owned && s != nil {
+		owner = s.owner
+	}
+	return owner.Tenant != w.Tenant
 }
 
 // openLocked is the stream that a write goes to, if it may.

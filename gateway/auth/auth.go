@@ -126,6 +126,14 @@ func (a *Authenticator) Ended(who *Identity) string {
 	return ""
 }
 
+// KeysVersion is the version of the API keys that Ended looks at; 0 where there are none.
+func (a *Authenticator) KeysVersion() uint64 {
+	if a == nil || a.config.Keys == nil {
+		return 0
+	}
+	return a.config.Keys.KeysVersion()
+}
+
 func (a *Authenticator) isAdminKey(token []byte) bool {
 	return a.admin != nil && subtle.ConstantTimeCompare(hashOf(token), a.admin.value()) == 1
 }

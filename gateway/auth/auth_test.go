@@ -45,6 +45,7 @@ func (k *keyring) Key(_ context.Context, id string) (*command.Key, error) {
 	return k.keys[id], nil
 }
 func (k *keyring) KnownKey(id string) *command.Key { return k.keys[id] }
+func (*keyring) KeysVersion() uint64               { return 0 }
 
 // issuer signs JWTs with one key of each kind.
 type issuer struct {

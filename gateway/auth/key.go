@@ -19,6 +19,8 @@ type KeySource interface {
 	Key(ctx context.Context, id string) (*command.Key, error)
 	// KnownKey is Key without waiting, as far as is known here.
 	KnownKey(id string) *command.Key
+	// KeysVersion is another number whenever what KnownKey says may be something else.
+	KeysVersion() uint64
 }
 
 // An API key is bk_ID_SECRET: 65 random bits that name it, and 256 that nobody else
