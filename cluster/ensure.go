@@ -10,8 +10,25 @@ import (
 // more it forgets them all, and asks again when somebody subscribes.
 const MaxKnownGroups = 16_384
 
+// GroupSpec is a wish for a group of a channel.
+type GroupSpec struct {
+	Channel, Group string
+	// From is where the group begins if it is new.
+	From command.GroupFrom
+	// Existing means that the group is not made: where there is none, it is Forbidden.
+	Existing bool
+}
+
 // groupKey is a group of a channel.
 type groupKey struct{ channel, group string }
+
+// groupQuestion is what is asked of a group. Who may make it does not wait for the
+// answer of who may not.
+type groupQuestion struct {
+	groupKey
+
+	existing bool
+}
 
 // knownGroups is what a node knows of groups. A group is never deleted, so what
 // is known stays true.
@@ -19,7 +36,7 @@ type knownGroups struct {
 	sync.Mutex
 
 	there map[groupKey]struct{}
-	asked map[groupKey]*ensuring
+	asked map[groupQuestion]*ensuring
 }
 
 // EnsureGroup sees to it that every partition has a group of a channel, and
@@ -28,12 +45,13 @@ type knownGroups struct {
 //
 // The partition of the channel's name is asked first, the others when it has the
 // group: it decides where the group begins, whoever else asks for it at the same
-// time with another wish, and which are too many.
-func (c *Cluster) EnsureGroup(channel, group string, from command.GroupFrom, to Replier, slot uint64) {
-	key, way := groupKey{channel, group}, submission{to: to, slot: slot}
+// time with another wish, which are too many, and whether there is one that has to
+// exist: then the others make it, if it did not come so far when it was made.
+func (c *Cluster) EnsureGroup(spec *GroupSpec, to Replier, slot uint64) {
+	key, way := groupQuestion{groupKey{spec.Channel, spec.Group}, spec.Existing}, submission{to: to, slot: slot}
 	k := &c.known
 	k.Lock()
-	if _, there := k.there[key]; there {
+	if _, there := k.there[key.groupKey]; there {
 		k.Unlock()
 		to.Reply(slot, &command.Result{Duplicate: true})
 		return
@@ -45,17 +63,17 @@ func (c *Cluster) EnsureGroup(channel, group string, from command.GroupFrom, to 
 	}
 	a := &ensuring{cluster: c, key: key, waiting: []submission{way}}
 	if k.asked == nil {
-		k.asked = make(map[groupKey]*ensuring)
+		k.asked = make(map[groupQuestion]*ensuring)
 	}
 	k.asked[key] = a
 	k.Unlock()
-	a.begin(from)
+	a.begin(spec.From)
 }
 
 // ensuring asks the partitions for one group.
 type ensuring struct {
 	cluster *Cluster
-	key     groupKey
+	key     groupQuestion
 
 	// Guarded by the cluster's knownGroups.
 	waiting []submission
@@ -69,7 +87,7 @@ func (a *ensuring) begin(from command.GroupFrom) {
 		return
 	}
 	home := command.PartitionOf(command.SlotOf("", a.key.channel), partitions)
-	a.ask(home, from, func(result *command.Result) {
+	a.ask(home, a.wish(from, a.key.existing), func(result *command.Result) {
 		others := partitions - 1
 		if result.Reason != command.Done || others == 0 {
 			a.finish(result)
@@ -80,7 +98,7 @@ func (a *ensuring) begin(from command.GroupFrom) {
 		a.cluster.known.Unlock()
 		for p := range partitions {
 			if p != home {
-				a.ask(p, command.GroupFrom(result.Offset), a.one) //nolint:gosec // It is one.
+				a.ask(p, a.wish(command.GroupFrom(result.Offset), false), a.one) //nolint:gosec // It is one.
 			}
 		}
 	})
@@ -114,7 +132,7 @@ func (a *ensuring) finish(result *command.Result) {
 		if k.there == nil || len(k.there) >= MaxKnownGroups {
 			k.there = make(map[groupKey]struct{})
 		}
-		k.there[a.key] = struct{}{}
+		k.there[a.key.groupKey] = struct{}{}
 	}
 	k.Unlock()
 	for _, way := range waiting {
@@ -122,11 +140,15 @@ func (a *ensuring) finish(result *command.Result) {
 	}
 }
 
-// ask asks one partition's leader.
-func (a *ensuring) ask(partition uint32, from command.GroupFrom, done func(*command.Result)) {
-	create := command.CreateGroup{
-		Route: command.Route{SlotMap: command.SlotMapVersion}, Channel: a.key.channel, Group: a.key.group, From: from,
+// wish is what a partition is asked for.
+func (a *ensuring) wish(from command.GroupFrom, existing bool) *command.CreateGroup {
+	return &command.CreateGroup{
+		Route: command.Route{SlotMap: command.SlotMapVersion}, Channel: a.key.channel, Group: a.key.group, From: from, Existing: existing,
 	}
+}
+
+// ask asks one partition's leader.
+func (a *ensuring) ask(partition uint32, create *command.CreateGroup, done func(*command.Result)) {
 	a.cluster.askPartition(partition, opCommand, create.Append(nil), groupAnswer(done))
 }
 

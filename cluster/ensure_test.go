@@ -39,7 +39,11 @@ func (e *edge) groupAsks(seqs map[uint32]uint64) (asked []string) {
 		_, r := command.ReadPrefix(f.Rest())
 		var c command.CreateGroup
 		c.Decode(&r)
-		asked = append(asked, fmt.Sprintf("%d %s/%s %d", f.group-1, c.Channel, c.Group, c.From))
+		one := fmt.Sprintf("%d %s/%s %d", f.group-1, c.Channel, c.Group, c.From)
+		if c.Existing {
+			one += " existing"
+		}
+		asked = append(asked, one)
 	}
 	slices.Sort(asked)
 	return asked
@@ -71,11 +75,11 @@ func ensures() (e *edge, home uint32, others []uint32) {
 func TestEnsureGroup(t *testing.T) {
 	e, home, others := ensures()
 	seqs, got := make(map[uint32]uint64), &answers{}
-	e.EnsureGroup("work", "audit", command.FromNew, got, 1)
+	e.EnsureGroup(&GroupSpec{Channel: "work", Group: "audit", From: command.FromNew}, got, 1)
 	if asked := e.groupAsks(seqs); !slices.Equal(asked, []string{fmt.Sprintf("%d work/audit 0", home)}) {
 		t.Fatalf("asked were %v", asked)
 	}
-	e.EnsureGroup("work", "audit", command.FromEarliest, got, 2)
+	e.EnsureGroup(&GroupSpec{Channel: "work", Group: "audit", From: command.FromEarliest}, got, 2)
 	e.says(home, seqs, command.Result{Duplicate: true, Offset: uint64(command.FromEarliest)})
 	want := []string{fmt.Sprintf("%d work/audit 1", others[0]), fmt.Sprintf("%d work/audit 1", others[1])}
 	if asked := e.groupAsks(seqs); !slices.Equal(asked, want) {
@@ -83,15 +87,15 @@ func TestEnsureGroup(t *testing.T) {
 	}
 	e.says(others[1], seqs, command.Result{})
 	got.are(t)
-	e.EnsureGroup("work", "audit", command.FromNew, got, 3)
+	e.EnsureGroup(&GroupSpec{Channel: "work", Group: "audit", From: command.FromNew}, got, 3)
 	e.says(others[0], seqs, command.Result{})
 	got.are(t, "1 done", "2 done", "3 done")
-	e.EnsureGroup("work", "audit", command.FromNew, got, 4)
+	e.EnsureGroup(&GroupSpec{Channel: "work", Group: "audit", From: command.FromNew}, got, 4)
 	got.are(t, "4 done")
 	if asked := e.groupAsks(seqs); len(asked) > 0 {
 		t.Fatalf("asked were %v for what is known", asked)
 	}
-	e.EnsureGroup("work", "other", command.FromNew, got, 5)
+	e.EnsureGroup(&GroupSpec{Channel: "work", Group: "other", From: command.FromNew}, got, 5)
 	if asked := e.groupAsks(seqs); len(asked) != 1 {
 		t.Fatalf("asked were %v for another group", asked)
 	}
@@ -102,7 +106,7 @@ func TestEnsureGroup(t *testing.T) {
 func TestEnsureGroupIsRefused(t *testing.T) {
 	e, home, others := ensures()
 	seqs, got := make(map[uint32]uint64), &answers{}
-	e.EnsureGroup("work", "audit", command.FromNew, got, 1)
+	e.EnsureGroup(&GroupSpec{Channel: "work", Group: "audit", From: command.FromNew}, got, 1)
 	e.groupAsks(seqs)
 	e.says(home, seqs, command.Result{Reason: command.BadRequest})
 	got.are(t, "1 bad_request")
@@ -110,7 +114,7 @@ func TestEnsureGroupIsRefused(t *testing.T) {
 		t.Fatalf("asked were %v behind a refusal", asked)
 	}
 	for range 2 {
-		e.EnsureGroup("work", "audit", command.FromNew, got, 2)
+		e.EnsureGroup(&GroupSpec{Channel: "work", Group: "audit", From: command.FromNew}, got, 2)
 		e.groupAsks(seqs)
 		e.says(home, seqs, command.Result{})
 		e.groupAsks(seqs)
@@ -118,6 +122,46 @@ func TestEnsureGroupIsRefused(t *testing.T) {
 		got.are(t, "2 overloaded")
 		e.says(others[1], seqs, command.Result{Reason: command.Overloaded})
 		got.are(t)
+	}
+}
+
+// TestEnsureExistingGroup: whether a group exists is the home's to say, and its
+// refusal is for those alone who may not make the group; the others then make what
+// the home has, and what is known to exist is not asked for.
+func TestEnsureExistingGroup(t *testing.T) {
+	e, home, others := ensures()
+	existing := &GroupSpec{Channel: "work", Group: "audit", Existing: true}
+	made := &GroupSpec{Channel: "work", Group: "audit"}
+	seqs, got := make(map[uint32]uint64), &answers{}
+	e.EnsureGroup(existing, got, 1)
+	if asked := e.groupAsks(seqs); !slices.Equal(asked, []string{fmt.Sprintf("%d work/audit 0 existing", home)}) {
+		t.Fatalf("asked were %v", asked)
+	}
+	refused := map[uint32]uint64{home: seqs[home]}
+	e.EnsureGroup(made, got, 2)
+	if asked := e.groupAsks(seqs); !slices.Equal(asked, []string{fmt.Sprintf("%d work/audit 0", home)}) {
+		t.Fatalf("asked were %v by who may make it", asked)
+	}
+	e.says(home, refused, command.Result{Reason: command.Forbidden})
+	got.are(t, "1 forbidden")
+	e.says(home, seqs, command.Result{})
+	e.groupAsks(seqs)
+	e.says(others[0], seqs, command.Result{Reason: command.Overloaded})
+	got.are(t, "2 overloaded")
+	e.says(others[1], seqs, command.Result{})
+	e.EnsureGroup(existing, got, 3)
+	e.groupAsks(seqs)
+	e.says(home, seqs, command.Result{Duplicate: true, Offset: uint64(command.FromEarliest)})
+	want := []string{fmt.Sprintf("%d work/audit 1", others[0]), fmt.Sprintf("%d work/audit 1", others[1])}
+	if asked := e.groupAsks(seqs); !slices.Equal(asked, want) {
+		t.Fatalf("asked were %v, want %v", asked, want)
+	}
+	e.says(others[0], seqs, command.Result{})
+	e.says(others[1], seqs, command.Result{})
+	e.EnsureGroup(existing, got, 4)
+	got.are(t, "3 done", "4 done")
+	if asked := e.groupAsks(seqs); len(asked) > 0 {
+		t.Fatalf("asked were %v for what is known", asked)
 	}
 }
 
@@ -131,7 +175,7 @@ func TestEnsureGroupWaitsForLeaders(t *testing.T) {
 			others = append(others, p)
 		}
 	}
-	e.EnsureGroup("work", "audit", command.FromNew, got, 1)
+	e.EnsureGroup(&GroupSpec{Channel: "work", Group: "audit", From: command.FromNew}, got, 1)
 	for _, p := range []uint32{home, others[0]} {
 		e.lead("n2", p, 1)
 		e.groupAsks(seqs)
@@ -140,7 +184,7 @@ func TestEnsureGroupWaitsForLeaders(t *testing.T) {
 	e.laneOf(others[1]).tick(time.Now().Add(AnswerTimeout + time.Second))
 	got.are(t, "1 no_leader")
 	unformed := &answers{}
-	New(Config{}).EnsureGroup("work", "audit", command.FromNew, unformed, 1)
+	New(Config{}).EnsureGroup(&GroupSpec{Channel: "work", Group: "audit", From: command.FromNew}, unformed, 1)
 	unformed.are(t, "1 no_leader")
 }
 
@@ -151,7 +195,7 @@ func TestKnownGroupsAreBounded(t *testing.T) {
 	e.lead("n2", 0, 1)
 	seqs, got := make(map[uint32]uint64), &answers{}
 	for i := range MaxKnownGroups + 1 {
-		e.EnsureGroup("work", fmt.Sprint(i), command.FromNew, got, 1)
+		e.EnsureGroup(&GroupSpec{Channel: "work", Group: fmt.Sprint(i), From: command.FromNew}, got, 1)
 		e.groupAsks(seqs)
 		e.says(0, seqs, command.Result{})
 	}

@@ -12,6 +12,11 @@ import (
 // them: each costs a cursor's row in every entry that stores an event.
 const MaxGroups = 64
 
+// noSuchGroup is said to who may work in a group and not make one: a group's
+// events are those of all tenants, and so is what its not being worked on holds up.
+const noSuchGroup = "there is no such group, and a token of one tenant cannot make it: " +
+	"an administrator of all tenants makes it with baton channel set CHANNEL --group NAME=new"
+
 // groupRow is how a group of a channel began. The group default has none of it:
 // it is as old as its channel.
 type groupRow struct {
@@ -37,13 +42,16 @@ func (g *groupRow) skips(position uint64) bool {
 }
 
 // createGroup makes a group of a channel, and the channel if it has to. A group
-// that exists stays as it is.
+// that exists stays as it is, and one that has to exist is not made.
 func (m *Machine) createGroup(c *command.CreateGroup) command.Result {
 	if wrong := wrongGroup(c); wrong != "" {
 		return refuse(command.BadRequest, wrong)
 	}
 	if t := m.turnsOf(c.Channel, c.Group); t != nil {
 		return command.Result{Duplicate: true, Offset: uint64(t.from)}
+	}
+	if c.Existing {
+		return refuse(command.Forbidden, noSuchGroup)
 	}
 	if ch := m.channels[m.names.find(nameChannel, c.Channel)]; ch != nil && len(ch.turns) >= MaxGroups {
 		return refuse(command.BadRequest, fmt.Sprintf("the channel has %d groups, no more are made", MaxGroups))

@@ -374,6 +374,7 @@ func (s *scenario) encodeOther(l *line) { //nolint:revive // A case for each dir
 		if a.get("from", "new") == "earliest" {
 			c.From = command.FromEarliest
 		}
+		c.Existing = a.has("existing")
 		l.encoded = c.Append(nil)
 	case "configure":
 		l.encoded = configureCommand(a)

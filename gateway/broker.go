@@ -31,9 +31,9 @@ type Broker interface {
 	// Subscribe starts lending a worker's credit to every partition.
 	Subscribe(spec SubscriptionSpec, sink JobSink) Subscription
 	// EnsureGroup sees to it that every partition has a group of a channel, which
-	// begins at from if it is new; to.Reply is called once with slot, when all have
-	// it or with the first refusal, maybe within the call.
-	EnsureGroup(channel, group string, from command.GroupFrom, to Replier, slot uint64)
+	// is made if it is new and the wish allows it; to.Reply is called once with slot,
+	// when all have it or with the first refusal, maybe within the call.
+	EnsureGroup(spec *GroupSpec, to Replier, slot uint64)
 	// CancelLineage has every partition carry out an encoded command.CancelLineage;
 	// to.Reply is called once with slot, when all have, maybe within the call.
 	CancelLineage(encoded []byte, to Replier, slot uint64)
@@ -96,6 +96,8 @@ type (
 	Renewer = cluster.Renewer
 	// SubscriptionSpec is a worker's subscription.
 	SubscriptionSpec = cluster.SubscriptionSpec
+	// GroupSpec is a wish for a group of a channel.
+	GroupSpec = cluster.GroupSpec
 	// JobSink receives what is pushed to a subscription.
 	JobSink = cluster.JobSink
 	// Subscription is a live subscription.

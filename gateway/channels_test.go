@@ -5,11 +5,17 @@ import (
 	"testing"
 
 	"github.com/batonmq/baton/cluster"
+	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
 )
 
 // Channels are of a fake that has one channel, "orders".
 func (b *fakeBroker) Channels(_ context.Context, tenant, channel string) ([]cluster.ChannelState, error) {
+	if tenant == "acme" {
+		return []cluster.ChannelState{{Channel: "shared", Stored: 1, Groups: []fsm.ChannelGroup{
+			{Group: "default"}, {Group: "busy", Waiting: 1}, {Group: "held", Leased: 1}, {Group: "others"},
+		}}}, nil
+	}
 	if tenant != "default" || (channel != "" && channel != "orders") {
 		return nil, nil
 	}

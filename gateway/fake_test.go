@@ -161,17 +161,17 @@ func (b *fakeBroker) Subscribe(spec SubscriptionSpec, sink JobSink) Subscription
 
 // ensureCall is one group that was asked for.
 type ensureCall struct {
-	channel, group string
-	from           command.GroupFrom
-	to             Replier
-	slot           uint64
+	GroupSpec
+
+	to   Replier
+	slot uint64
 }
 
-func (b *fakeBroker) EnsureGroup(channel, group string, from command.GroupFrom, to Replier, slot uint64) {
+func (b *fakeBroker) EnsureGroup(spec *GroupSpec, to Replier, slot uint64) {
 	b.mu.Lock()
 	result, hold := b.result, b.hold
 	b.mu.Unlock()
-	b.ensures <- ensureCall{channel, group, from, to, slot}
+	b.ensures <- ensureCall{*spec, to, slot}
 	if !hold {
 		to.Reply(slot, &result)
 	}

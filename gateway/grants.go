@@ -114,6 +114,10 @@ func refuseWork(who *auth.Identity, channel []byte) refusal {
 	}
 }
 
+// mayMakeGroups tells whether a token, nil where none is asked for, may make a
+// group of a channel: the group holds up the events of all tenants.
+func mayMakeGroups(who *auth.Identity) bool { return who == nil || who.AllTenants() }
+
 func refuseFollow(who *auth.Identity, channel []byte) refusal {
 	if who != nil && !who.Follow.Match(channel) {
 		return refusal{wire.ReasonForbidden, mayNotFollow}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -26,7 +27,7 @@ func TestSubscribeGroup(t *testing.T) {
 		c.send(`{"type":"hello","name":"worker"}`)
 		session, _ := c.expect("welcome")["session"].(string)
 		s, call := e.askGroup(c, 1, wish)
-		if call.channel != "c" || call.group != "g" || call.from != want {
+		if call.GroupSpec != (GroupSpec{Channel: "c", Group: "g", From: want}) {
 			t.Errorf("from %q it asks for %+v", wish, call)
 		}
 		if want := (SubscriptionSpec{Channel: "c", Group: "g", Worker: "worker"}); s.spec != want {
@@ -163,6 +164,45 @@ func TestSubscribeGroupOutlived(t *testing.T) {
 		case credit := <-s.credits:
 			t.Errorf("%d are lent to nobody", credit)
 		default:
+		}
+	}
+}
+
+// TestGroupsAreMadeForAllTenants: who works for one tenant finds the groups that
+// there are, and makes none.
+func TestGroupsAreMadeForAllTenants(t *testing.T) {
+	e, v := newClosedEdge(t)
+	e.broker.set(func() { e.broker.hold = true })
+	for tenant, existing := range map[string]bool{"acme": true, command.AllTenants: false} {
+		key, _ := v.add(command.Key{Tenant: tenant, Roles: command.RoleWorker, Work: []string{"*"}})
+		c := e.open(`{"type":"hello","token":"` + key + `"}`)
+		s, call := e.askGroup(c, 1, `,"from":"earliest"`)
+		if want := (GroupSpec{Channel: "c", Group: "g", From: command.FromEarliest, Existing: existing}); call.GroupSpec != want {
+			t.Errorf("%s asks for %+v", tenant, call.GroupSpec)
+		}
+		call.to.Reply(call.slot, &command.Result{Reason: command.Forbidden, Message: "there is no such group"})
+		has(t, c.expectError(403, "forbidden"), "message", "there is no such group")
+		<-s.closed
+		_, call = e.askGroup(c, 2, "")
+		call.to.Reply(call.slot, &command.Result{Duplicate: true})
+		has(t, c.expect("ok"), "id", 2.0)
+	}
+}
+
+// TestOthersGroupsAreNotListed: of a shared channel a tenant sees the groups in which
+// it has something to do.
+func TestOthersGroupsAreNotListed(t *testing.T) {
+	e, v := newClosedEdge(t)
+	for tenant, seen := range map[string]bool{"acme": false, command.AllTenants: true} {
+		key, _ := v.add(command.Key{Tenant: tenant, Roles: command.RoleAdmin})
+		for _, path := range []string{"/v1/channels?tenant=acme", "/v1/channels/shared?tenant=acme"} {
+			request := e.request("GET", path, "")
+			request.Header.Set("Authorization", "Bearer "+key)
+			text := e.do(t, request, 200, "")
+			containsAll(t, text, `"default"`, `"busy"`, `"held"`)
+			if strings.Contains(text, `"others"`) != seen {
+				t.Errorf("%s sees %s", tenant, text)
+			}
 		}
 	}
 }

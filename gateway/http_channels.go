@@ -7,9 +7,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/gateway/auth"
 	"github.com/batonmq/baton/transport/wire"
 )
 
@@ -30,7 +32,7 @@ func (g *Gateway) listChannels(w http.ResponseWriter, r *http.Request) {
 	}
 	list := wire.Channels{Channels: make([]wire.Channel, 0, len(states))}
 	for i := range states {
-		list.Channels = append(list.Channels, channelOf(&states[i]))
+		list.Channels = append(list.Channels, channelFor(whoOf(r), &states[i]))
 	}
 	g.answerLook(w, &list, nil)
 }
@@ -67,7 +69,7 @@ func (g *Gateway) answerChannel(w http.ResponseWriter, r *http.Request, channel 
 	}
 	answer := wire.Channel{Channel: channel, Groups: []wire.ChannelGroup{}}
 	if len(states) > 0 {
-		answer = channelOf(&states[0])
+		answer = channelFor(whoOf(r), &states[0])
 		if boundOf(whoOf(r)) != "" && answer.Stored == 0 {
 			// Others' groups of a channel that is nothing to this tenant.
 			answer.Groups = []wire.ChannelGroup{}
@@ -75,6 +77,18 @@ func (g *Gateway) answerChannel(w http.ResponseWriter, r *http.Request, channel 
 	}
 	answer.Version, answer.Settings = settings.Version, shownSettings(settings)
 	g.answerLook(w, &answer, nil)
+}
+
+// channelFor is a channel as a token may see it: to who acts for one tenant, groups in
+// which that has nothing to do are others'.
+func channelFor(who *auth.Identity, state *cluster.ChannelState) wire.Channel {
+	channel := channelOf(state)
+	if boundOf(who) != "" {
+		channel.Groups = slices.DeleteFunc(channel.Groups, func(g wire.ChannelGroup) bool {
+			return g.Group != defaultGroup && g.Waiting == 0 && g.Leased == 0
+		})
+	}
+	return channel
 }
 
 func channelOf(state *cluster.ChannelState) wire.Channel {
@@ -190,11 +204,11 @@ func (g *Gateway) makeGroups(ctx context.Context, channel string, groups map[str
 	for group, from := range groups {
 		waiter := &resultWaiter{answer: make(chan command.Result, 1)}
 		waiters = append(waiters, waiter)
-		begin := command.FromNew
+		spec := GroupSpec{Channel: channel, Group: group}
 		if from == fromEarliest {
-			begin = command.FromEarliest
+			spec.From = command.FromEarliest
 		}
-		g.broker.EnsureGroup(channel, group, begin, waiter, 0)
+		g.broker.EnsureGroup(&spec, waiter, 0)
 	}
 	for _, waiter := range waiters {
 		select {

@@ -15,15 +15,15 @@ func (c *connection) subscribeGroup(m *wire.Subscribe, s *subscription, spec *Su
 	if !ok {
 		return
 	}
-	from := command.FromNew
+	group := GroupSpec{Channel: spec.Channel, Group: spec.Group, Existing: !mayMakeGroups(c.who.Load())}
 	if m.From.Kind == wire.FromEarliest {
-		from = command.FromEarliest
+		group.From = command.FromEarliest
 	}
 	spec.Credit = 0
 	s.handle = c.gateway.broker.Subscribe(*spec, s)
 	s.known.Store(true)
 	c.tables().subscriptions.add(s)
-	c.gateway.broker.EnsureGroup(spec.Channel, spec.Group, from, c, slot)
+	c.gateway.broker.EnsureGroup(&group, c, slot)
 }
 
 // ensured opens a subscription whose group every partition has, or ends it with

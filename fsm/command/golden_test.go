@@ -48,6 +48,9 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 			return hex.Dump(AppendJob(nil, &job))
 		case "release_lost":
 			return hex.Dump((&Release{Route: sampleRoute(), Leases: []LeaseID{sampleLease()}, Lost: true}).Append(nil))
+		case "create_group_existing":
+			group := CreateGroup{Route: sampleRoute(), Channel: "orders", Group: "audit", From: FromEarliest, Existing: true}
+			return hex.Dump(group.Append(nil))
 		case "complete_tenant", "fail_tenant", "release_tenant", "checkpoint_tenant", "park_tenant":
 			return hex.Dump(sampleOfTenant()[d.Cmd].Append(nil))
 		case "notification":

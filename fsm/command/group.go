@@ -21,13 +21,19 @@ type CreateGroup struct {
 	Channel string
 	Group   string
 	From    GroupFrom
+	// Existing means that the group is not made: where there is none, it is refused.
+	Existing bool
 }
 
 // Append appends the encoded command.
 func (c *CreateGroup) Append(dst []byte) []byte {
 	dst = AppendString(appendPrefix(dst, KindCreateGroup, c.Route), c.Channel)
 	dst = AppendString(dst, c.Group)
-	return append(dst, byte(c.From))
+	dst = append(dst, byte(c.From))
+	if c.Existing {
+		dst = AppendBool(dst, c.Existing)
+	}
+	return dst
 }
 
 // Decode reads the body behind a prefix.
@@ -35,4 +41,5 @@ func (c *CreateGroup) Decode(r *Reader) {
 	c.Channel = r.String()
 	c.Group = r.String()
 	c.From = GroupFrom(r.Byte())
+	c.Existing = r.Bool()
 }
