@@ -111,6 +111,21 @@ func (g *Gateway) tokenIsOver(r *http.Request) bool {
 	return who != nil && g.auth.Ended(who) != ""
 }
 
+// writeOut writes some of an answer that goes on; false means that nobody reads it.
+func (g *Gateway) writeOut(w http.ResponseWriter, control *http.ResponseController, out []byte) bool {
+	if len(out) == 0 {
+		return true
+	}
+	if control.SetWriteDeadline(time.Now().Add(g.limits.WriteTimeout)) != nil {
+		return false
+	}
+	if _, err := w.Write(out); err != nil || control.Flush() != nil {
+		return false
+	}
+	g.meter.bytesOut.Add(float64(len(out)))
+	return true
+}
+
 // writeStream writes what comes until the other side or the node ends, or the other
 // side is to come back.
 func (g *Gateway) writeStream(w http.ResponseWriter, r *http.Request, s *eventStream) {
@@ -125,17 +140,8 @@ func (g *Gateway) writeStream(w http.ResponseWriter, r *http.Request, s *eventSt
 	defer beat.Stop()
 	defer look.Stop()
 	for {
-		if g.tokenIsOver(r) {
-			return // It comes back with another, or is refused.
-		}
-		if len(out) > 0 {
-			if control.SetWriteDeadline(time.Now().Add(g.limits.WriteTimeout)) != nil {
-				return
-			}
-			if _, err := w.Write(out); err != nil || control.Flush() != nil {
-				return
-			}
-			g.meter.bytesOut.Add(float64(len(out)))
+		if g.tokenIsOver(r) || !g.writeOut(w, control, out) {
+			return // It comes back, with another token or to be refused.
 		}
 		var over bool
 		if out, over = s.take(); over && len(out) == 0 {
