@@ -1,7 +1,5 @@
 package command
 
-import "encoding/binary"
-
 // Codec says what a payload's bytes are.
 type Codec uint8
 
@@ -60,6 +58,10 @@ type Event struct {
 	// has ended; empty for not. Only a publish has one.
 	OnEnd   string
 	Payload Payload
+	// Task makes it the job of a run's step, where its Run is not zero. Uses are the
+	// limits that it takes part in.
+	Task Task
+	Uses []Use
 }
 
 // MaxPriority is the most urgent class of events.
@@ -86,19 +88,34 @@ func AppendEvent(dst []byte, e *Event) []byte {
 	dst = AppendUint(dst, e.ClientSeq)
 	dst = AppendUint(dst, e.DelayMS)
 	dst = AppendUint(dst, e.DeliverAtMS)
-	if e.TTLMS == 0 && e.Priority == 0 && e.OnEnd == "" && e.Payload.Codec != codecExtended {
+	if e.plain() {
 		return AppendPayload(dst, e.Payload)
 	}
-	var room [2 * binary.MaxVarintLen64]byte
+	var room [256]byte
 	dst = AppendPayload(append(dst, codecExtended), e.Payload)
-	later := AppendUint(room[:0], e.TTLMS)
-	if e.Priority != 0 || e.OnEnd != "" {
-		later = AppendUint(later, uint64(e.Priority))
+	return AppendString(dst, appendLater(room[:0], e))
+}
+
+// plain tells whether an event has none of the fields that came later.
+func (e *Event) plain() bool {
+	return e.TTLMS == 0 && e.Priority == 0 && e.OnEnd == "" && e.Task == (Task{}) && len(e.Uses) == 0 &&
+		e.Payload.Codec != codecExtended
+}
+
+// appendLater appends the fields that came later, up to the last that says something.
+func appendLater(dst []byte, e *Event) []byte {
+	dst = AppendUint(dst, e.TTLMS)
+	works := e.Task != (Task{}) || len(e.Uses) > 0
+	if e.Priority != 0 || e.OnEnd != "" || works {
+		dst = AppendUint(dst, uint64(e.Priority))
 	}
-	if e.OnEnd != "" {
-		later = AppendString(later, e.OnEnd)
+	if e.OnEnd != "" || works {
+		dst = AppendString(dst, e.OnEnd)
 	}
-	return AppendString(dst, later)
+	if works {
+		dst = appendUses(appendTask(dst, &e.Task), e.Uses)
+	}
+	return dst
 }
 
 // Event reads what AppendEvent wrote; byte slices alias the record.
@@ -124,6 +141,7 @@ func (r *Reader) extended(e *Event) {
 	e.TTLMS = later.Uint()
 	e.Priority = later.Uint32()
 	e.OnEnd = later.String()
+	e.Task, e.Uses = later.task(), later.uses()
 	if later.Err() != nil {
 		r.fail(later.Err())
 	}

@@ -1,0 +1,97 @@
+package command
+
+// Task makes an event the job of a run's step. Only the state makes such events: what
+// clients and workers send has none.
+type Task struct {
+	// Run is the run's id.
+	Run EventID
+	// Definition is the partition's number of the definition that the run is pinned to.
+	Definition uint32
+	// Step is the step's number in it, Iteration how often the run came to it before, and
+	// Item the number of a map's item, from 1; 0 for what is not of a map.
+	Step, Iteration, Item uint32
+	// Compensates means that the job undoes what the step's did.
+	Compensates bool
+}
+
+// Bounds of an event's uses.
+const (
+	// MaxUses is how many limits an event may take part in.
+	MaxUses = 256
+	// MaxRates is how many rates a limit may have, and how many costs a use.
+	MaxRates = 256
+)
+
+// Use is an event's part in a limit that it shares with others of its tenant. What the
+// limit allows stands in each event: the newest that is granted says what holds.
+type Use struct {
+	// Limit and Key name what is shared.
+	Limit, Key string
+	// MaxInFlight is how many jobs may be leased at a time, 0 for any number. Adaptive
+	// means that what is throttled lowers it, and what completes raises it again.
+	MaxInFlight uint32
+	Adaptive    bool
+	Rates       []UseRate
+	// Costs are what the event is charged when it is granted.
+	Costs []UseCost
+}
+
+// UseRate is how much of a unit a limit lets through in a time.
+type UseRate struct {
+	Unit  string
+	Count uint64
+	PerMS uint64
+}
+
+// UseCost is what an event costs of a unit.
+type UseCost struct {
+	Unit   string
+	Amount uint64
+}
+
+func appendTask(dst []byte, t *Task) []byte {
+	dst = AppendEventID(dst, t.Run)
+	for _, v := range []uint32{t.Definition, t.Step, t.Iteration, t.Item} {
+		dst = AppendUint(dst, uint64(v))
+	}
+	return AppendBool(dst, t.Compensates)
+}
+
+func (r *Reader) task() Task {
+	return Task{
+		Run: r.EventID(), Definition: r.Uint32(), Step: r.Uint32(), Iteration: r.Uint32(), Item: r.Uint32(),
+		Compensates: r.Bool(),
+	}
+}
+
+func appendUses(dst []byte, uses []Use) []byte {
+	dst = AppendUint(dst, uint64(len(uses)))
+	for i := range uses {
+		u := &uses[i]
+		dst = AppendString(AppendString(dst, u.Limit), u.Key)
+		dst = AppendBool(AppendUint(dst, uint64(u.MaxInFlight)), u.Adaptive)
+		dst = AppendUint(dst, uint64(len(u.Rates)))
+		for _, rate := range u.Rates {
+			dst = AppendUint(AppendUint(AppendString(dst, rate.Unit), rate.Count), rate.PerMS)
+		}
+		dst = AppendUint(dst, uint64(len(u.Costs)))
+		for _, cost := range u.Costs {
+			dst = AppendUint(AppendString(dst, cost.Unit), cost.Amount)
+		}
+	}
+	return dst
+}
+
+func (r *Reader) uses() (uses []Use) {
+	for range r.Count(MaxUses) {
+		u := Use{Limit: r.String(), Key: r.String(), MaxInFlight: r.Uint32(), Adaptive: r.Bool()}
+		for range r.Count(MaxRates) {
+			u.Rates = append(u.Rates, UseRate{Unit: r.String(), Count: r.Uint(), PerMS: r.Uint()})
+		}
+		for range r.Count(MaxRates) {
+			u.Costs = append(u.Costs, UseCost{Unit: r.String(), Amount: r.Uint()})
+		}
+		uses = append(uses, u)
+	}
+	return uses
+}
