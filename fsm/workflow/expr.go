@@ -7,6 +7,24 @@ type Expr struct {
 	Line   int
 }
 
+// result is what an expression is for: what its value must be.
+type result uint8
+
+// What expressions are for.
+const (
+	anyResult result = iota
+	boolResult
+	textResult
+	intResult
+	listResult
+	timeResult
+	durationResult
+)
+
+// compileExpr compiles and checks an expression; the error says what is wrong and, where
+// that is known, where in the text.
+func compileExpr(source string, line int, want result) (*Expr, error) { panic("not written yet") }
+
 // Scope is what expressions see during one evaluation of a run. What one of them has
 // read is kept decoded for the next.
 type Scope struct {
