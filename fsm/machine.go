@@ -25,6 +25,8 @@ type Machine struct {
 	outboxes map[uint32]*outbox
 	// canceled are the lineages that were canceled and are still open.
 	canceled map[lineageID]cancelRow
+	// workflows are the definitions that runs are started of.
+	workflows workflows
 	// nextDueMS is the earliest timer, or maxTime when there is none.
 	nextDueMS int64
 
@@ -34,6 +36,8 @@ type Machine struct {
 	dirty []*cursor
 	noted []*turns
 	sent  []*outbox
+	// pinned are the definitions whose live runs were counted anew.
+	pinned []*definition
 	// fresh are the events whose bytes are in memory, until the entry's end.
 	fresh   []*event
 	tally   tally
@@ -69,6 +73,9 @@ type scratch struct {
 	follower   command.CommitFollower
 	park       command.Park
 	broadcast  command.Broadcast
+	definition command.InstallDefinition
+	aliases    command.InstallAliases
+	gone       command.RemoveDefinition
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -89,11 +96,13 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		voids:     make(map[jobKey]struct{}),
 		outboxes:  make(map[uint32]*outbox),
 		canceled:  make(map[lineageID]cancelRow),
+		workflows: newWorkflows(),
 		nextDueMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
 		m.loadVoids, m.loadActive, m.loadTimers, m.loadOutboxes, m.loadCanceled,
+		m.loadDefinitions, m.loadLive, m.loadAliases,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -201,6 +210,15 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindBroadcast:
 		s.broadcast.Decode(&r)
 		return checked(&r, func() command.Result { return m.broadcast(&s.broadcast) })
+	case command.KindInstallDefinition:
+		s.definition.Decode(&r)
+		return checked(&r, func() command.Result { return m.installDefinition(&s.definition) })
+	case command.KindInstallAliases:
+		s.aliases.Decode(&r)
+		return checked(&r, func() command.Result { return m.installAliases(&s.aliases) })
+	case command.KindRemoveDefinition:
+		s.gone.Decode(&r)
+		return checked(&r, func() command.Result { return m.removeDefinition(&s.gone) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
 		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
@@ -277,6 +295,7 @@ func (m *Machine) writeBack() {
 	m.noted = m.noted[:0]
 	m.settleTallies()
 	m.saveOutboxes()
+	m.savePinned()
 	if m.counters != m.saved {
 		m.set(keyCounters(m.scratch.key[:0]), m.counters.append(m.scratch.value[:0]))
 		m.saved = m.counters

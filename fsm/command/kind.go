@@ -29,6 +29,11 @@ const (
 	KindPark Kind = 17
 	// KindBroadcast notifies several clients at once.
 	KindBroadcast Kind = 19
+	// KindInstallDefinition is a version of a workflow, in a partition.
+	KindInstallDefinition Kind = 20
+	// KindInstallAliases is which versions runs of a workflow are started of.
+	KindInstallAliases   Kind = 21
+	KindRemoveDefinition Kind = 22
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -82,6 +87,12 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "park"
 	case KindBroadcast:
 		return "broadcast"
+	case KindInstallDefinition:
+		return "install_definition"
+	case KindInstallAliases:
+		return "install_aliases"
+	case KindRemoveDefinition:
+		return "remove_definition"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
 		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
 		return k.metaString()

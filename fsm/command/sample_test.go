@@ -1,6 +1,9 @@
 package command
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // body is a command without its prefix.
 type body interface {
@@ -20,7 +23,10 @@ func bodies() map[Kind]body {
 		KindCommitFollower: &CommitFollower{},
 		KindPark:           &Park{},
 		KindBroadcast:      &Broadcast{},
-		KindPutTenant:      &PutTenant{}, KindDeleteTenant: &DeleteTenant{}, KindPutKey: &PutKey{}, KindRevokeKey: &RevokeKey{},
+
+		KindInstallDefinition: &InstallDefinition{}, KindInstallAliases: &InstallAliases{}, KindRemoveDefinition: &RemoveDefinition{},
+
+		KindPutTenant: &PutTenant{}, KindDeleteTenant: &DeleteTenant{}, KindPutKey: &PutKey{}, KindRevokeKey: &RevokeKey{},
 	}
 }
 
@@ -84,6 +90,12 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 		c.Route = route
 	case *Broadcast:
 		c.Route = route
+	case *InstallDefinition:
+		c.Route = route
+	case *InstallAliases:
+		c.Route = route
+	case *RemoveDefinition:
+		c.Route = route
 	case *PutTenant:
 		c.Route = route
 	case *DeleteTenant:
@@ -117,6 +129,15 @@ func sampleSettings() ChannelSettings {
 		Version: 7, LeaseMS: 15_001, MaxAttempts: 8, MaxLeaseLosses: 9, BackoffMS: 1010, MaxBackoffMS: 120_011,
 		Order: OrderKey, OnDisconnect: LostRequeue, FanOut: true, RetentionMS: 12 << 32, RetentionBytes: 13 << 33,
 		Retain: RetainNothing,
+	}
+}
+
+func sampleVersion() string { return strings.Repeat("5a", 16) }
+
+func sampleAliases() []WorkflowAlias {
+	return []WorkflowAlias{
+		{Alias: "next", Targets: []WorkflowTarget{{Version: sampleVersion(), Share: WholeShare}}},
+		{Alias: "prod", Targets: []WorkflowTarget{{Version: sampleVersion(), Share: 1000}, {Version: strings.Repeat("6b", 16), Share: 9000}}},
 	}
 }
 
@@ -190,6 +211,12 @@ func sampleCommands() map[Kind]body {
 			Route: route, Tenant: "acme", IdempotencyKey: "once-1", CorrelationID: "corr-2", CausationID: "cause-3", Name: "news",
 			Payload: Payload{Codec: CodecJSON, Bytes: []byte("[4]")}, Clients: []string{"ana", "ben"},
 		},
+		KindInstallDefinition: &InstallDefinition{
+			Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion(), Canonical: []byte(`{"workflow":"answer"}`), On: []string{"asked", "told"},
+		},
+		KindInstallAliases:   &InstallAliases{Route: route, Tenant: "acme", Name: "answer", Count: 300, Aliases: sampleAliases()},
+		KindRemoveDefinition: &RemoveDefinition{Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion()},
+
 		KindSetChannel:   &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
 		KindPutTenant:    &PutTenant{Route: route, Tenant: "acme"},
 		KindDeleteTenant: &DeleteTenant{Route: route, Tenant: "acme"},
