@@ -34,7 +34,7 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 		}
 	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
 		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark,
-		KindBroadcast, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
+		KindBroadcast, KindStartRun, KindControlRun, KindSendMessage, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
 		KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
 	}
 }

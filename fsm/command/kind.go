@@ -34,6 +34,11 @@ const (
 	// KindInstallAliases is which versions runs of a workflow are started of.
 	KindInstallAliases   Kind = 21
 	KindRemoveDefinition Kind = 22
+	// KindStartRun begins a run of a workflow, KindControlRun asks something of one, and
+	// KindSendMessage brings a message that one may wait for.
+	KindStartRun    Kind = 23
+	KindControlRun  Kind = 24
+	KindSendMessage Kind = 25
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -93,6 +98,12 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "install_aliases"
 	case KindRemoveDefinition:
 		return "remove_definition"
+	case KindStartRun:
+		return "start_run"
+	case KindControlRun:
+		return "control_run"
+	case KindSendMessage:
+		return "send_message"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
 		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
 		return k.metaString()

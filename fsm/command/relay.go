@@ -22,6 +22,19 @@ const (
 	RelayEnded RelayKind = 3
 	// RelayCancel carries the cancel of a lineage on.
 	RelayCancel RelayKind = 4
+	// RelayRunBegan tells a run that its child has begun, RelayRunEnded that it has ended,
+	// RelayRunStop a child that it is to stop.
+	RelayRunBegan RelayKind = 5
+	RelayRunEnded RelayKind = 6
+	RelayRunStop  RelayKind = 7
+	// RelayAwait tells a message's home that a run waits for it, RelayUnawait that it does
+	// not any more. RelayOffer brings the message to the run, RelayAnswer says whether it
+	// was taken, RelayConflict that another run waits for it.
+	RelayAwait    RelayKind = 8
+	RelayUnawait  RelayKind = 9
+	RelayOffer    RelayKind = 20
+	RelayAnswer   RelayKind = 21
+	RelayConflict RelayKind = 22
 )
 
 // RelayRow is what one partition sends to another, whole: nothing is looked up at
@@ -43,6 +56,8 @@ type RelayRow struct {
 	Group string
 	// Lineage is what the row says of its lineage.
 	Lineage RelayedLineage
+	// Run is what it says of a run.
+	Run RunNews
 }
 
 // RelayedLineage is what a row says of the lineage that it belongs to. It stands
@@ -77,11 +92,15 @@ func AppendRelayRow(dst []byte, row *RelayRow) []byte {
 	dst = appendEventID(dst, row.Parent)
 	dst = AppendInt(dst, row.TimeMS)
 	dst = AppendString(dst, row.Name)
-	if row.Group != "" || row.Lineage != (RelayedLineage{}) {
+	ofRun := !row.Run.none()
+	if row.Group != "" || row.Lineage != (RelayedLineage{}) || ofRun {
 		dst = AppendString(dst, row.Group)
 	}
-	if row.Lineage != (RelayedLineage{}) {
+	if row.Lineage != (RelayedLineage{}) || ofRun {
 		dst = appendRelayedLineage(dst, &row.Lineage)
+	}
+	if ofRun {
+		dst = appendRunNews(dst, &row.Run)
 	}
 	return dst
 }
@@ -103,7 +122,7 @@ func (r *Reader) relayedLineage() RelayedLineage {
 func (r *Reader) RelayRow() RelayRow {
 	return RelayRow{
 		Kind: RelayKind(r.Byte()), Event: r.Event(), Parent: r.EventID(), TimeMS: r.Int(), Name: r.String(), Group: r.String(),
-		Lineage: r.relayedLineage(),
+		Lineage: r.relayedLineage(), Run: r.runNews(),
 	}
 }
 
