@@ -1,0 +1,6 @@
+package workflow
+
+var (
+	compile = compileExpr
+	refs    = (*Expr).Refs
+)
