@@ -13,30 +13,39 @@ type link struct {
 
 // edges reads where a run goes on after a step.
 func (p *parser) edges(s *Step, f *fields, number int) {
+	if s.Kind == Fail {
+		return
+	}
 	if v, found := f.get("catch"); found {
 		s.Catch = p.catches(v, number)
 	}
 	next, goesOn := f.get("next")
-	if goesOn {
-		s.Next = p.nexts(next, number)
-	}
 	end := optional(f, "end", p.flag)
-	name, result := f.first("result", "output")
-	if name != "" {
-		s.Output = p.outside(anyResult)(result)
-	}
 	switch {
-	case f.kind != kindObject || s.Kind == Fail:
 	case end && goesOn:
+		p.lost = true
 		p.report(next, "the run ends here, it does not go on", "leave out next, or end: true")
-	case !end && !goesOn:
+	case goesOn:
+		s.Next = p.nexts(next, number)
+	case !end && f.kind == kindObject:
 		p.lost = true
 		p.report(f.value, "neither next nor end", "name the next step, or say end: true")
-	case name != "" && !end:
-		p.report(result, name+" is only for a step with end: true", "others have their own output, which expressions find in steps")
+	}
+	p.result(s, f, end)
+}
+
+// result reads what a run that ends here results in.
+func (p *parser) result(s *Step, f *fields, end bool) {
+	name, v := f.first("result", "output")
+	if name == "" {
+		return
+	}
+	s.Output = p.outside(anyResult)(v)
+	if !end {
+		p.report(v, name+" is only for a step with end: true", "others have their own output, which expressions find in steps")
 	}
 	if f.has("result") && f.has("output") {
-		p.report(result, "result and output mean the same", "leave one out")
+		p.report(v, "result and output mean the same", "leave one out")
 	}
 }
 
@@ -59,7 +68,7 @@ func (p *parser) nexts(v value, number int) []Edge {
 			p.report(item, "never taken: the edge before it is always taken", "leave it out, or give the one before a when")
 		}
 		closed = closed || !f.has("when") && !f.has("max")
-		if i == len(items)-1 && f.has("when") {
+		if !closed && i == len(items)-1 && f.has("when") {
 			p.report(item, "the last edge has a when: there is no default", "add an edge without when")
 		}
 		edges = append(edges, e)

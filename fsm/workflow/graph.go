@@ -79,7 +79,7 @@ func (w *walk) cycle(to int) string {
 	for i := len(w.path) - 1; i >= 0; i-- {
 		if w.path[i] == to {
 			for _, step := range w.path[i:] {
-				names = append(names, w.steps[step])
+				names = append(names, shownName(w.steps[step]))
 			}
 			break
 		}
@@ -87,5 +87,5 @@ func (w *walk) cycle(to int) string {
 	if len(names) > maxShownSteps {
 		names = append(names[:maxShownSteps], "…")
 	}
-	return strings.Join(append(names, w.steps[to]), " → ")
+	return strings.Join(append(names, shownName(w.steps[to])), " → ")
 }

@@ -28,6 +28,7 @@ func (p *parser) definition(v value) *Definition {
 	if defaults, found := f.get("defaults"); found {
 		held := p.shaped(defaults, &p.grammar.defaults)
 		p.defaults = p.policy(held)
+		p.checkPolicy(held, &p.defaults.Policy)
 		p.defaultPriority = optional(held, "priority", p.priority)
 	}
 	if limits, found := f.get("limits"); found {

@@ -57,9 +57,9 @@ type value struct {
 // at is the value of a key.
 func (v value) at(e entry) value {
 	if v.path == "" {
-		return value{e.value, e.key.text}
+		return value{e.value, shownName(e.key.text)}
 	}
-	return value{e.value, v.path + "." + e.key.text}
+	return value{e.value, v.path + "." + shownName(e.key.text)}
 }
 
 // named is the place of a key itself.

@@ -54,7 +54,7 @@ func (p *parser) guess(name string, among []string) (found, suggestion string) {
 	if found = nearest(name, among); found == "" {
 		return "", ""
 	}
-	return found, fmt.Sprintf("did you mean %s?", found)
+	return found, fmt.Sprintf("did you mean %s?", shownName(found))
 }
 
 // fields are an object's values by its keys.
@@ -107,11 +107,15 @@ func (p *parser) shaped(v value, s *shape) *fields {
 			known = append(known, e)
 			continue
 		}
-		_, suggestion := p.guess(e.key.text, s.names())
+		meant, suggestion := p.guess(e.key.text, s.names())
 		if suggestion == "" && !p.full() {
 			suggestion = "the keys are " + strings.Join(s.names(), ", ")
 		}
 		p.report(v.named(e), fmt.Sprintf("unknown key %s", quoted(e.key.text)), suggestion)
+		if meant != "" && !f.has(meant) {
+			// It is read as what may be meant, so that nothing is said to be missing.
+			known = append(known, entry{&node{kind: kindText, text: meant, line: e.key.line, column: e.key.column}, e.value})
+		}
 	}
 	f.entries = known
 	if v.kind != kindObject {
@@ -153,7 +157,7 @@ func (p *parser) listed(v value) []value {
 		return []value{v}
 	}
 	if len(v.items) == 0 {
-		p.report(v, "the list is empty", "leave the key out")
+		p.report(v, "the list is empty", "")
 	}
 	if len(v.items) > MaxList {
 		p.report(v, fmt.Sprintf("%d are more than %d", len(v.items), MaxList), "")
@@ -182,6 +186,14 @@ func (p *parser) set(v value, read func(value) string) []string {
 
 func (p *parser) mistyped(v value, want string) {
 	p.report(v, fmt.Sprintf("must be %s, not %s", want, v.kind), "")
+}
+
+// shownName is a key or name as it is in a path or a message: what is none, quoted.
+func shownName(name string) string {
+	if name == "" || len(name) > MaxNameBytes || strings.ContainsFunc(name, notInName) {
+		return quoted(name)
+	}
+	return name
 }
 
 // quoted shows a name in a message: as it is, or the begin of a long one.

@@ -155,7 +155,7 @@ func (p *parser) checkKeys(f *fields, k Kind) {
 		refuse([]string{"timeout", "catch"}, "channel, wait or call")
 	case Fail:
 		refuse([]string{"timeout", "catch"}, "channel, wait or call")
-		refuse([]string{"next", "end", "result", "output"}, "another end than fail")
+		refuse([]string{"next", "end", "result", "output"}, "a way on: with fail the run ends")
 	case Wait, Call:
 	default:
 		return

@@ -11,7 +11,7 @@ const maxDistance = 3
 // nearest is the candidate most like a name, empty where none is like it. Of those that
 // are equally like it, it is the first.
 func nearest(name string, candidates []string) string {
-	allowed := min(maxDistance, (len(name)+1)/2)
+	allowed := min(maxDistance, (len(name)+1)/3)
 	found := ""
 	for _, candidate := range candidates {
 		if d := distance(strings.ToLower(name), strings.ToLower(candidate), allowed); d <= allowed {

@@ -19,7 +19,9 @@ const (
 func (p *parser) task(s *Step, f *fields, limits []Limit) {
 	s.Channel = optional(f, "channel", p.channel)
 	s.Policy = p.policy(f).over(p.defaults).Policy
-	p.checkPolicy(f, &s.Policy)
+	if name, _ := f.first("lease", "start_to_close", "retry"); name != "" {
+		p.checkPolicy(f, &s.Policy)
+	}
 	s.Priority = p.defaultPriority
 	if v, found := f.get("priority"); found {
 		s.Priority = p.priority(v)
@@ -135,7 +137,7 @@ func (p *parser) uses(v value, limits []Limit, each bool) []Use {
 		}
 		at, twice := slices.BinarySearchFunc(uses, u, func(a, b Use) int { return a.Limit - b.Limit })
 		if twice {
-			p.report(item, fmt.Sprintf("the limit %s stands here twice", limits[u.Limit].Name), "leave one out")
+			p.report(item, fmt.Sprintf("the limit %s stands here twice", shownName(limits[u.Limit].Name)), "leave one out")
 			continue
 		}
 		uses = slices.Insert(uses, at, u)
@@ -169,7 +171,7 @@ func (p *parser) use(v value, limits []Limit, each bool) (u Use, ok bool) {
 		return u, false
 	}
 	if p.items[u.Limit] && !each {
-		p.report(named, fmt.Sprintf("the key of the limit %s depends on a map's item, and this step has no map", name), "")
+		p.report(named, fmt.Sprintf("the key of the limit %s depends on a map's item, and this step has no map", shownName(name)), "")
 	}
 	return u, true
 }
@@ -200,7 +202,7 @@ func (p *parser) checkCosts(f *fields, u *Use, l *Limit) {
 			continue
 		}
 		_, suggestion := p.guess(c.Unit, units)
-		p.report(cost, fmt.Sprintf("the limit %s has no rate of %s", l.Name, quoted(c.Unit)), suggestion)
+		p.report(cost, fmt.Sprintf("the limit %s has no rate of %s", shownName(l.Name), quoted(c.Unit)), suggestion)
 	}
 }
 
