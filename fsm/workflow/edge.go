@@ -12,7 +12,7 @@ type link struct {
 }
 
 // edges reads where a run goes on after a step.
-func (p *parser) edges(s *Step, f *fields, number int) {
+func (p *reader) edges(s *Step, f *fields, number int) {
 	if s.Kind == Fail {
 		return
 	}
@@ -35,7 +35,7 @@ func (p *parser) edges(s *Step, f *fields, number int) {
 }
 
 // result reads what a run that ends here results in.
-func (p *parser) result(s *Step, f *fields, end bool) {
+func (p *reader) result(s *Step, f *fields, end bool) {
 	name, v := f.first("result", "output")
 	if name == "" {
 		return
@@ -49,7 +49,7 @@ func (p *parser) result(s *Step, f *fields, end bool) {
 	}
 }
 
-func (p *parser) nexts(v value, number int) []Edge {
+func (p *reader) nexts(v value, number int) []Edge {
 	switch v.kind {
 	case kindObject, kindList:
 	default:
@@ -77,7 +77,7 @@ func (p *parser) nexts(v value, number int) []Edge {
 }
 
 // target reads where an edge leads to, and links it.
-func (p *parser) target(f *fields, number, most int) int {
+func (p *reader) target(f *fields, number, most int) int {
 	to, found := f.get("to")
 	if !found {
 		p.lost = true
@@ -88,13 +88,13 @@ func (p *parser) target(f *fields, number, most int) int {
 	return at
 }
 
-func (p *parser) link(from, to, most int, at value) {
+func (p *reader) link(from, to, most int, at value) {
 	if to >= 0 {
 		p.links[from] = append(p.links[from], link{to, most, at})
 	}
 }
 
-func (p *parser) catches(v value, number int) []Catch {
+func (p *reader) catches(v value, number int) []Catch {
 	var catches []Catch
 	var caught []string
 	closed := false

@@ -77,7 +77,7 @@ func listOf(of form) form               { return form{is: aList, of: []form{of}}
 func mapOf(of form) form                { return form{is: aMap, of: []form{of}} }
 func either(forms ...form) form         { return form{is: anyOf, of: forms} }
 func oneOrMore(of form) form            { return either(of, listOf(of)) }
-func plain(is formKind) form            { return form{is: is} }
+func simple(is formKind) form           { return form{is: is} }
 func withNone(s form, w ...string) form { return either(word(w...), s) }
 
 // grammar is all shapes of the language.
@@ -113,16 +113,16 @@ func newGrammar() *grammar {
 
 func definitionShape() shape {
 	return shape{"definition", []key{
-		{"workflow", plain(aName), true, "", "The workflow's name."},
-		{"description", plain(aText), false, "", "Text for readers. It changes nothing, and makes no new version."},
+		{"workflow", simple(aName), true, "", "The workflow's name."},
+		{"description", simple(aText), false, "", "Text for readers. It changes nothing, and makes no new version."},
 		{"start", shaped("start"), false, "by API or call only", "Which events start a run."},
-		{"key", plain(anExpression), false, "the event's key", "The run's partition key, as text. It sees `event` and `tenant`."},
-		{"timeout", plain(aDuration), false, "none", "For how long a run may go on, its waits included."},
+		{"key", simple(anExpression), false, "the event's key", "The run's partition key, as text. It sees `event` and `tenant`."},
+		{"timeout", simple(aDuration), false, "none", "For how long a run may go on, its waits included."},
 		{"on_client_disconnect", word("continue", "cancel"), false, "continue", "What becomes of a run when its client's last device leaves."},
 		{"limits", mapOf(shaped("limit")), false, "", "Limits that steps can use, by name."},
 		{"defaults", shaped("defaults"), false, "", "What holds for each step with a channel that says nothing else."},
 		{"budget", shaped("budget"), false, "none", "What a run may use before it fails."},
-		{"first", plain(aStep), false, "the step written first", "The step that a run begins with."},
+		{"first", simple(aStep), false, "the step written first", "The step that a run begins with."},
 		{"steps", mapOf(shaped("step")), true, "", "The steps, by name. Their order means nothing, except that a run begins with the first unless `first` names another."},
 		{"on_failure", withNone(shaped("on_failure"), "fail", "incident", "compensate"), false, "fail", "What becomes of a run whose step has failed for good."},
 		{"finally", shaped("finally"), false, "", "What is done at a run's end, however it ends."},
@@ -131,7 +131,7 @@ func definitionShape() shape {
 
 func (g *grammar) addHeadShapes() {
 	g.start = shape{"start", []key{
-		{"on", oneOrMore(plain(aName)), false, "by API or call only", "The channels whose events start a run."},
+		{"on", oneOrMore(simple(aName)), false, "by API or call only", "The channels whose events start a run."},
 		{"idempotency", shaped("idempotency"), false, "", "What makes two starts one."},
 	}}
 	g.idempotency = shape{"idempotency", []key{
@@ -139,19 +139,19 @@ func (g *grammar) addHeadShapes() {
 		{"on_duplicate", word("attach", "reject"), false, "attach", "A second start under one key is answered with the first run, or refused."},
 	}}
 	g.limit = shape{"limit", []key{
-		{"key", plain(anExpression), false, "all jobs of the tenant", "Which jobs share it, as text: those for which it is equal."},
-		{"max_in_flight", either(plain(aCount), shaped("max_in_flight")), false, "any number", "How many jobs may be leased at a time."},
-		{"rate", mapOf(plain(aRate)), false, "any", "How much of a unit is let through in a time, by unit. `calls` counts jobs; other units are what `cost` says."},
-		{"adaptive", plain(aFlag), false, "false", "Whether `max_in_flight` is lowered when a worker is throttled, and raised again when jobs succeed."},
+		{"key", simple(anExpression), false, "all jobs of the tenant", "Which jobs share it, as text: those for which it is equal."},
+		{"max_in_flight", either(simple(aCount), shaped("max_in_flight")), false, "any number", "How many jobs may be leased at a time."},
+		{"rate", mapOf(simple(aRate)), false, "any", "How much of a unit is let through in a time, by unit. `calls` counts jobs; other units are what `cost` says."},
+		{"adaptive", simple(aFlag), false, "false", "Whether `max_in_flight` is lowered when a worker is throttled, and raised again when jobs succeed."},
 	}}
 	g.bounds = shape{"max_in_flight", []key{
-		{"min", plain(aCount), false, "1", "How far an adaptive limit is lowered."},
-		{"max", plain(aCount), true, "", "How far it is raised."},
+		{"min", simple(aCount), false, "1", "How far an adaptive limit is lowered."},
+		{"max", simple(aCount), true, "", "How far it is raised."},
 	}}
 	g.budget = shape{"budget", []key{
-		{"tokens", plain(aCount), false, "any number", "How many tokens the run's workers may report."},
-		{"cost", plain(aDecimal), false, "any amount", "What they may cost together, with up to six digits behind the point."},
-		{"steps", plain(aCount), false, "any number", "How many steps the run may take, each iteration counted."},
+		{"tokens", simple(aCount), false, "any number", "How many tokens the run's workers may report."},
+		{"cost", simple(aDecimal), false, "any amount", "What they may cost together, with up to six digits behind the point."},
+		{"steps", simple(aCount), false, "any number", "How many steps the run may take, each iteration counted."},
 	}}
 	g.onFailure = shape{"on_failure", []key{
 		{"compensate", word("reverse", "parallel"), false, "reverse", "Undo the steps in reverse order, one after another, or a map's items side by side."},
@@ -170,13 +170,13 @@ func actionKeys() []key {
 // policyKeys are the keys that say how a job is tried.
 func policyKeys(standard string) []key {
 	return []key{
-		{"lease", plain(aDuration), false, standard, "A lease's term, 100ms to 12h. A worker renews it."},
-		{"schedule_to_start", plain(aDuration), false, "none", "For how long a job may wait for a worker."},
-		{"start_to_close", plain(aDuration), false, "none", "For how long one attempt may go on, however often its lease is renewed."},
+		{"lease", simple(aDuration), false, standard, "A lease's term, 100ms to 12h. A worker renews it."},
+		{"schedule_to_start", simple(aDuration), false, "none", "For how long a job may wait for a worker."},
+		{"start_to_close", simple(aDuration), false, "none", "For how long one attempt may go on, however often its lease is renewed."},
 		{"retry", shaped("retry"), false, standard, "How failures are tried again."},
 	}
 }
 
 func priorityKey() key {
-	return key{"priority", plain(aCount), false, "0", "The class of the jobs, 0 to 9; higher ones go first."}
+	return key{"priority", simple(aCount), false, "0", "The class of the jobs, 0 to 9; higher ones go first."}
 }

@@ -9,7 +9,7 @@ import (
 const maxShownSteps = 8
 
 // checkGraph looks for steps that are never reached, and for cycles without a bound.
-func (p *parser) checkGraph(first int, v value, entries []entry) {
+func (p *reader) checkGraph(first int, v value, entries []entry) {
 	if !p.lost {
 		reached := make([]bool, len(p.links))
 		p.reach(first, reached)
@@ -19,14 +19,14 @@ func (p *parser) checkGraph(first int, v value, entries []entry) {
 			}
 		}
 	}
-	w := walk{parser: p, seen: make([]mark, len(p.links))}
+	w := walk{reader: p, seen: make([]mark, len(p.links))}
 	w.from(first)
 	for i := range p.links {
 		w.from(i)
 	}
 }
 
-func (p *parser) reach(step int, reached []bool) {
+func (p *reader) reach(step int, reached []bool) {
 	if reached[step] {
 		return
 	}
@@ -48,7 +48,7 @@ const (
 // walk goes along edges without a bound, depth first. One that leads back to its own path
 // closes a cycle which nothing bounds.
 type walk struct {
-	*parser
+	*reader
 
 	seen []mark
 	path []int

@@ -7,7 +7,7 @@ import (
 )
 
 // definition reads the whole.
-func (p *parser) definition(v value) *Definition {
+func (p *reader) definition(v value) *Definition {
 	f := p.shaped(v, &p.grammar.definition)
 	d := &Definition{
 		Name:               optional(f, "workflow", p.name),
@@ -42,7 +42,7 @@ func (p *parser) definition(v value) *Definition {
 
 // runKey reads the run's key, which is evaluated when there is no run yet. That of the
 // event is the same as none.
-func (p *parser) runKey(f *fields) *Expr {
+func (p *reader) runKey(f *fields) *Expr {
 	v, found := f.get("key")
 	if !found {
 		return nil
@@ -51,7 +51,7 @@ func (p *parser) runKey(f *fields) *Expr {
 	if e == nil || e.Source == "event.key" {
 		return nil
 	}
-	for _, name := range refs(e) {
+	for _, name := range e.Refs() {
 		if name != "event" && name != "tenant" {
 			p.report(v, fmt.Sprintf("%s is not known when a run begins", name), "the key may use event and tenant")
 		}
@@ -59,9 +59,9 @@ func (p *parser) runKey(f *fields) *Expr {
 	return e
 }
 
-func (p *parser) disconnect(v value) bool { return p.word(v, "continue", "cancel") == "cancel" }
+func (p *reader) disconnect(v value) bool { return p.word(v, "continue", "cancel") == "cancel" }
 
-func (p *parser) start(d *Definition, v value) {
+func (p *reader) start(d *Definition, v value) {
 	f := p.shaped(v, &p.grammar.start)
 	if on, found := f.get("on"); found {
 		d.On = p.set(on, p.channel)
@@ -80,7 +80,7 @@ func (p *parser) start(d *Definition, v value) {
 // budgetDigits are those of a cost behind the point.
 const budgetDigits = 6
 
-func (p *parser) budget(v value) Budget {
+func (p *reader) budget(v value) Budget {
 	f := p.shaped(v, &p.grammar.budget)
 	whole := func(v value) int64 { return p.number(v, 1, maxCount) }
 	return Budget{
@@ -96,7 +96,7 @@ func (p *parser) budget(v value) Budget {
 	}
 }
 
-func (p *parser) onFailure(d *Definition, v value) {
+func (p *reader) onFailure(d *Definition, v value) {
 	if v.kind != kindObject {
 		switch p.word(v, "fail", "incident", "compensate") {
 		case "incident":
@@ -121,7 +121,7 @@ func (p *parser) onFailure(d *Definition, v value) {
 	}
 }
 
-func (p *parser) finally(v value) []Action {
+func (p *reader) finally(v value) []Action {
 	actions := p.actions(p.shaped(v, &p.grammar.actions))
 	if len(actions) == 0 && v.kind == kindObject {
 		p.report(v, "nothing to do", "give emit or notify, or leave finally out")
@@ -130,7 +130,7 @@ func (p *parser) finally(v value) []Action {
 }
 
 // allLimits reads the limits, in ascending order of their names.
-func (p *parser) allLimits(v value) []Limit {
+func (p *reader) allLimits(v value) []Limit {
 	var limits []Limit
 	entries := p.entries(v)
 	if len(entries) > MaxLimits {
@@ -153,7 +153,7 @@ func byName(entries []entry) {
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key.text, b.key.text) })
 }
 
-func (p *parser) limit(v value) Limit {
+func (p *reader) limit(v value) Limit {
 	f := p.shaped(v, &p.grammar.limit)
 	l := Limit{
 		Key:      optional(f, "key", p.expression(textResult)),
@@ -186,7 +186,7 @@ func (p *parser) limit(v value) Limit {
 	return l
 }
 
-func (p *parser) rates(v value) []Rate {
+func (p *reader) rates(v value) []Rate {
 	var rates []Rate
 	entries := p.entries(v)
 	if len(entries) > MaxList {

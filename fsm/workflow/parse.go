@@ -45,7 +45,7 @@ func Parse(source []byte) (*Definition, []Problem) {
 	if err != nil {
 		return nil, []Problem{problemOf(err)}
 	}
-	p := newParser()
+	p := newReader()
 	p.lined = true
 	d := p.definition(value{node: root})
 	if len(p.problems) == 0 {
@@ -73,7 +73,7 @@ func Compile(canonical []byte) (*Definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("workflow: reading a canonical definition: %w", err)
 	}
-	p := newParser()
+	p := newReader()
 	d := p.definition(value{node: root})
 	if len(p.problems) > 0 {
 		return nil, fmt.Errorf("workflow: compiling a canonical definition: %s", p.problems[0].String())

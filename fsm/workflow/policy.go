@@ -26,7 +26,7 @@ type draft struct {
 }
 
 // policy reads how a job is tried.
-func (p *parser) policy(f *fields) draft {
+func (p *reader) policy(f *fields) draft {
 	var d draft
 	d.LeaseMS = optional(f, "lease", p.lease)
 	d.ScheduleToStart = optional(f, "schedule_to_start", p.duration)
@@ -37,7 +37,7 @@ func (p *parser) policy(f *fields) draft {
 	return d
 }
 
-func (p *parser) lease(v value) int64 {
+func (p *reader) lease(v value) int64 {
 	ms := p.duration(v)
 	if ms != 0 && (ms < minLeaseMS || ms > maxLeaseMS) {
 		p.report(v, "a lease is of 100ms to 12h", "leases are renewed; for how long an attempt may go on is start_to_close")
@@ -45,7 +45,7 @@ func (p *parser) lease(v value) int64 {
 	return ms
 }
 
-func (p *parser) retry(d *draft, f *fields) {
+func (p *reader) retry(d *draft, f *fields) {
 	d.MaxAttempts = optional(f, "max_attempts", p.count(maxAttempts))
 	d.LeaseLosses = optional(f, "lease_losses", p.count(maxAttempts))
 	codes := func(v value) []string { return p.set(v, p.code) }
@@ -55,7 +55,7 @@ func (p *parser) retry(d *draft, f *fields) {
 	}
 }
 
-func (p *parser) backoff(d *draft, f *fields) {
+func (p *reader) backoff(d *draft, f *fields) {
 	d.BackoffMS = optional(f, "initial", p.duration)
 	d.MaxBackoffMS = optional(f, "max", p.duration)
 	d.Factor = optional(f, "factor", func(v value) int {
@@ -99,7 +99,7 @@ func fill[T comparable](field *T, other T) {
 }
 
 // checkPolicy looks at what a policy says together, at the place of one of its keys.
-func (p *parser) checkPolicy(f *fields, d *Policy) {
+func (p *reader) checkPolicy(f *fields, d *Policy) {
 	at := func(names ...string) value {
 		if _, v := f.first(names...); v.node != nil {
 			return v
@@ -121,4 +121,4 @@ func (p *parser) checkPolicy(f *fields, d *Policy) {
 	}
 }
 
-func (p *parser) priority(v value) int { return int(p.number(v, 0, maxPriority)) }
+func (p *reader) priority(v value) int { return int(p.number(v, 0, maxPriority)) }

@@ -19,14 +19,14 @@ func TestProblems(t *testing.T) {
 			if definition != nil {
 				return "version " + definition.Version + "\n"
 			}
-			return shown(problems)
+			return listing(problems)
 		})
 	})
 }
 
-// shown is problems as the files have them: line:column path: message, and below it the
+// listing is problems as the files have them: line:column path: message, and below it the
 // suggestion.
-func shown(problems []Problem) string {
+func listing(problems []Problem) string {
 	var b strings.Builder
 	for _, p := range problems {
 		fmt.Fprintf(&b, "%d:%d %s: %s\n", p.Line, p.Column, p.Path, p.Message)

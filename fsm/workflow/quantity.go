@@ -22,7 +22,7 @@ var (
 	errDuration = errors.New("not a duration")
 	errRate     = errors.New("not a rate")
 	errPercent  = errors.New("not a percentage")
-	errCost     = errors.New("not an amount")
+	errDecimal  = errors.New("not a number")
 )
 
 // unitMS is the length of a unit in milliseconds, 0 for what is none.
@@ -113,12 +113,12 @@ func parsePercent(source string) (int, error) {
 func parseDecimal(source string, digits int) (int64, error) {
 	whole, fraction, found := strings.Cut(source, ".")
 	if whole == "" || found && fraction == "" || len(fraction) > digits || len(whole) > 12 {
-		return 0, errCost
+		return 0, errDecimal
 	}
 	// ParseUint takes no sign, so the fraction cannot smuggle one in.
 	n, err := strconv.ParseUint(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10, 63)
 	if err != nil {
-		return 0, errCost
+		return 0, errDecimal
 	}
 	return int64(n), nil
 }

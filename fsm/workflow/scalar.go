@@ -13,7 +13,7 @@ import (
 const maxChannelBytes = 255
 
 // scalar is a text, or what looks like another type but stands for its text.
-func (p *parser) scalar(v value, want string) (string, bool) {
+func (p *reader) scalar(v value, want string) (string, bool) {
 	switch v.kind {
 	case kindText, kindNumber, kindFlag:
 		return v.text, true
@@ -24,18 +24,18 @@ func (p *parser) scalar(v value, want string) (string, bool) {
 }
 
 // text reads text for people.
-func (p *parser) text(v value) string {
+func (p *reader) text(v value) string {
 	read, _ := p.scalar(v, "text")
 	return read
 }
 
 // name reads a name that is the definition's own.
-func (p *parser) name(v value) string { return p.bounded(v, "a name", MaxNameBytes) }
+func (p *reader) name(v value) string { return p.bounded(v, "a name", MaxNameBytes) }
 
 // channel reads a channel's name.
-func (p *parser) channel(v value) string { return p.bounded(v, "a channel", maxChannelBytes) }
+func (p *reader) channel(v value) string { return p.bounded(v, "a channel", maxChannelBytes) }
 
-func (p *parser) bounded(v value, what string, most int) string {
+func (p *reader) bounded(v value, what string, most int) string {
 	read, ok := p.scalar(v, what)
 	if ok {
 		p.checkName(v, read, most)
@@ -43,7 +43,7 @@ func (p *parser) bounded(v value, what string, most int) string {
 	return read
 }
 
-func (p *parser) checkName(at value, name string, most int) {
+func (p *reader) checkName(at value, name string, most int) {
 	switch {
 	case name == "":
 		p.report(at, "the name is empty", "")
@@ -60,7 +60,7 @@ func notInName(r rune) bool {
 }
 
 // code reads an error's code, which workers make up.
-func (p *parser) code(v value) string {
+func (p *reader) code(v value) string {
 	read, ok := p.scalar(v, "an error code")
 	if ok && (read == "" || len(read) > MaxNameBytes || !utf8.ValidString(read) || strings.ContainsFunc(read, unicode.IsControl)) {
 		p.report(v, fmt.Sprintf("%s is no error code", quoted(read)), fmt.Sprintf("codes are of 1 to %d bytes", MaxNameBytes))
@@ -69,7 +69,7 @@ func (p *parser) code(v value) string {
 }
 
 // word reads one of a few words.
-func (p *parser) word(v value, words ...string) string {
+func (p *reader) word(v value, words ...string) string {
 	want := words[0]
 	if last := len(words) - 1; last > 0 {
 		want = strings.Join(words[:last], ", ") + " or " + words[last]
@@ -83,7 +83,7 @@ func (p *parser) word(v value, words ...string) string {
 }
 
 // flag reads true or false.
-func (p *parser) flag(v value) bool {
+func (p *reader) flag(v value) bool {
 	if v.kind != kindFlag {
 		p.mistyped(v, "true or false")
 	}
@@ -91,7 +91,7 @@ func (p *parser) flag(v value) bool {
 }
 
 // duration reads a duration that is longer than nothing, in milliseconds.
-func (p *parser) duration(v value) int64 {
+func (p *reader) duration(v value) int64 {
 	read, ok := p.scalar(v, "a duration")
 	if !ok {
 		return 0
@@ -109,7 +109,7 @@ func (p *parser) duration(v value) int64 {
 }
 
 // number reads a whole number within bounds.
-func (p *parser) number(v value, least, most int64) int64 {
+func (p *reader) number(v value, least, most int64) int64 {
 	if v.kind != kindNumber {
 		p.mistyped(v, "a whole number")
 		return least
@@ -123,12 +123,12 @@ func (p *parser) number(v value, least, most int64) int64 {
 }
 
 // count reads a number of things from 1.
-func (p *parser) count(most int64) func(value) int {
+func (p *reader) count(most int64) func(value) int {
 	return func(v value) int { return int(p.number(v, 1, most)) }
 }
 
 // decimal reads a number with some digits behind the point, into units of the last.
-func (p *parser) decimal(v value, digits int) int64 {
+func (p *reader) decimal(v value, digits int) int64 {
 	if v.kind != kindNumber {
 		p.mistyped(v, "a number")
 		return 1
@@ -141,7 +141,7 @@ func (p *parser) decimal(v value, digits int) int64 {
 }
 
 // expression reads an expression whose value is wanted for something.
-func (p *parser) expression(want result) func(value) *Expr {
+func (p *reader) expression(want result) func(value) *Expr {
 	return func(v value) *Expr {
 		if v.kind == kindObject || v.kind == kindList {
 			p.report(v, fmt.Sprintf("must be an expression, not %s", v.kind), `write it as one expression in quotes, as in "{'ids': output.ids}"`)
@@ -155,7 +155,7 @@ func (p *parser) expression(want result) func(value) *Expr {
 	}
 }
 
-func (p *parser) compiled(v value, source string, want result) *Expr {
+func (p *reader) compiled(v value, source string, want result) *Expr {
 	source = strings.TrimSpace(source)
 	line := 0
 	if p.lined {
@@ -169,7 +169,7 @@ func (p *parser) compiled(v value, source string, want result) *Expr {
 		p.report(v, fmt.Sprintf("the expression is longer than %d bytes", MaxExpressionBytes), "")
 		return nil
 	}
-	e, err := compile(source, line, want)
+	e, err := compileExpr(source, line, want)
 	if err != nil {
 		p.report(v, err.Error(), "")
 		return nil

@@ -8,7 +8,7 @@ import (
 
 // allSteps reads the steps. Their names are known before the first is read, since edges and
 // expressions name those that come later.
-func (p *parser) allSteps(d *Definition, v value, whole *fields) {
+func (p *reader) allSteps(d *Definition, v value, whole *fields) {
 	entries := p.entries(v)
 	switch {
 	case len(entries) > MaxSteps:
@@ -44,7 +44,7 @@ func (p *parser) allSteps(d *Definition, v value, whole *fields) {
 
 // step reads a step's name into its number. For one that there is not, it is that of the
 // step that may be meant, so that no other problems follow from a slip of the pen; or -1.
-func (p *parser) step(v value) int {
+func (p *reader) step(v value) int {
 	name, ok := p.scalar(v, "the name of a step")
 	if !ok {
 		p.lost = true
@@ -63,7 +63,7 @@ func (p *parser) step(v value) int {
 	return at
 }
 
-func (p *parser) oneStep(number int, v value, limits []Limit) Step {
+func (p *reader) oneStep(number int, v value, limits []Limit) Step {
 	f := p.shaped(v, &p.grammar.step)
 	var s Step
 	s.Kind = p.kindOf(f)
@@ -90,7 +90,7 @@ func (p *parser) oneStep(number int, v value, limits []Limit) Step {
 	return s
 }
 
-func (p *parser) stepTimeout(v value) int64 {
+func (p *reader) stepTimeout(v value) int64 {
 	ms := p.duration(v)
 	if p.timeoutMS > 0 && ms > p.timeoutMS {
 		p.report(v, fmt.Sprintf("the step's timeout is longer than the workflow's, %s", formatDuration(p.timeoutMS)), "")
@@ -99,7 +99,7 @@ func (p *parser) stepTimeout(v value) int64 {
 }
 
 // kindOf tells what a step does, 0 where that is not clear.
-func (p *parser) kindOf(f *fields) Kind {
+func (p *reader) kindOf(f *fields) Kind {
 	var found []string
 	var kind Kind
 	for _, k := range []Kind{Task, Wait, Call, Act, Fail} {
@@ -140,7 +140,7 @@ func kindKeys(k Kind) []string {
 }
 
 // checkKeys refuses keys that say something of other kinds of steps.
-func (p *parser) checkKeys(f *fields, k Kind) {
+func (p *reader) checkKeys(f *fields, k Kind) {
 	refuse := func(names []string, of string) {
 		for _, name := range names {
 			if v, found := f.get(name); found {
@@ -170,13 +170,13 @@ func (p *parser) checkKeys(f *fields, k Kind) {
 }
 
 // withoutItem refuses a map's variables where there is no map.
-func (p *parser) withoutItem(f *fields, name string, e *Expr) {
+func (p *reader) withoutItem(f *fields, name string, e *Expr) {
 	if v, found := f.get(name); found {
 		p.itemless(v, e)
 	}
 }
 
-func (p *parser) itemless(v value, e *Expr) {
+func (p *reader) itemless(v value, e *Expr) {
 	if name := perItem(e); name != "" {
 		p.report(v, name+" is only known to a step with map, for each of its items", "")
 	}
@@ -187,7 +187,7 @@ func perItem(e *Expr) string {
 	if e == nil {
 		return ""
 	}
-	for _, name := range refs(e) {
+	for _, name := range e.Refs() {
 		if name == "item" || name == "index" {
 			return name
 		}
@@ -196,8 +196,8 @@ func perItem(e *Expr) string {
 }
 
 // checkSteps refuses an expression that reads a step which there is not.
-func (p *parser) checkSteps(v value, e *Expr) {
-	for _, ref := range refs(e) {
+func (p *reader) checkSteps(v value, e *Expr) {
+	for _, ref := range e.Refs() {
 		name, found := strings.CutPrefix(ref, "steps/")
 		if _, known := slices.BinarySearch(p.steps, name); !found || known {
 			continue

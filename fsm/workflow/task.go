@@ -16,7 +16,7 @@ const (
 )
 
 // task reads what only a step with a channel has.
-func (p *parser) task(s *Step, f *fields, limits []Limit) {
+func (p *reader) task(s *Step, f *fields, limits []Limit) {
 	s.Channel = optional(f, "channel", p.channel)
 	s.Policy = p.policy(f).over(p.defaults).Policy
 	if name, _ := f.first("lease", "start_to_close", "retry"); name != "" {
@@ -47,7 +47,7 @@ func (p *parser) task(s *Step, f *fields, limits []Limit) {
 	}
 }
 
-func (p *parser) stream(v value) bool {
+func (p *reader) stream(v value) bool {
 	if v.kind == kindFlag {
 		return p.flag(v)
 	}
@@ -55,7 +55,7 @@ func (p *parser) stream(v value) bool {
 	return true
 }
 
-func (p *parser) mapped(v value) *Map {
+func (p *reader) mapped(v value) *Map {
 	f := p.shaped(v, &p.grammar.mapped)
 	m := &Map{
 		Over:        optional(f, "over", p.expression(listResult)),
@@ -75,7 +75,7 @@ func (p *parser) mapped(v value) *Map {
 	return m
 }
 
-func (p *parser) join(m *Map, v value) {
+func (p *reader) join(m *Map, v value) {
 	if v.kind == kindObject {
 		m.Join = JoinN
 		m.N = optional(p.shaped(v, &p.grammar.join), "n_of", p.count(MaxMapItems))
@@ -89,7 +89,7 @@ func (p *parser) join(m *Map, v value) {
 	}
 }
 
-func (p *parser) tolerance(m *Map, v value) {
+func (p *reader) tolerance(m *Map, v value) {
 	count := func(v value) int { return int(p.number(v, 0, MaxMapItems)) }
 	switch v.kind {
 	case kindObject:
@@ -103,7 +103,7 @@ func (p *parser) tolerance(m *Map, v value) {
 	}
 }
 
-func (p *parser) percent(v value) int {
+func (p *reader) percent(v value) int {
 	source, ok := p.scalar(v, "a percentage")
 	if !ok {
 		return 0
@@ -116,7 +116,7 @@ func (p *parser) percent(v value) int {
 }
 
 // checkMap looks at a map's deadline beside the timeouts that end it too.
-func (p *parser) checkMap(f *fields, s *Step) {
+func (p *reader) checkMap(f *fields, s *Step) {
 	ms := s.Map.DeadlineMS
 	at, _ := f.get("map")
 	switch {
@@ -128,7 +128,7 @@ func (p *parser) checkMap(f *fields, s *Step) {
 }
 
 // uses reads a step's limits, in ascending order of their numbers.
-func (p *parser) uses(v value, limits []Limit, each bool) []Use {
+func (p *reader) uses(v value, limits []Limit, each bool) []Use {
 	var uses []Use
 	for _, item := range p.listed(v) {
 		u, ok := p.use(item, limits, each)
@@ -145,7 +145,7 @@ func (p *parser) uses(v value, limits []Limit, each bool) []Use {
 	return uses
 }
 
-func (p *parser) use(v value, limits []Limit, each bool) (u Use, ok bool) {
+func (p *reader) use(v value, limits []Limit, each bool) (u Use, ok bool) {
 	named := v
 	if v.kind == kindObject {
 		f := p.shaped(v, &p.grammar.use)
@@ -176,7 +176,7 @@ func (p *parser) use(v value, limits []Limit, each bool) (u Use, ok bool) {
 	return u, true
 }
 
-func (p *parser) costs(v value, each bool) []Cost {
+func (p *reader) costs(v value, each bool) []Cost {
 	var costs []Cost
 	entries := p.entries(v)
 	byName(entries)
@@ -191,7 +191,7 @@ func (p *parser) costs(v value, each bool) []Cost {
 }
 
 // checkCosts refuses costs of units that the limit does not count.
-func (p *parser) checkCosts(f *fields, u *Use, l *Limit) {
+func (p *reader) checkCosts(f *fields, u *Use, l *Limit) {
 	units := make([]string, len(l.Rates))
 	for i := range l.Rates {
 		units[i] = l.Rates[i].Unit
@@ -206,7 +206,7 @@ func (p *parser) checkCosts(f *fields, u *Use, l *Limit) {
 	}
 }
 
-func (p *parser) compensation(v value) *Compensation {
+func (p *reader) compensation(v value) *Compensation {
 	f := p.shaped(v, &p.grammar.compensation)
 	c := &Compensation{
 		Channel: optional(f, "channel", p.channel),
@@ -220,14 +220,14 @@ func (p *parser) compensation(v value) *Compensation {
 	return c
 }
 
-func (p *parser) memo(v value) *Memo {
+func (p *reader) memo(v value) *Memo {
 	f := p.shaped(v, &p.grammar.memo)
 	m := &Memo{Key: optional(f, "key", p.expression(anyResult)), TTLMS: optional(f, "ttl", p.duration)}
 	fill(&m.TTLMS, defaultMemoMS)
 	return m
 }
 
-func (p *parser) dynamic(v value) *Dynamic {
+func (p *reader) dynamic(v value) *Dynamic {
 	f := p.shaped(v, &p.grammar.dynamic)
 	d := &Dynamic{
 		Allow:     optional(f, "allow", func(v value) []string { return p.set(v, p.channel) }),

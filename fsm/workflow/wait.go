@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-func (p *parser) waiting(v value) *Waiting {
+func (p *reader) waiting(v value) *Waiting {
 	f := p.shaped(v, &p.grammar.wait)
 	w := &Waiting{All: f.has("all_of")}
 	name, parts := f.first("any_of", "all_of")
@@ -31,7 +31,7 @@ func (p *parser) waiting(v value) *Waiting {
 }
 
 // checkMessages refuses a message that is waited for twice: one waiter has a key.
-func (p *parser) checkMessages(v value, w *Waiting) {
+func (p *reader) checkMessages(v value, w *Waiting) {
 	for i := range w.Parts {
 		same := func(o WaitPart) bool {
 			return o.Message == w.Parts[i].Message && sourceOf(o.Key) == sourceOf(w.Parts[i].Key)
@@ -43,7 +43,7 @@ func (p *parser) checkMessages(v value, w *Waiting) {
 }
 
 // part reads a message or a time that is waited for.
-func (p *parser) part(f *fields) WaitPart {
+func (p *reader) part(f *fields) WaitPart {
 	var part WaitPart
 	given := 0
 	for _, name := range []string{"message", "timer", "until"} {
@@ -72,7 +72,7 @@ func (p *parser) part(f *fields) WaitPart {
 }
 
 // timer reads a duration, or an expression for one.
-func (p *parser) timer(part *WaitPart, v value) {
+func (p *reader) timer(part *WaitPart, v value) {
 	if source, ok := p.scalar(v, "a duration or an expression for one"); ok {
 		if _, err := parseDuration(source); err == nil || v.kind == kindNumber {
 			part.AfterMS = p.duration(v)
@@ -83,7 +83,7 @@ func (p *parser) timer(part *WaitPart, v value) {
 }
 
 // outside reads an expression outside of any map.
-func (p *parser) outside(want result) func(value) *Expr {
+func (p *reader) outside(want result) func(value) *Expr {
 	return func(v value) *Expr {
 		e := p.expression(want)(v)
 		p.itemless(v, e)
@@ -91,7 +91,7 @@ func (p *parser) outside(want result) func(value) *Expr {
 	}
 }
 
-func (p *parser) calling(v value) *Calling {
+func (p *reader) calling(v value) *Calling {
 	f := p.shaped(v, &p.grammar.call)
 	c := &Calling{
 		Workflow: optional(f, "workflow", p.name),
@@ -104,7 +104,7 @@ func (p *parser) calling(v value) *Calling {
 }
 
 // actions reads what is done at once: sets, then emits, then notifies.
-func (p *parser) actions(f *fields) []Action {
+func (p *reader) actions(f *fields) []Action {
 	var actions []Action
 	if set, found := f.get("set"); found {
 		entries := p.entries(set)
@@ -130,7 +130,7 @@ func (p *parser) actions(f *fields) []Action {
 	return actions
 }
 
-func (p *parser) emit(v value) *Emit {
+func (p *reader) emit(v value) *Emit {
 	f := p.shaped(v, &p.grammar.emit)
 	return &Emit{
 		Channel: optional(f, "channel", p.channel),
@@ -141,7 +141,7 @@ func (p *parser) emit(v value) *Emit {
 	}
 }
 
-func (p *parser) notify(v value) *Notify {
+func (p *reader) notify(v value) *Notify {
 	f := p.shaped(v, &p.grammar.notify)
 	return &Notify{
 		Client: optional(f, "client", p.outside(textResult)),
@@ -150,7 +150,7 @@ func (p *parser) notify(v value) *Notify {
 	}
 }
 
-func (p *parser) failure(v value) *Failure {
+func (p *reader) failure(v value) *Failure {
 	f := p.shaped(v, &p.grammar.failure)
 	return &Failure{Code: optional(f, "code", p.code), Message: optional(f, "message", p.outside(textResult))}
 }

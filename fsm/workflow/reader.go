@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// parser makes a definition of nodes. What it reads of a part that has problems is
+// reader makes a definition of nodes. What it reads of a part that has problems is
 // something, never nothing, so that it finds the others too.
-type parser struct {
+type reader struct {
 	*grammar
 
 	problems []Problem
@@ -29,10 +29,10 @@ type parser struct {
 	timeoutMS       int64
 }
 
-func newParser() *parser { return &parser{grammar: newGrammar()} }
+func newReader() *reader { return &reader{grammar: newGrammar()} }
 
 // report notes a problem, as long as there are few enough.
-func (p *parser) report(at value, message, suggestion string) {
+func (p *reader) report(at value, message, suggestion string) {
 	if p.full() {
 		return
 	}
@@ -44,10 +44,10 @@ func (p *parser) report(at value, message, suggestion string) {
 }
 
 // full tells whether no more problems are wanted.
-func (p *parser) full() bool { return len(p.problems) >= MaxProblems }
+func (p *reader) full() bool { return len(p.problems) >= MaxProblems }
 
 // guess is a suggestion for a name that is not among those that there are.
-func (p *parser) guess(name string, among []string) (found, suggestion string) {
+func (p *reader) guess(name string, among []string) (found, suggestion string) {
 	if p.full() {
 		return "", ""
 	}
@@ -99,7 +99,7 @@ func optional[T any](f *fields, name string, read func(value) T) (result T) {
 }
 
 // shaped reads an object with the keys of a shape.
-func (p *parser) shaped(v value, s *shape) *fields {
+func (p *reader) shaped(v value, s *shape) *fields {
 	f := &fields{value: v, entries: p.entries(v)}
 	known := f.entries[:0:0]
 	for _, e := range f.entries {
@@ -130,7 +130,7 @@ func (p *parser) shaped(v value, s *shape) *fields {
 }
 
 // entries reads an object with any keys; none twice.
-func (p *parser) entries(v value) []entry {
+func (p *reader) entries(v value) []entry {
 	if v.kind != kindObject {
 		p.mistyped(v, "an object")
 		return nil
@@ -152,7 +152,7 @@ func (p *parser) entries(v value) []entry {
 }
 
 // listed reads a list, or the one thing that stands for a list of itself.
-func (p *parser) listed(v value) []value {
+func (p *reader) listed(v value) []value {
 	if v.kind != kindList {
 		return []value{v}
 	}
@@ -171,7 +171,7 @@ func (p *parser) listed(v value) []value {
 }
 
 // set reads a list whose order means nothing, into ascending order.
-func (p *parser) set(v value, read func(value) string) []string {
+func (p *reader) set(v value, read func(value) string) []string {
 	var found []string
 	for _, item := range p.listed(v) {
 		name := read(item)
@@ -184,7 +184,7 @@ func (p *parser) set(v value, read func(value) string) []string {
 	return found
 }
 
-func (p *parser) mistyped(v value, want string) {
+func (p *reader) mistyped(v value, want string) {
 	p.report(v, fmt.Sprintf("must be %s, not %s", want, v.kind), "")
 }
 

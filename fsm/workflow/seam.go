@@ -1,6 +1,0 @@
-package workflow
-
-var (
-	compile = compileExpr
-	refs    = (*Expr).Refs
-)
