@@ -136,6 +136,9 @@ func (m *Machine) serveReady(l *lot, c *cursor) {
 	case state != 0:
 		m.payReady(c, skipCost)
 		m.bury(j, state, reason)
+	case m.held(c, j.event):
+		m.payReady(c, skipCost)
+		m.hold(j)
 	case !m.takeKey(j):
 		m.payReady(c, skipCost)
 		m.block(j)
@@ -173,6 +176,10 @@ func (m *Machine) serveNext(l *lot, c *cursor) {
 		m.setTimer(j.dueMS, j.key, 0)
 		c.turns.pay(c, skipCost)
 		m.advance(c)
+	case m.held(c, e):
+		c.turns.pay(c, skipCost)
+		m.advance(c)
+		m.hold(j)
 	case !m.takeKey(j):
 		c.turns.pay(c, skipCost)
 		m.advance(c)
@@ -190,7 +197,7 @@ func (m *Machine) overBefore(c *cursor, e *event) (state jobState, reason string
 	if e.lapsed(m.counters.timeMS) {
 		return jobLapsed, ""
 	}
-	if cancel := m.canceledLineage(c.queue.tenant, e); cancel != nil && m.counts(c, e.id.Position) {
+	if cancel := m.canceledLineage(c.queue.tenant, e); cancel != nil && !e.Task.Compensates && m.counts(c, e.id.Position) {
 		return jobCanceled, cancel.reason
 	}
 	return 0, ""
@@ -202,6 +209,7 @@ func (m *Machine) endWaiting(c *cursor, e *event, state jobState, reason string)
 	row := jobRow{state: state, reason: reason, dueMS: m.counters.timeMS}
 	m.set(keyJob(m.scratch.key[:0], kindParked, key), row.append(m.scratch.value[:0]))
 	m.finished(c, e, state)
+	m.jobBuried(c, e, state, state.String(), reason)
 }
 
 // unvoid tells whether an event was canceled before its grant, and forgets the
@@ -224,11 +232,12 @@ func (m *Machine) grant(l *lot, c *cursor, j *job) {
 	j.fence = m.counters.nextFence
 	m.counters.nextFence++
 	j.holder = Holder{Node: offer.Node, Session: offer.Session, Subscription: offer.Subscription, Worker: offer.Worker}
-	j.grantedMS, j.leaseMS = m.counters.timeMS, leaseTerm(cmp.Or(offer.LeaseMS, m.settingsOf(j).LeaseMS))
+	j.grantedMS, j.leaseMS = m.counters.timeMS, leaseTerm(cmp.Or(offer.LeaseMS, m.policyOf(j).leaseMS))
 	if m.out.effects {
 		m.out.Grants = append(m.out.Grants, Grant{Holder: j.holder, Job: m.jobOf(j)})
 	}
 	m.saveActive(j)
+	m.jobGranted(j)
 }
 
 func leaseTerm(askedMS uint32) uint32 {

@@ -34,6 +34,8 @@ type job struct {
 	// event is bare after the entry that granted it: what the worker got as data
 	// is in the event's row.
 	event *event
+	// failure is why it failed last, within the entry.
+	failure *jobFailure
 }
 
 func errMissing(key jobKey) error {
@@ -150,6 +152,13 @@ func (m *Machine) bury(j *job, state jobState, reason string) {
 	m.park(j)
 	m.finished(j.cursor, j.event, state)
 	m.passKey(j.cursor, j.event)
+	code, text := "", ""
+	if state == jobDead {
+		code, text = j.codeOf()
+	} else if state == jobLapsed {
+		code = state.String()
+	}
+	m.jobBuried(j.cursor, j.event, state, code, text)
 	if state == jobDead && m.out.effects {
 		word, _ := deadReason(reason)
 		m.out.Dead = append(m.out.Dead, word)

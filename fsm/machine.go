@@ -27,6 +27,8 @@ type Machine struct {
 	canceled map[lineageID]cancelRow
 	// workflows are the definitions that runs are started of.
 	workflows workflows
+	// pausedRuns are the runs that are paused, by position.
+	pausedRuns map[uint64]struct{}
 	// nextDueMS is the earliest timer, or maxTime when there is none.
 	nextDueMS int64
 
@@ -38,6 +40,13 @@ type Machine struct {
 	sent  []*outbox
 	// pinned are the definitions whose live runs were counted anew.
 	pinned []*definition
+	// runs are those that were looked at, by position; changed are those to be written;
+	// happened is what is to be worked off.
+	runs     map[uint64]*run
+	changed  []*run
+	happened []*happening
+	// childStarts counts the child runs that the entry began.
+	childStarts int
 	// fresh are the events whose bytes are in memory, until the entry's end.
 	fresh   []*event
 	tally   tally
@@ -73,6 +82,9 @@ type scratch struct {
 	follower   command.CommitFollower
 	park       command.Park
 	broadcast  command.Broadcast
+	startRun   command.StartRun
+	control    command.ControlRun
+	message    command.SendMessage
 	definition command.InstallDefinition
 	aliases    command.InstallAliases
 	gone       command.RemoveDefinition
@@ -88,21 +100,23 @@ type reader interface {
 func Open(view *storage.View) (machine *Machine, err error) {
 	defer invariants.Recover(&err)
 	m := &Machine{
-		names:     newNames(),
-		queues:    make(map[uint32]*queue),
-		byName:    make(map[queueName]*queue),
-		channels:  make(map[uint32]*channel),
-		active:    make(map[jobKey]*job),
-		voids:     make(map[jobKey]struct{}),
-		outboxes:  make(map[uint32]*outbox),
-		canceled:  make(map[lineageID]cancelRow),
-		workflows: newWorkflows(),
-		nextDueMS: maxTime,
+		names:      newNames(),
+		queues:     make(map[uint32]*queue),
+		byName:     make(map[queueName]*queue),
+		channels:   make(map[uint32]*channel),
+		active:     make(map[jobKey]*job),
+		voids:      make(map[jobKey]struct{}),
+		outboxes:   make(map[uint32]*outbox),
+		canceled:   make(map[lineageID]cancelRow),
+		workflows:  newWorkflows(),
+		runs:       make(map[uint64]*run),
+		pausedRuns: make(map[uint64]struct{}),
+		nextDueMS:  maxTime,
 	}
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
 		m.loadVoids, m.loadActive, m.loadTimers, m.loadOutboxes, m.loadCanceled,
-		m.loadDefinitions, m.loadLive, m.loadAliases,
+		m.loadDefinitions, m.loadLive, m.loadAliases, m.loadPaused,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -131,10 +145,12 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	m.rotateDedupe()
 	for _, encoded := range m.entry.Commands {
 		m.out.Results = append(m.out.Results, m.execute(encoded))
+		m.settleRuns()
 	}
 	m.fireTimers()
 	m.sweep()
 	m.grantOffers()
+	m.settleRuns()
 	m.keepLeftover()
 	m.writeBack()
 	m.strip()
@@ -219,6 +235,17 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindRemoveDefinition:
 		s.gone.Decode(&r)
 		return checked(&r, func() command.Result { return m.removeDefinition(&s.gone) })
+	case command.KindStartRun:
+		s.startRun.Decode(&r)
+		s.startRun.Route = prefix.Route
+		return checked(&r, func() command.Result { return m.startRun(&s.startRun) })
+	case command.KindControlRun:
+		s.control.Decode(&r)
+		return checked(&r, func() command.Result { return m.controlRun(&s.control) })
+	case command.KindSendMessage:
+		s.message.Decode(&r)
+		s.message.Route = prefix.Route
+		return checked(&r, func() command.Result { return m.sendMessage(&s.message) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
 		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
@@ -284,6 +311,7 @@ func (m *Machine) strip() {
 
 // writeBack writes the rows that an entry changes at most once.
 func (m *Machine) writeBack() {
+	m.saveRuns()
 	for _, c := range m.dirty {
 		c.dirty = false
 		m.saveCursor(c)

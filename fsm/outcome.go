@@ -30,6 +30,8 @@ type Outcome struct {
 	Relays []RelayState
 	// Started is set by a LeaderStart.
 	Started *Started
+	// Runs are the runs that changed.
+	Runs []RunChange
 	// Dead are the reasons of the jobs that became dead letters.
 	Dead []string
 	// Members are the admitted members, when a meta command changed them.

@@ -159,14 +159,24 @@ const (
 	jobBlocked jobState = 7
 	// jobParked: its lease is in force, but no worker holds it.
 	jobParked jobState = 8
+	// jobRuns: the event began a run, which goes on.
+	jobRuns jobState = 9
+	// jobRunFailed: the event began a run, which has ended otherwise than well.
+	jobRunFailed jobState = 10
+	// jobHeld: its run is paused.
+	jobHeld jobState = 11
 )
 
 func (s jobState) String() string {
 	switch s {
 	case jobLeased:
 		return "leased"
-	case jobReady, jobBlocked:
+	case jobReady, jobBlocked, jobHeld:
 		return "waiting"
+	case jobRuns:
+		return "running"
+	case jobRunFailed:
+		return "failed"
 	case jobDelayed:
 		return "delayed"
 	case jobDead:

@@ -6,8 +6,10 @@ import (
 )
 
 // present tells whether a job is one that the run waits for at its step.
-func (a *advance) present(h *Happening) bool {
-	r := a.run
+func (a *advance) present(h *Happening) bool { return a.run.Present(h) }
+
+// Present tells whether a job, by its step and iteration, is one that the run waits for.
+func (r *Run) Present(h *Happening) bool {
 	return r.State == Running && r.Step == h.Step && !r.Holds && r.iteration(r.Step) == h.Iteration && !r.Items.Settled
 }
 

@@ -25,6 +25,12 @@ func NewProgram(def *workflow.Definition) *Program {
 	return p
 }
 
+// Find is the number of a step by its name.
+func (p *Program) Find(name string) (step uint32, found bool) {
+	step, found = p.byName[name]
+	return step, found
+}
+
 func (p *Program) need(e *workflow.Expr) {
 	if e == nil {
 		return
