@@ -106,6 +106,7 @@ func (m *Machine) end(j *job, row *attemptRow) {
 	row.attempt, row.group, row.worker = j.attempt, j.key.group, j.holder.Worker
 	row.node = j.holder.Node
 	row.grantedMS, row.endedMS, row.parkedMS = j.grantedMS, m.counters.timeMS, j.parkedMS
+	m.stopClock(j)
 	m.set(keyAttempt(m.scratch.key[:0], j.key.queue, j.key.position, j.fence), row.append(m.scratch.value[:0]))
 	if j.state == jobParked {
 		m.unpark(j) // Its worker and its clock were done with it then.

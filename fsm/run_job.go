@@ -80,6 +80,22 @@ func (m *Machine) jobGranted(j *job) {
 	}
 }
 
+// stopClock takes away the timer of how long an attempt may take: it has ended, or stands
+// parked, where nobody works on it.
+func (m *Machine) stopClock(j *job) {
+	t := m.runTask(j.cursor, j.event)
+	if t == nil || t.Compensates || j.state == jobParked {
+		return
+	}
+	program, _ := m.stepOf(t)
+	if program == nil {
+		return
+	}
+	if limit := program.Steps[t.Step].Policy.StartToClose; limit > 0 {
+		m.remove(keyTimer(m.scratch.key[:0], j.grantedMS+limit, j.key))
+	}
+}
+
 // dataOf is the data of a job's event.
 func (m *Machine) dataOf(j *job) command.Payload {
 	if j.event.whole {

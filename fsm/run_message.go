@@ -236,9 +236,13 @@ func (m *Machine) answered(tenant uint32, n *command.RunNews) {
 	if w, waits := m.waiterAt(at); waits && w.is(n) {
 		m.remove(keyWaiter(m.scratch.key[:0], tenant, at.of))
 	}
-	if n.Taken {
-		m.remove(keyMessage(m.scratch.key[:0], tenant, at.of, n.Number))
+	key := keyMessage(nil, tenant, at.of, n.Number)
+	value, found := m.get(key)
+	if !n.Taken || !found {
+		return
 	}
+	m.clearKeptTimer(readMessage(value).expiresMS, timerMessage, key[1:])
+	m.remove(key)
 }
 
 // forgetMessage deletes a message for which nobody came in time. One that is offered

@@ -84,7 +84,7 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolin
 func (s *runScenario) workflow(a args, input string) string {
 	def, problems := workflow.Parse([]byte(input))
 	if len(problems) > 0 {
-		return fmt.Sprintf("%+v\n", problems)
+		s.tb.Fatalf("%+v", problems)
 	}
 	s.count++
 	alias := a.get("alias", DefaultAlias)

@@ -47,6 +47,11 @@ func (m *Machine) setKeptTimer(dueMS int64, what byte, of []byte) {
 	m.nextDueMS = min(m.nextDueMS, dueMS)
 }
 
+func (m *Machine) clearKeptTimer(dueMS int64, what byte, of []byte) {
+	key := append(appendU64(append(m.scratch.key[:0], kindRunTimer), uint64(dueMS)), what) //nolint:gosec // Due times are not negative.
+	m.remove(append(key, of...))
+}
+
 type dueRunTimer struct {
 	key, value []byte
 }

@@ -85,7 +85,7 @@ func (a *advance) drained() error {
 	}
 	for r.Next > r.Floor+1 && a.OnFailure == workflow.Compensate {
 		r.Next--
-		entry, found := a.facts.Entry(r.Next)
+		entry, found := a.entry(r.Next)
 		if !found {
 			continue
 		}
@@ -112,7 +112,7 @@ func (a *advance) drained() error {
 func (a *advance) undoBeside(first *Entry) {
 	r := a.run
 	for r.Next > r.Floor+1 {
-		entry, found := a.facts.Entry(r.Next - 1)
+		entry, found := a.entry(r.Next - 1)
 		if found && (entry.Step != first.Step || entry.Iteration != first.Iteration) {
 			return
 		}
@@ -166,4 +166,21 @@ func (a *advance) afterUndo() error {
 		return nil
 	}
 	return a.drained()
+}
+
+// entry is a compensation's entry: of this happening, or kept before.
+func (a *advance) entry(number uint32) (Entry, bool) {
+	for i := range a.out {
+		if d := &a.out[i]; d.Kind == Register && d.Entry == number {
+			return Entry{Step: d.Step, Iteration: d.Iteration, Item: d.Item, Unknown: d.Unknown, Input: d.Data}, true
+		}
+	}
+	entry, found := a.facts.Entry(number)
+	for i := range a.out {
+		// One that was registered with the grant gives way to what is known now.
+		if d := &a.out[i]; found && entry.Unknown && d.Kind == Register && d.Step == entry.Step && d.Iteration == entry.Iteration && d.Item == entry.Item {
+			return Entry{}, false
+		}
+	}
+	return entry, found
 }

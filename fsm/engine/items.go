@@ -95,12 +95,24 @@ func (a *advance) joined(s *workflow.Step, h *Happening) error {
 		return nil // What runs is not stopped: an operator may have the failed items tried again.
 	case failed:
 		a.stopAll()
-		return a.stepFailed(CodeMapFailed, fmt.Sprintf("%d of %d items failed, the last with %s: %s", items.Failed, items.Total, h.Code, h.Message))
+		return a.stepFailed(CodeMapFailed, a.failedItems(h))
 	case over:
 		return a.listOver(m, h)
 	default:
 		return a.startItems(s, nil)
 	}
+}
+
+// failedItems says how many items have failed, and why the first did.
+func (a *advance) failedItems(h *Happening) string {
+	items := &a.run.Items
+	text := fmt.Sprintf("%d of %d items failed", items.Failed, items.Total)
+	for item := uint32(1); item <= items.Started; item++ {
+		if _, code, found := a.itemOutput(item, h); found && code != "" {
+			return fmt.Sprintf("%s, item %d with %s", text, item-1, code)
+		}
+	}
+	return text
 }
 
 // verdict is whether a map is over, well or badly.

@@ -66,9 +66,13 @@ func (a *advance) register(s *workflow.Step, h *Happening) error {
 }
 
 func (a *advance) keepEntry(h *Happening, input command.Payload, unknown bool) {
-	a.run.Entries++
+	r := a.run
+	r.Entries++
+	if r.State == Canceling || r.State == Compensating {
+		r.Next = r.Entries + 1 // It was on its way when the run was stopped: nothing is undone yet.
+	}
 	a.decide(Decision{
-		Kind: Register, Entry: a.run.Entries, Step: h.Step, Iteration: h.Iteration, Item: h.Item, Data: input,
+		Kind: Register, Entry: r.Entries, Step: h.Step, Iteration: h.Iteration, Item: h.Item, Data: input,
 		Unknown: unknown,
 	})
 }
