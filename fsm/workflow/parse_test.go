@@ -27,7 +27,7 @@ func mustParse(t *testing.T, source []byte) *Definition {
 	return d
 }
 
-func readFile(t *testing.T, name string) []byte {
+func readFile(t testing.TB, name string) []byte {
 	t.Helper()
 	source, err := os.ReadFile(name)
 	if err != nil {

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -147,6 +148,20 @@ func (p *reader) entries(v value) []entry {
 			seen[e.key.text] = true
 			found = append(found, e)
 		}
+	}
+	return found
+}
+
+// members reads an object with any keys into ascending order, if they are few enough.
+func (p *reader) members(v value, most int) []entry {
+	found := p.entries(v)
+	if len(found) > most {
+		p.report(v, fmt.Sprintf("%d are more than %d", len(found), most), "")
+		return nil
+	}
+	slices.SortFunc(found, func(a, b entry) int { return cmp.Compare(a.key.text, b.key.text) })
+	for _, e := range found {
+		p.checkName(v.named(e), e.key.text, MaxNameBytes)
 	}
 	return found
 }

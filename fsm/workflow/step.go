@@ -9,23 +9,17 @@ import (
 // allSteps reads the steps. Their names are known before the first is read, since edges and
 // expressions name those that come later.
 func (p *reader) allSteps(d *Definition, v value, whole *fields) {
-	entries := p.entries(v)
-	switch {
-	case len(entries) > MaxSteps:
-		p.report(v, fmt.Sprintf("%d steps are more than %d", len(entries), MaxSteps), "call another workflow for a part of them")
-		return
-	case len(entries) == 0:
-		if v.kind == kindObject {
-			p.report(v, "there are no steps", "")
-		}
+	if v.kind == kindObject && len(v.entries) == 0 {
+		p.report(v, "there are no steps", "")
+	}
+	entries := p.members(v, MaxSteps)
+	if len(entries) == 0 {
 		return
 	}
-	first := entries[0].key.text
-	byName(entries)
 	for _, e := range entries {
 		p.steps = append(p.steps, e.key.text)
-		p.checkName(v.named(e), e.key.text, MaxNameBytes)
 	}
+	first := v.entries[0].key.text
 	p.links = make([][]link, len(entries))
 	d.First, _ = slices.BinarySearch(p.steps, first)
 	if named, found := whole.get("first"); found {

@@ -178,9 +178,7 @@ func (p *reader) use(v value, limits []Limit, each bool) (u Use, ok bool) {
 
 func (p *reader) costs(v value, each bool) []Cost {
 	var costs []Cost
-	entries := p.entries(v)
-	byName(entries)
-	for _, e := range entries {
+	for _, e := range p.members(v, MaxList) {
 		c := Cost{Unit: e.key.text, Amount: p.expression(intResult)(v.at(e))}
 		if !each {
 			p.itemless(v.at(e), c.Amount)
