@@ -92,6 +92,10 @@ func (e *Expr) evalError(err error) error {
 		message = errCost.Error()
 	case strings.HasPrefix(message, "no such key: "):
 		message = e.missing(strings.TrimPrefix(message, "no such key: "))
+	case strings.Contains(message, "hash of unhashable type"):
+		message = errKey("bytes").Error()
+	case strings.HasPrefix(message, "internal error: "):
+		message = "cannot be evaluated: " + strings.TrimPrefix(message, "internal error: ")
 	case strings.HasPrefix(message, noOverloadText):
 		message = e.wordFor(err) + " does not take values of these types"
 	}

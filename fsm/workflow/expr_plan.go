@@ -15,6 +15,7 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 	"github.com/google/cel-go/interpreter"
+	"github.com/google/cel-go/parser"
 )
 
 // maxPatternSize bounds a regular expression, in the instructions that it is compiled to.
@@ -90,7 +91,7 @@ func fills(call interpreter.InterpretableCall) bool {
 		return false
 	}
 	named, ok := attribute.Attr().(interpreter.NamespacedAttribute)
-	return ok && len(named.Qualifiers()) == 0 && len(named.CandidateVariableNames()) == 1 && named.CandidateVariableNames()[0] == "@result"
+	return ok && len(named.Qualifiers()) == 0 && len(named.CandidateVariableNames()) == 1 && named.CandidateVariableNames()[0] == parser.HiddenAccumulatorName
 }
 
 // holds tells whether a node's value may be a list or a map.

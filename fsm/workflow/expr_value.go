@@ -36,17 +36,25 @@ type object struct {
 	weight int
 }
 
-// newObject sorts a map's fields. Only text can be a key, as in JSON.
+// newObject sorts a map's fields. Only text can be a key, as in JSON. Of several keys that
+// cannot, the error names one by its text: CEL's map hands them out in any order.
 func newObject(fields traits.Mapper) ref.Val {
 	o := &object{}
+	wrong := ""
 	for it := fields.Iterator(); it.HasNext() == types.True; {
 		key := it.Next()
 		name, ok := key.(types.String)
 		if !ok {
-			return types.NewErr("a key of a map must be a string, is %s", typeName(key))
+			if is := typeName(key); wrong == "" || is < wrong {
+				wrong = is
+			}
+			continue
 		}
 		o.keys = append(o.keys, string(name))
 		o.values = append(o.values, fields.Get(key))
+	}
+	if wrong != "" {
+		return types.WrapErr(errKey(wrong))
 	}
 	o.settle()
 	if o.weight > maxWeight {
@@ -54,6 +62,8 @@ func newObject(fields traits.Mapper) ref.Val {
 	}
 	return o
 }
+
+func errKey(is string) error { return fmt.Errorf("a key of a map must be a string, is %s", is) }
 
 func (o *object) find(name string) (ref.Val, bool) {
 	i := sort.SearchStrings(o.keys, name)
