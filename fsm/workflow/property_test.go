@@ -21,7 +21,7 @@ func TestCanonicalMeansTheSame(t *testing.T) {
 			t.Fatalf("%s\n%s", source, listing(problems))
 		}
 		checkCanonical(t, d)
-		for _, other := range []string{jsonOf(shuffled(t, whole)), yamlOf(shuffled(t, whole), "")} {
+		for _, other := range []string{jsonOf(reordered(t, whole)), yamlOf(reordered(t, whole), "")} {
 			again, problems := Parse([]byte(other))
 			if again == nil {
 				t.Fatalf("%s\n%s", other, listing(problems))
@@ -135,19 +135,19 @@ type branch struct {
 	value any
 }
 
-// shuffled is a value with the keys of all its objects in another order.
-func shuffled(t *rapid.T, of any) any {
+// reordered is a value with the keys of all its objects in another order.
+func reordered(t *rapid.T, of any) any {
 	switch v := of.(type) {
 	case tree:
 		other := tree{}
 		for _, b := range rapid.Permutation(v).Draw(t, "order") {
-			other = append(other, branch{b.key, shuffled(t, b.value)})
+			other = append(other, branch{b.key, reordered(t, b.value)})
 		}
 		return other
 	case []any:
 		other := make([]any, len(v))
 		for i := range v {
-			other[i] = shuffled(t, v[i])
+			other[i] = reordered(t, v[i])
 		}
 		return other
 	}
