@@ -56,7 +56,6 @@ func firstIssue(issues *cel.Issues) error {
 	return &compileError{Column: first.Location.Column() + 1, Message: plain(first.Message)}
 }
 
-//nolint:gochecknoglobals // constants that take a function to write
 var (
 	mangled    = regexp.MustCompile(`'(@?[_!\-\[\]?:+*/%<>=&|.a-z]+)' applied to '\((.*)\)'`)
 	undeclared = regexp.MustCompile(`undeclared reference to '([^']*)'.*`)
@@ -139,18 +138,17 @@ func (e *Expr) missing(field string) string {
 
 // fieldOf is what a node asks for a field of; nil where it does not.
 func fieldOf(node ast.Expr, field string) ast.Expr {
-	switch node.Kind() {
-	case ast.SelectKind:
+	if node.Kind() == ast.SelectKind {
 		if node.AsSelect().FieldName() == field && !node.AsSelect().IsTestOnly() {
 			return node.AsSelect().Operand()
 		}
-	case ast.CallKind:
+	}
+	if node.Kind() == ast.CallKind {
 		call := node.AsCall()
 		if call.FunctionName() == operators.Index && call.Args()[1].Kind() == ast.LiteralKind &&
 			call.Args()[1].AsLiteral().Equal(types.String(field)) == types.True {
 			return call.Args()[0]
 		}
-	default:
 	}
 	return nil
 }

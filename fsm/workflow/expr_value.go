@@ -65,14 +65,6 @@ func newObject(fields traits.Mapper) ref.Val {
 
 func errKey(is string) error { return fmt.Errorf("a key of a map must be a string, is %s", is) }
 
-func (o *object) find(name string) (ref.Val, bool) {
-	i := sort.SearchStrings(o.keys, name)
-	if i == len(o.keys) || o.keys[i] != name {
-		return nil, false
-	}
-	return o.values[i], true
-}
-
 // Find implements traits.Mapper.
 func (o *object) Find(key ref.Val) (ref.Val, bool) {
 	name, ok := key.(types.String)
@@ -148,10 +140,19 @@ func (*object) Type() ref.Type { return types.MapType }
 // Value implements ref.Val.
 func (o *object) Value() any { return o }
 
+func (o *object) find(name string) (ref.Val, bool) {
+	i := sort.SearchStrings(o.keys, name)
+	if i == len(o.keys) || o.keys[i] != name {
+		return nil, false
+	}
+	return o.values[i], true
+}
+
 // keyIterator walks an object's keys.
 type keyIterator struct {
 	ref.Val // what an iterator must be too, and nobody asks
-	keys    []string
+
+	keys []string
 }
 
 // HasNext implements traits.Iterator.
@@ -171,6 +172,7 @@ func (it *keyIterator) Next() ref.Val {
 // what it weighs. It does not change.
 type list struct {
 	traits.Lister
+
 	items  []ref.Val
 	weight int
 }
