@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -184,6 +185,9 @@ func TestExprSaysWhatIsMissing(t *testing.T) {
 		{`output.name < 1`, "< does not take values of these types"},
 		{`output.name + 1`, "+ does not take a string and an int"},
 		{`output.count % output.confidence`, "% does not take"},
+		{`output[output.ids]`, "a field is asked for by a string"},
+		{`output.z[index]`, "a key of a map must be a string, is an int"},
+		{`output.z[lists.range(200).map(i, 'aaaaaaaaaa').join('')]`, "aaaa…"},
 		{`output.ids[5]`, "index out of bounds: 5"},
 		{`output.count / 0`, "division by zero"},
 		{`output.count * 9223372036854775807`, "overflow"},
@@ -272,7 +276,11 @@ func TestScopeReadsOnceAndOnlyWhatIsReached(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if want := []string{"message", "output", "steps/answer"}; !slices.Equal(asked, want) {
+	s.Forget("output", "item")
+	if _, err := mustCompile(t, `output.count == 4 && !has(message)`, boolResult).Bool(s); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"message", "output", "steps/answer", "output"}; !slices.Equal(asked, want) {
 		t.Errorf("asked for %v, want %v", asked, want)
 	}
 }
@@ -294,6 +302,22 @@ func TestScopeFailureEndsTheEvaluation(t *testing.T) {
 	if ok, err := mustCompile(t, `output.x`, boolResult).Bool(s); !ok || err != nil {
 		t.Errorf("what reads something else: %v, %v", ok, err)
 	}
+}
+
+// TestExprIsShared evaluates one expression in several goroutines: the race detector looks on.
+func TestExprIsShared(t *testing.T) {
+	e := mustCompile(t, `output.chunks.filter(c, c.text.matches('^[ab]$')).map(c, {'t': c.text, 'n': 1 + 0.5}).size() == 2`, boolResult)
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 50 {
+				if ok, err := e.Bool(scopeOf(example())); !ok || err != nil {
+					t.Errorf("%v, %v", ok, err)
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 // TestDecodeValue holds the reader of JSON to that of encoding/json.
