@@ -7,5 +7,10 @@
 //	definition, problems := Parse(text)     when somebody deploys: YAML or JSON, checked whole
 //	definition, err := Compile(canonical)   on every replica, from Definition.Canonical
 //
+// Expressions are in CEL, with JSON for values: Expr compiles and checks one, a Scope is
+// what it sees. CEL is bent in a few places, each for a reason told in the expr files: maps
+// are walked in the order of their keys and have text as keys, whole numbers and others mix,
+// time zones are UTC or offsets, and what an expression may cost, build and return is bounded.
+//
 // A Definition never changes and is safe for concurrent use; a Scope is one evaluation's.
 package workflow
