@@ -109,8 +109,7 @@ func readText(source []byte) (*node, error) {
 }
 
 func problemOf(err error) Problem {
-	var f *fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault](err); ok {
 		return Problem{Line: f.line, Column: f.column, Message: f.message, Suggestion: f.suggestion}
 	}
 	return Problem{Message: err.Error()}

@@ -75,28 +75,6 @@ func tableOf(s *shape) string {
 
 func formText(f form) string {
 	switch f.is {
-	case aText:
-		return "text"
-	case aName:
-		return "name"
-	case aStep:
-		return "name of a step"
-	case aCode:
-		return "error code"
-	case anExpression:
-		return "[expression](#expressions)"
-	case aDuration:
-		return "[duration](#values)"
-	case aCount:
-		return "whole number"
-	case aFlag:
-		return "true or false"
-	case aPercent:
-		return "[percentage](#values)"
-	case aRate:
-		return "[rate](#values)"
-	case aDecimal:
-		return "number"
 	case aWord:
 		return "`" + strings.Join(f.words, "`, `") + "`"
 	case anObject:
@@ -111,6 +89,11 @@ func formText(f form) string {
 			of[i] = formText(f.of[i])
 		}
 		return strings.Join(of, ", or ")
+	default:
+		return map[formKind]string{
+			aText: "text", aName: "name", aStep: "name of a step", aCode: "error code", anExpression: "[expression](#expressions)",
+			aDuration: "[duration](#values)", aCount: "whole number", aFlag: "true or false", aPercent: "[percentage](#values)",
+			aRate: "[rate](#values)", aDecimal: "number",
+		}[f.is]
 	}
-	panic("no text for a form")
 }
