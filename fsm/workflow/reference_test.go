@@ -74,23 +74,23 @@ func tableOf(s *shape) string {
 }
 
 func formText(f form) string {
-	switch f.is {
-	case aWord:
+	switch {
+	case f.is == aWord:
 		return "`" + strings.Join(f.words, "`, `") + "`"
-	case anObject:
+	case f.is == anObject:
 		return fmt.Sprintf("[object](#%s)", f.shape)
-	case aList:
+	case f.is == aList:
 		return "list of " + formText(f.of[0])
-	case aMap:
+	case f.is == aMap:
 		return "by name: " + formText(f.of[0])
-	case anyOf:
+	case f.is == anyOf:
 		of := make([]string, len(f.of))
 		for i := range f.of {
 			of[i] = formText(f.of[i])
 		}
 		return strings.Join(of, ", or ")
 	default:
-		return map[formKind]string{
+		return [...]string{
 			aText: "text", aName: "name", aStep: "name of a step", aCode: "error code", anExpression: "[expression](#expressions)",
 			aDuration: "[duration](#values)", aCount: "whole number", aFlag: "true or false", aPercent: "[percentage](#values)",
 			aRate: "[rate](#values)", aDecimal: "number",

@@ -162,16 +162,16 @@ const (
 )
 
 func formSchema(f form) jsonObject {
-	switch f.is {
-	case aWord:
+	switch {
+	case f.is == aWord:
 		return jsonObject{"enum": f.words}
-	case anObject:
+	case f.is == anObject:
 		return jsonObject{"$ref": "#/$defs/" + f.shape}
-	case aList:
+	case f.is == aList:
 		return jsonObject{"type": "array", "items": formSchema(f.of[0]), "minItems": 1, "maxItems": MaxList}
-	case aMap:
+	case f.is == aMap:
 		return jsonObject{"type": "object", "additionalProperties": formSchema(f.of[0]), "propertyNames": jsonObject{"pattern": namePattern, "maxLength": MaxNameBytes}}
-	case anyOf:
+	case f.is == anyOf:
 		of := make([]jsonObject, len(f.of))
 		for i := range f.of {
 			of[i] = formSchema(f.of[i])
@@ -186,7 +186,7 @@ func formSchema(f form) jsonObject {
 func scalarSchema(is formKind) jsonObject {
 	scalar := []string{"string", "number", "boolean"}
 	name := jsonObject{"type": scalar, "pattern": namePattern, "maxLength": maxChannelBytes}
-	return map[formKind]jsonObject{
+	return [...]jsonObject{
 		aText:        {"type": scalar},
 		aName:        name,
 		aStep:        name,

@@ -83,12 +83,12 @@ func (p *reader) join(m *Map, v value) {
 
 func (p *reader) tolerance(m *Map, v value) {
 	count := func(v value) int { return int(p.number(v, 0, MaxMapItems)) }
-	switch {
-	case v.kind == kindObject:
+	switch v.kind {
+	case kindObject:
 		f := p.shaped(v, &p.grammar.tolerance)
 		m.TolerateCount = optional(f, "count", count)
 		m.TolerateShare = optional(f, "share", p.percent)
-	case v.kind == kindNumber:
+	case kindNumber:
 		m.TolerateCount = count(v)
 	default:
 		m.TolerateShare = p.percent(v)

@@ -66,8 +66,8 @@ func fromYAML(from *yaml.Node, depth int) (*node, error) {
 		return nil, err
 	}
 	n := &node{line: from.Line, column: from.Column, text: from.Value}
-	switch {
-	case from.Kind == yaml.MappingNode:
+	switch from.Kind {
+	case yaml.MappingNode:
 		n.kind = kindObject
 		for i := 0; i+1 < len(from.Content); i += 2 {
 			key, err := fromYAML(from.Content[i], depth+1)
@@ -80,7 +80,7 @@ func fromYAML(from *yaml.Node, depth int) (*node, error) {
 			}
 			n.entries = append(n.entries, entry{key, held})
 		}
-	case from.Kind == yaml.SequenceNode:
+	case yaml.SequenceNode:
 		n.kind = kindList
 		for _, item := range from.Content {
 			held, err := fromYAML(item, depth+1)
