@@ -21,7 +21,6 @@ func bombs() []string {
 	lists, maps := "[[1]]", "optional.of({'a': 1})"
 	for range maxComprehensions - 2 {
 		lists += ".map(a, [" + strings.Repeat("a, ", 15) + "a])"
-		maps += ".optMap(a, {'a': a, 'b': a, 'c': a, 'd': a, 'e': a, 'f': a, 'g': a, 'h': a, 'i': a, 'j': a, 'k': a, 'l': a, 'm': a, 'n': a, 'o': a, 'p': a})"
 	}
 	texts, sums := "['0123456789']", "[[0]]"
 	for range maxComprehensions {
@@ -29,7 +28,8 @@ func bombs() []string {
 		sums += ".map(a, a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a)"
 	}
 	folds := "[[1]]"
-	for range maxComprehensions/2 - 1 {
+	for range maxComprehensions/2 - 1 { // optMap counts for two
+		maps += ".optMap(a, {'a': a, 'b': a, 'c': a, 'd': a, 'e': a, 'f': a, 'g': a, 'h': a, 'i': a, 'j': a, 'k': a, 'l': a, 'm': a, 'n': a, 'o': a, 'p': a})"
 		folds += ".map(a, lists.range(16).map(i, a))"
 	}
 	long := "lists.range(1000).map(i, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa').join('')"
