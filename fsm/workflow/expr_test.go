@@ -85,6 +85,7 @@ func TestExprJSON(t *testing.T) {
 		{`output.none + [1] + output.none`, `[1]`},
 		{`'a,b'.split(',') + ['c']`, `["a","b","c"]`},
 		{`optional.of([]).optMap(v, (v + [1]) + v).orValue([])`, `[1]`},
+		{`optional.of([]).optMap(v, v + v + [1] + v + v).orValue([])`, `[1]`},
 		{`lists.range(3).map(i, output.ids.map(j, i * j))`, `[[0,0],[1,2],[2,4]]`},
 		{`output.ids.size() + size('äö')`, `4`},
 		{`[3, 1, 2].sort()`, `[1,2,3]`},
