@@ -55,7 +55,7 @@ func (p *reader) nexts(v value, number int) []Edge {
 	}
 	var edges []Edge
 	closed := false
-	items := p.listed(v)
+	items := p.upTo(v, MaxEdges)
 	for i, item := range items {
 		f := p.shaped(item, &p.grammar.edge)
 		e := Edge{When: optional(f, "when", p.outside(boolResult)), Max: optional(f, "max", p.count(MaxLoops))}
@@ -94,7 +94,7 @@ func (p *reader) catches(v value, number int) []Catch {
 	var catches []Catch
 	var caught []string
 	closed := false
-	for _, item := range p.listed(v) {
+	for _, item := range p.upTo(v, MaxEdges) {
 		f := p.shaped(item, &p.grammar.catch)
 		c := Catch{
 			Codes: optional(f, "codes", func(v value) []string { return p.set(v, p.code) }),

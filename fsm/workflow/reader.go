@@ -168,15 +168,18 @@ func (p *reader) members(v value, most int) []entry {
 }
 
 // listed reads a list, or the one thing that stands for a list of itself.
-func (p *reader) listed(v value) []value {
+func (p *reader) listed(v value) []value { return p.upTo(v, MaxList) }
+
+// upTo is listed with another bound.
+func (p *reader) upTo(v value, most int) []value {
 	if v.kind != kindList {
 		return []value{v}
 	}
 	if len(v.items) == 0 {
 		p.report(v, "the list is empty", "")
 	}
-	if len(v.items) > MaxList {
-		p.report(v, fmt.Sprintf("%d are more than %d", len(v.items), MaxList), "")
+	if len(v.items) > most {
+		p.report(v, fmt.Sprintf("%d are more than %d", len(v.items), most), "")
 		return nil
 	}
 	values := make([]value, len(v.items))
