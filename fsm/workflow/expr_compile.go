@@ -4,8 +4,13 @@ import (
 	"fmt"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 )
+
+// maxComprehensions is how many of map, filter, exists and their like an expression may
+// have: the time of the check grows with their square, and with 60 in a row it is a second.
+const maxComprehensions = 16
 
 // compile checks and plans an expression.
 func compile(source string, want result) (*Expr, error) {
@@ -13,7 +18,14 @@ func compile(source string, want result) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	checked, issues := env.Compile(source)
+	parsed, issues := env.Parse(source)
+	if issues.Err() != nil {
+		return nil, firstIssue(issues)
+	}
+	if n := comprehensions(parsed.NativeRep().Expr()); n > maxComprehensions {
+		return nil, fmt.Errorf("walks over lists and maps %d times, of which %d are allowed", n, maxComprehensions)
+	}
+	checked, issues := env.Check(parsed)
 	if issues.Err() != nil {
 		return nil, firstIssue(issues)
 	}
@@ -22,6 +34,9 @@ func compile(source string, want result) (*Expr, error) {
 	}
 	e := &Expr{Source: source, checked: checked.NativeRep()}
 	if e.refs, err = refsOf(e.checked.Expr()); err != nil {
+		return nil, err
+	}
+	if err = checkKeys(e.checked); err != nil {
 		return nil, err
 	}
 	estimate, err := env.EstimateCost(checked, sizes{})
@@ -41,9 +56,36 @@ func compile(source string, want result) (*Expr, error) {
 	return e, nil
 }
 
+func comprehensions(root ast.Expr) int {
+	n := 0
+	ast.PostOrderVisit(root, ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.ComprehensionKind {
+			n++
+		}
+	}))
+	return n
+}
+
+// checkKeys refuses a map with a key that is known not to be a string.
+func checkKeys(checked *ast.AST) error {
+	var err error
+	ast.PostOrderVisit(checked.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.MapKind {
+			return
+		}
+		for _, entry := range e.AsMap().Entries() {
+			is := checked.GetType(entry.AsMapEntry().Key().ID())
+			if is.Kind() != types.StringKind && !isAnything(is.Kind()) {
+				err = errKey(articled(is.TypeName()))
+			}
+		}
+	}))
+	return err
+}
+
 // accepts refuses an expression whose type cannot be what it is for.
 func (want result) accepts(is *cel.Type) error {
-	if is.Kind() == types.DynKind || is.Kind() == types.AnyKind || is.Kind() == types.TypeParamKind {
+	if isAnything(is.Kind()) {
 		return nil
 	}
 	for _, kind := range want.kinds() {
@@ -52,6 +94,11 @@ func (want result) accepts(is *cel.Type) error {
 		}
 	}
 	return fmt.Errorf("must be %s, is %s", want, articled(is.TypeName()))
+}
+
+// isAnything tells whether a type says nothing before the expression runs.
+func isAnything(kind types.Kind) bool {
+	return kind == types.DynKind || kind == types.AnyKind || kind == types.TypeParamKind
 }
 
 // kinds are the types that a result may have.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 	"github.com/google/cel-go/interpreter"
+	"github.com/google/cel-go/parser"
 )
 
 // maxPatternSize bounds a regular expression, in the instructions that it is compiled to.
@@ -90,17 +91,13 @@ func fills(call interpreter.InterpretableCall) bool {
 		return false
 	}
 	named, ok := attribute.Attr().(interpreter.NamespacedAttribute)
-	return ok && len(named.Qualifiers()) == 0 && len(named.CandidateVariableNames()) == 1 && named.CandidateVariableNames()[0] == "@result"
+	return ok && len(named.Qualifiers()) == 0 && len(named.CandidateVariableNames()) == 1 && named.CandidateVariableNames()[0] == parser.HiddenAccumulatorName
 }
 
 // holds tells whether a node's value may be a list or a map.
 func (p *planner) holds(id int64) bool {
-	switch p.ast.GetType(id).Kind() {
-	case types.ListKind, types.MapKind, types.DynKind, types.AnyKind, types.TypeParamKind:
-		return true
-	default:
-		return false
-	}
+	kind := p.ast.GetType(id).Kind()
+	return kind == types.ListKind || kind == types.MapKind || isAnything(kind)
 }
 
 // checked puts a check before a call. CEL has no place for it, so that the call is made

@@ -1,10 +1,6 @@
 package workflow
 
-import (
-	"cmp"
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // definition reads the whole.
 func (p *reader) definition(v value) *Definition {
@@ -132,14 +128,7 @@ func (p *reader) finally(v value) []Action {
 // allLimits reads the limits, in ascending order of their names.
 func (p *reader) allLimits(v value) []Limit {
 	var limits []Limit
-	entries := p.entries(v)
-	if len(entries) > MaxLimits {
-		p.report(v, fmt.Sprintf("%d limits are more than %d", len(entries), MaxLimits), "")
-		entries = entries[:MaxLimits]
-	}
-	byName(entries)
-	for _, e := range entries {
-		p.checkName(v.named(e), e.key.text, MaxNameBytes)
+	for _, e := range p.members(v, MaxLimits) {
 		p.limits = append(p.limits, e.key.text)
 		l := p.limit(v.at(e))
 		l.Name = e.key.text
@@ -147,10 +136,6 @@ func (p *reader) allLimits(v value) []Limit {
 		p.items = append(p.items, perItem(l.Key) != "")
 	}
 	return limits
-}
-
-func byName(entries []entry) {
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key.text, b.key.text) })
 }
 
 func (p *reader) limit(v value) Limit {
@@ -188,14 +173,7 @@ func (p *reader) limit(v value) Limit {
 
 func (p *reader) rates(v value) []Rate {
 	var rates []Rate
-	entries := p.entries(v)
-	if len(entries) > MaxList {
-		p.report(v, fmt.Sprintf("%d rates are more than %d", len(entries), MaxList), "")
-		return nil
-	}
-	byName(entries)
-	for _, e := range entries {
-		p.checkName(v.named(e), e.key.text, MaxNameBytes)
+	for _, e := range p.members(v, MaxList) {
 		at := v.at(e)
 		r := Rate{Unit: e.key.text}
 		if source, ok := p.scalar(at, "a rate"); ok {

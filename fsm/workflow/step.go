@@ -9,23 +9,17 @@ import (
 // allSteps reads the steps. Their names are known before the first is read, since edges and
 // expressions name those that come later.
 func (p *reader) allSteps(d *Definition, v value, whole *fields) {
-	entries := p.entries(v)
-	switch {
-	case len(entries) > MaxSteps:
-		p.report(v, fmt.Sprintf("%d steps are more than %d", len(entries), MaxSteps), "call another workflow for a part of them")
-		return
-	case len(entries) == 0:
-		if v.kind == kindObject {
-			p.report(v, "there are no steps", "")
-		}
+	if v.kind == kindObject && len(v.entries) == 0 {
+		p.report(v, "there are no steps", "")
+	}
+	entries := p.members(v, MaxSteps)
+	if len(entries) == 0 {
 		return
 	}
-	first := entries[0].key.text
-	byName(entries)
 	for _, e := range entries {
 		p.steps = append(p.steps, e.key.text)
-		p.checkName(v.named(e), e.key.text, MaxNameBytes)
 	}
+	first := v.entries[0].key.text
 	p.links = make([][]link, len(entries))
 	d.First, _ = slices.BinarySearch(p.steps, first)
 	if named, found := whole.get("first"); found {
@@ -70,10 +64,8 @@ func (p *reader) oneStep(number int, v value, limits []Limit) Step {
 	p.checkKeys(f, s.Kind)
 	optional(f, "description", p.text)
 	s.TimeoutMS = optional(f, "timeout", p.stepTimeout)
-	s.Input = optional(f, "input", p.expression(anyResult))
-	if !f.has("map") {
-		p.withoutItem(f, "input", s.Input)
-	}
+	p.inMap = f.has("map")
+	s.Input = optional(f, "input", p.perJob(anyResult))
 	switch s.Kind {
 	case Task:
 		p.task(&s, f, limits)
@@ -169,16 +161,22 @@ func (p *reader) checkKeys(f *fields, k Kind) {
 	}, "channel")
 }
 
-// withoutItem refuses a map's variables where there is no map.
-func (p *reader) withoutItem(f *fields, name string, e *Expr) {
-	if v, found := f.get(name); found {
-		p.itemless(v, e)
+// perJob reads an expression that is evaluated for each job of a step.
+func (p *reader) perJob(want result) func(value) *Expr {
+	if p.inMap {
+		return p.expression(want)
 	}
+	return p.outside(want)
 }
 
-func (p *reader) itemless(v value, e *Expr) {
-	if name := perItem(e); name != "" {
-		p.report(v, name+" is only known to a step with map, for each of its items", "")
+// outside reads an expression that is evaluated once, not for each of a map's items.
+func (p *reader) outside(want result) func(value) *Expr {
+	return func(v value) *Expr {
+		e := p.expression(want)(v)
+		if name := perItem(e); name != "" {
+			p.report(v, name+" is only known for each item of a map", "it may stand in input, limits, memo and compensate of a step with map")
+		}
+		return e
 	}
 }
 

@@ -82,15 +82,6 @@ func (p *reader) timer(part *WaitPart, v value) {
 	}
 }
 
-// outside reads an expression outside of any map.
-func (p *reader) outside(want result) func(value) *Expr {
-	return func(v value) *Expr {
-		e := p.expression(want)(v)
-		p.itemless(v, e)
-		return e
-	}
-}
-
 func (p *reader) calling(v value) *Calling {
 	f := p.shaped(v, &p.grammar.call)
 	c := &Calling{
@@ -107,13 +98,10 @@ func (p *reader) calling(v value) *Calling {
 func (p *reader) actions(f *fields) []Action {
 	var actions []Action
 	if set, found := f.get("set"); found {
-		entries := p.entries(set)
-		byName(entries)
-		if len(entries) == 0 && set.kind == kindObject {
+		if set.kind == kindObject && len(set.entries) == 0 {
 			p.report(set, "nothing is set", "leave the key out")
 		}
-		for _, e := range entries {
-			p.checkName(set.named(e), e.key.text, MaxNameBytes)
+		for _, e := range p.members(set, MaxList) {
 			actions = append(actions, Action{Set: &Set{Name: e.key.text, Value: p.outside(anyResult)(set.at(e))}})
 		}
 	}
