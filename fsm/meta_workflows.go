@@ -82,6 +82,12 @@ func (w *Workflow) version(version string) *WorkflowVersion {
 	return &w.Versions[at]
 }
 
+// Retires tells whether a version is on its way out.
+func (w *Workflow) Retires(version string) bool {
+	v := w.version(version)
+	return v != nil && v.Retiring
+}
+
 // setAlias moves an alias, or deletes it where there are no targets.
 func (w *Workflow) setAlias(alias string, targets []command.WorkflowTarget) {
 	at, found := w.findAlias(alias)

@@ -113,6 +113,9 @@ func TestMetaKeepsWorkflows(t *testing.T) {
 			if more = len(page) == 1; more {
 				after = page[0].Name
 				pages = append(pages, after)
+				if page[0].Versions != 1 || len(page[0].Aliases) != 1 {
+					t.Errorf("listed %+v", page[0])
+				}
 			}
 		}
 		if got := strings.Join(pages, " "); got != "answer next" {
