@@ -14,11 +14,12 @@ import (
 const MaxListedWorkflows = 1000
 
 // Workflow is a workflow's aliases and versions, WorkflowSummary what a list says of it,
-// and KeptDefinition what a version says.
+// WorkflowVersion is a version of it, and KeptDefinition what that says.
 type (
 	Workflow        = fsm.Workflow
 	WorkflowSummary = fsm.WorkflowSummary
 	KeptDefinition  = fsm.KeptDefinition
+	WorkflowVersion = fsm.WorkflowVersion
 )
 
 var (
