@@ -29,6 +29,8 @@ type Machine struct {
 	workflows workflows
 	// pausedRuns are the runs that are paused, by position.
 	pausedRuns map[uint64]struct{}
+	// led are the ways of runs that were told.
+	led map[ledKey]struct{}
 	// nextDueMS is the earliest timer, or maxTime when there is none.
 	nextDueMS int64
 
@@ -111,6 +113,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		workflows:  newWorkflows(),
 		runs:       make(map[uint64]*run),
 		pausedRuns: make(map[uint64]struct{}),
+		led:        make(map[ledKey]struct{}),
 		nextDueMS:  maxTime,
 	}
 	for _, load := range []func(reader) error{

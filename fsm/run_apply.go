@@ -100,6 +100,7 @@ func (m *Machine) startJob(r *run, h *happening, d *engine.Decision) {
 		Run: r.id, Definition: r.definition, Step: d.Step, Iteration: d.Iteration, Item: d.Item, Depth: r.Depth,
 	}
 	m.storeOfRun(h, e)
+	m.tellWay(h, e)
 	m.keepJob(r, runJob{event: e.id, step: d.Step, iteration: d.Iteration, item: d.Item})
 	if program, _ := m.stepOf(&e.Task); program != nil {
 		m.waitToStart(e, program.Steps[d.Step].Policy.ScheduleToStart)
@@ -127,6 +128,28 @@ func (m *Machine) startUndo(r *run, h *happening, d *engine.Decision) {
 		row.job = e.id
 		m.set(key, row.append(m.scratch.value[:0]))
 	}
+}
+
+// ledKey is a way of runs, by the sub-queues at its ends.
+type ledKey struct{ from, to uint32 }
+
+// maxLed bounds how many ways of runs are remembered; then they are told anew.
+const maxLed = 65_536
+
+// tellWay tells the leader where the end of a job, or a beginning, has led.
+func (m *Machine) tellWay(h *happening, e *event) {
+	if !m.out.effects || h.cause == nil {
+		return
+	}
+	key := ledKey{h.cause.id.Queue, e.id.Queue}
+	if _, told := m.led[key]; told {
+		return
+	}
+	if len(m.led) >= maxLed {
+		clear(m.led)
+	}
+	m.led[key] = struct{}{}
+	m.out.Led = append(m.out.Led, Led{From: h.cause.Channel, To: e.Channel, Queue: key.from})
 }
 
 // undoPriority is the class of compensations: apart from what steps ask for.
