@@ -231,7 +231,7 @@ func (m *Machine) copyOutputs(r, forked *run, from, to *definition) {
 			continue
 		}
 		output, _ := (&runFacts{machine: m, run: r}).Output(step)
-		m.set(appendU32(keyRunPart(m.scratch.key[:0], forked.id.Position, runOutput), at), appendPayloadRow(m.scratch.value[:0], output))
+		m.keep(forked, runOutput, appendU32(keyRunPart(m.scratch.key[:0], forked.id.Position, runOutput), at), appendPayloadRow(m.scratch.value[:0], output))
 	}
 }
 

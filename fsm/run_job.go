@@ -193,7 +193,11 @@ func (m *Machine) deadJob(r *run, d *engine.Decision) command.EventID {
 
 // keepDead takes note of a job that has died: an operator may want it tried again.
 func (m *Machine) keepDead(t *command.Task, id command.EventID) {
-	m.set(keyDead(m.scratch.key[:0], t.Run.Position, t.Item), command.AppendEventID(append(m.scratch.value[:0], rowVersion), id))
+	r := m.runOf(t.Run)
+	if r == nil {
+		return
+	}
+	m.keep(r, runDead, keyDead(m.scratch.key[:0], t.Run.Position, t.Item), command.AppendEventID(append(m.scratch.value[:0], rowVersion), id))
 }
 
 // policyOf is how a job is tried: as its step says, and for what that leaves open as its

@@ -160,7 +160,7 @@ func (m *Machine) offer(at *home) {
 func (m *Machine) await(r *run, d *engine.Decision) {
 	news := command.RunNews{From: r.id, Step: d.Step, Iteration: d.Iteration, Part: d.Part, Name: d.Name, Key: d.Key}
 	key := appendU32(keyRunPart(nil, r.id.Position, runAwaits), d.Part)
-	m.set(key, command.AppendString(command.AppendString(append(m.scratch.value[:0], rowVersion), d.Name), d.Key))
+	m.keep(r, runAwaits, key, command.AppendString(command.AppendString(append(m.scratch.value[:0], rowVersion), d.Name), d.Key))
 	m.tell(m.homePartition(r.tenant, d.Name, d.Key), r.tenant, command.RelayAwait, &news, command.Payload{})
 }
 
