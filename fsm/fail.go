@@ -36,14 +36,22 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 	if j == nil {
 		return answer
 	}
+	throttledMS := m.counters.timeMS + cmp.Or(delayMS(c.RetryAfterMS), firstBackoff(m.settingsOf(j)))
+	if c.Throttled {
+		m.pausePlaces(j, throttledMS)
+	}
 	m.end(j, &attemptRow{how: how, code: c.Code, message: c.Message, detail: c.Detail})
 	now := m.counters.timeMS
 	switch {
 	case j.canceling:
 		m.bury(j, jobCanceled, j.reason)
+	case c.Throttled && len(j.event.Uses) > 0:
+		j.attempt--
+		j.line, j.holder = 1, Holder{}
+		m.enterLine(j)
 	case c.Throttled:
 		j.attempt--
-		m.delay(j, now+cmp.Or(delayMS(c.RetryAfterMS), firstBackoff(m.settingsOf(j))))
+		m.delay(j, throttledMS)
 	case c.Final:
 		m.bury(j, jobDead, diedFinal+c.Code)
 	default:

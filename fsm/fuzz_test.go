@@ -45,6 +45,8 @@ func rowOf(kind byte) row { //nolint:revive // A case for each kind.
 		return &eventValue{}
 	case kindActive, kindParked:
 		return &jobRow{}
+	case kindLimit:
+		return &limitRow{}
 	case kindRevision:
 		return &revisionValue{}
 	case kindDedupe:

@@ -127,6 +127,9 @@ func (m *Machine) serve(l *lot, c *cursor) {
 	} else {
 		m.serveNext(l, c)
 	}
+	if len(m.openLimits) > 0 {
+		m.callLimits()
+	}
 }
 
 // serveReady is serve for what waits again.
@@ -139,6 +142,9 @@ func (m *Machine) serveReady(l *lot, c *cursor) {
 	case !m.takeKey(j):
 		m.payReady(c, skipCost)
 		m.block(j)
+	case !m.takePlaces(j):
+		m.payReady(c, skipCost)
+		m.enterLine(j)
 	default:
 		m.payReady(c, stride)
 		m.grant(l, c, j)
@@ -177,6 +183,10 @@ func (m *Machine) serveNext(l *lot, c *cursor) {
 		c.turns.pay(c, skipCost)
 		m.advance(c)
 		m.block(j)
+	case !m.takePlaces(j):
+		c.turns.pay(c, skipCost)
+		m.advance(c)
+		m.enterLine(j)
 	default:
 		c.turns.pay(c, stride)
 		m.advance(c)

@@ -20,11 +20,14 @@ import (
 //	o  group(4) queue(4)                     cursor of a group in a sub-queue: see cursorRow
 //	e  queue(4) position(8)                  event: see eventRow
 //	a  group(4) queue(4) position(8)         job below the frontier, leased or ready: see jobRow
-//	p  group(4) queue(4) position(8)         job set aside: delayed, in line behind its key, parked, dead, canceled, lapsed: see jobRow
+//	p  group(4) queue(4) position(8)         job set aside: delayed, in line behind its key or for a limit, parked, dead, canceled, lapsed: see jobRow
 //	b  group(4) channel(4) tenant(4) digest(16) position(8)  a job in the line of its key -> queue(4)
 //	z  group(4) channel(4) tenant(4) digest(16)  the key's holder -> position(uvarint)
 //	r  group(4) queue(4) position(8)         edited data of a redriven job: see revisionRow
 //	v  group(4) queue(4) position(8)         void: at or above the frontier, to be skipped
+//	Q  tenant(4) digest(16)                  a key of a limit that jobs share: see limitRow
+//	B  tenant(4) digest(16) position(8) group(4)  a job in its line -> queue(4)
+//	E  due(8) tenant(4) digest(16)           its timer
 //	t  due(8) group(4) queue(4) position(8)  timer of a job -> fence(uvarint) of its lease, 0 for a delay
 //	d  bucket(4) tenant(4) digest(16)        idempotency: see dedupeRow
 //	x  tenant(4) digest(16)                  client sequence -> last(uvarint)
@@ -61,6 +64,9 @@ const (
 	kindParked       = 'p'
 	kindBlocked      = 'b'
 	kindBusy         = 'z'
+	kindLimit        = 'Q'
+	kindInLine       = 'B'
+	kindLimitTimer   = 'E'
 	kindRevision     = 'r'
 	kindVoid         = 'v'
 	kindTimer        = 't'
@@ -167,6 +173,23 @@ func keyBlocked(dst []byte, channel uint32, line keyLine, position uint64) []byt
 func appendLine(dst []byte, channel uint32, line keyLine) []byte {
 	dst = appendU32(appendU32(appendU32(dst, line.group), channel), line.tenant)
 	return append(dst, line.of[:]...)
+}
+
+func keyLimit(dst []byte, id limitID) []byte { return appendLimitID(append(dst, kindLimit), id) }
+
+// keyLimitLine begins the keys of those in a limit's line.
+func keyLimitLine(dst []byte, id limitID) []byte { return appendLimitID(append(dst, kindInLine), id) }
+
+func keyInLine(dst []byte, id limitID, position uint64, group uint32) []byte {
+	return appendU32(appendU64(keyLimitLine(dst, id), position), group)
+}
+
+func keyLimitTimer(dst []byte, dueMS int64, id limitID) []byte {
+	return appendLimitID(appendU64(append(dst, kindLimitTimer), uint64(dueMS)), id) //nolint:gosec // Due times are not negative.
+}
+
+func appendLimitID(dst []byte, id limitID) []byte {
+	return append(appendU32(dst, id.tenant), id.of[:]...)
 }
 
 func keyTimer(dst []byte, dueMS int64, key jobKey) []byte {

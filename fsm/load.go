@@ -105,7 +105,7 @@ func (m *Machine) loadJob(from reader, j *job) error {
 	j.event = readEvent(value, m.eventID(j.key.queue, j.key.position),
 		m.names.text(nameChannel, q.channel), m.names.text(nameTenant, q.tenant))
 	j.event.strip()
-	if j.state == jobReady {
+	if j.state == jobReady || j.state == jobCalled {
 		j.cursor.ready = append(j.cursor.ready, j.key.position)
 	}
 	return nil

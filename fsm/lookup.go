@@ -162,7 +162,7 @@ func (l *lineageReader) groupState(e *event, group uint32) (GroupState, error) {
 		at.EndedAt = j.dueMS
 	case jobLapsed:
 		at.EndedAt = l.lapsedMS(e, group)
-	case jobReady, jobBlocked:
+	case jobReady, jobBlocked, jobLimited, jobCalled:
 	}
 	if j.edited {
 		revised, err := l.revision(jobKey{group, e.id.Queue, e.id.Position}, e)

@@ -25,8 +25,11 @@ type Machine struct {
 	outboxes map[uint32]*outbox
 	// canceled are the lineages that were canceled and are still open.
 	canceled map[lineageID]cancelRow
-	// nextDueMS is the earliest timer, or maxTime when there is none.
-	nextDueMS int64
+	// limits are what jobs share: see limit.
+	limits map[limitID]*limit
+	// nextDueMS is the earliest timer of a job, nextLimitMS that of a limit, or maxTime
+	// when there is none.
+	nextDueMS, nextLimitMS int64
 
 	// What follows is valid during one Apply.
 	tx    *storage.Tx
@@ -35,10 +38,14 @@ type Machine struct {
 	noted []*turns
 	sent  []*outbox
 	// fresh are the events whose bytes are in memory, until the entry's end.
-	fresh   []*event
-	tally   tally
-	entry   command.Entry
-	scratch scratch
+	fresh []*event
+	tally tally
+	// changedLimits are to be written, openLimits may call somebody out of their lines;
+	// calls counts those who were.
+	changedLimits, openLimits []*limit
+	calls                     int
+	entry                     command.Entry
+	scratch                   scratch
 }
 
 // MaxCommandBytes bounds one command, so that no row made of it is larger than
@@ -89,11 +96,12 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		voids:     make(map[jobKey]struct{}),
 		outboxes:  make(map[uint32]*outbox),
 		canceled:  make(map[lineageID]cancelRow),
-		nextDueMS: maxTime,
+		limits:    make(map[limitID]*limit),
+		nextDueMS: maxTime, nextLimitMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
-		m.loadVoids, m.loadActive, m.loadTimers, m.loadOutboxes, m.loadCanceled,
+		m.loadVoids, m.loadActive, m.loadTimers, m.loadOutboxes, m.loadCanceled, m.loadLimits,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -116,7 +124,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	if err := m.entry.Decode(data); err != nil {
 		invariants.Failf("a committed entry cannot be read: %v", err)
 	}
-	m.tx = tx
+	m.tx, m.calls = tx, 0
 	m.out = newOutcome(effects, len(m.entry.Commands))
 	m.counters.timeMS = max(m.counters.timeMS, m.entry.TimeMS)
 	m.rotateDedupe()
@@ -124,12 +132,14 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 		m.out.Results = append(m.out.Results, m.execute(encoded))
 	}
 	m.fireTimers()
+	m.fireLimits()
 	m.sweep()
+	m.callLimits()
 	m.grantOffers()
 	m.keepLeftover()
 	m.writeBack()
 	m.strip()
-	m.out.NextDueMS = m.nextDueMS
+	m.out.NextDueMS = m.nextDue()
 	m.tx = nil
 	return m.out, nil
 }
@@ -275,6 +285,7 @@ func (m *Machine) writeBack() {
 		m.out.Backlogs = append(m.out.Backlogs, m.backlogOf(t))
 	}
 	m.noted = m.noted[:0]
+	m.saveLimits()
 	m.settleTallies()
 	m.saveOutboxes()
 	if m.counters != m.saved {

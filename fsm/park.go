@@ -36,6 +36,7 @@ func (m *Machine) parkLease(c *command.Park) command.Result {
 	if m.out.effects {
 		m.out.Ended = append(m.out.Ended, Ended{Lease: j.leaseID(m), Holder: j.holder, Reason: endParked})
 	}
+	m.leave(j, j.grantedMS, endReleased)
 	now := m.counters.timeMS
 	j.state, j.parkedMS = jobParked, now
 	j.dueMS = now + int64(min(cmp.Or(c.TimeoutMS, DefaultParkMS), MaxParkMS))

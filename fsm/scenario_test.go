@@ -20,7 +20,8 @@ import (
 //	                                                 with repeat=n as many, and the last one's outcome
 //	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= priority= data= slot= end= most= mostbytes=]
 //	                                                 end is its on_end, most the client's limit
-//	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
+//	publish … [use=(LIMIT,key:,max:,adaptive:true,rate:UNIT/COUNT/MS,cost:UNIT/AMOUNT)]…  in limits
+//	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result= usage=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
 //	release LEASE… · disconnect LEASE… (of a lost socket) · expire LEASE… [generation=n] · checkpoint LEASE data= · park LEASE [timeout=ms]
 //	redrive EVENT [group= tenant= once= data= type=] · discard EVENT [group= tenant= once=]
@@ -46,6 +47,7 @@ import (
 //	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
 //	follow CHANNEL [after=n] [tenant=|all] [events=n] [bytes=n]  a channel as a follower gets it, piece by piece
 //	before CHANNEL time=ms [tenant=|all]             where a follower from that time begins
+//	limits                                           the limits of which something is known
 //	rows [KIND]                                      how many rows of each kind, or the keys of one
 //	job LEASE · has EVENT [tenant=]                  ReadJob and hasEvent
 //	cluster [partition= partitions=]                 begin anew as another partition
@@ -190,6 +192,8 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:r
 		return s.streamOf(a)
 	case "rows":
 		return s.rows(a.word())
+	case "limits":
+		return s.limits()
 	case "job":
 		return s.job(a)
 	case "has":
@@ -301,7 +305,7 @@ func (s *scenario) encode(l *line) {
 		if a.has("slot") {
 			slot = uint32(a.number("slot"))
 		}
-		e.OnEnd = a.get("end", "")
+		e.OnEnd, e.Uses = a.get("end", ""), usesOf(a)
 		l.encoded = (&command.Publish{Route: command.Route{Slot: slot}, Event: e, MaxUnfinished: a.number("most"), MaxTenantBytes: a.number("mostbytes")}).Append(nil)
 	case "complete":
 		l.encoded, l.as = s.complete(a)
@@ -420,6 +424,7 @@ func (s *scenario) complete(a args) (encoded []byte, as []string) {
 	if a.has("result") {
 		c.Result = command.Payload{Codec: command.CodecJSON, Bytes: []byte(a.get("result", ""))}
 	}
+	c.Usage = []byte(a.get("usage", ""))
 	for i := range a.list {
 		switch arg := &a.list[i]; arg.Key {
 		case "emit":
