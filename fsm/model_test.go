@@ -33,6 +33,8 @@ import (
 //   - In a channel that is ordered by key, no two events of a key are in work at a
 //     time, first grants come in the order of publishes, and nobody waits behind
 //     a key that nobody holds.
+//   - As many jobs of a limit are in flight as it allows, and nobody stands in a line
+//     that does not go on by itself.
 //   - The events of a fan-out are none of the group default's.
 //   - All of this holds of each group by itself, for the events that it has.
 //   - What is open of each lineage and client is what the rows of all events say, and
@@ -92,6 +94,7 @@ func walk(t *rapid.T, w *world) (entries [][]byte) {
 			open := recount(t, view)
 			open.check(t, view)
 			m.checkWishes(open)
+			checkLimits(t, view)
 		})
 		if rapid.IntRange(0, 5).Draw(t, "reopen") == 0 {
 			w.reopen()
@@ -395,6 +398,7 @@ func (m *model) checkGrant(g *Grant) {
 	m.must(e.state == waiting, "granted %v, which is %s", e.id, e.state)
 	m.must(string(g.Job.Event.Payload.Bytes) == e.data(), "the data of %v", e.id)
 	m.checkOrder(e)
+	defer m.checkPlaces(e)
 	e.state, e.fence, e.granted, e.holds, e.canceling = leased, id.Fence, true, true, false
 	m.leases = append(m.leases, &modelLease{id: id, event: e})
 	offer := &m.offers[g.Holder.Session]
