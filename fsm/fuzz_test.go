@@ -47,6 +47,8 @@ func rowOf(kind byte) row { //nolint:revive // A case for each kind.
 		return &jobRow{}
 	case kindLimit:
 		return &limitRow{}
+	case kindTenantSettings:
+		return &tenantRow{}
 	case kindRevision:
 		return &revisionValue{}
 	case kindDedupe:

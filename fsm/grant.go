@@ -146,7 +146,7 @@ func (m *Machine) serveReady(l *lot, c *cursor) {
 		m.payReady(c, skipCost)
 		m.enterLine(j)
 	default:
-		m.payReady(c, stride)
+		m.payReady(c, turnCost(j.event))
 		m.grant(l, c, j)
 	}
 }
@@ -188,7 +188,7 @@ func (m *Machine) serveNext(l *lot, c *cursor) {
 		m.advance(c)
 		m.enterLine(j)
 	default:
-		c.turns.pay(c, stride)
+		c.turns.pay(c, turnCost(e))
 		m.advance(c)
 		m.grant(l, c, j)
 	}
@@ -239,6 +239,7 @@ func (m *Machine) grant(l *lot, c *cursor, j *job) {
 		m.out.Grants = append(m.out.Grants, Grant{Holder: j.holder, Job: m.jobOf(j)})
 	}
 	m.saveActive(j)
+	m.leasedOne(c)
 }
 
 func leaseTerm(askedMS uint32) uint32 {

@@ -118,6 +118,7 @@ func (m *Machine) end(j *job, row *attemptRow) {
 		return
 	}
 	m.endPlaces(j, row)
+	m.gaveBack(j.cursor)
 	if m.out.effects {
 		lost := row.how == endExpired || row.how == endFenced
 		m.out.Ended = append(m.out.Ended, Ended{

@@ -24,6 +24,7 @@ import (
 //	b  group(4) channel(4) tenant(4) digest(16) position(8)  a job in the line of its key -> queue(4)
 //	z  group(4) channel(4) tenant(4) digest(16)  the key's holder -> position(uvarint)
 //	r  group(4) queue(4) position(8)         edited data of a redriven job: see revisionRow
+//	G  tenant(4)                             a tenant's settings: see tenantRow
 //	v  group(4) queue(4) position(8)         void: at or above the frontier, to be skipped
 //	Q  tenant(4) digest(16)                  a key of a limit that jobs share: see limitRow
 //	B  tenant(4) digest(16) position(8) group(4)  a job in its line -> queue(4)
@@ -52,41 +53,42 @@ import (
 //
 // Every row begins with a version byte (rowVersion); a reader refuses another.
 const (
-	kindCounters     = 'c'
-	kindName         = 'n'
-	kindNameOf       = 'i'
-	kindGroup        = 'g'
-	kindSettings     = 'C'
-	kindQueue        = 'q'
-	kindCursor       = 'o'
-	kindEvent        = 'e'
-	kindActive       = 'a'
-	kindParked       = 'p'
-	kindBlocked      = 'b'
-	kindBusy         = 'z'
-	kindLimit        = 'Q'
-	kindInLine       = 'B'
-	kindLimitTimer   = 'E'
-	kindRevision     = 'r'
-	kindVoid         = 'v'
-	kindTimer        = 't'
-	kindDedupe       = 'd'
-	kindSequence     = 'x'
-	kindLineage      = 'l'
-	kindOpen         = 'L'
-	kindUnfinished   = 'U'
-	kindAttempt      = 'h'
-	kindAck          = 'k'
-	kindStream       = 's'
-	kindNotification = 'm'
-	kindRelay        = 'y'
-	kindOutbox       = 'u'
-	kindInbox        = 'w'
-	kindArrival      = 'j'
-	kindRetain       = 'R'
-	kindIsland       = 'I'
-	kindSweep        = 'Z'
-	kindFollower     = 'f'
+	kindCounters       = 'c'
+	kindName           = 'n'
+	kindNameOf         = 'i'
+	kindGroup          = 'g'
+	kindSettings       = 'C'
+	kindQueue          = 'q'
+	kindCursor         = 'o'
+	kindEvent          = 'e'
+	kindActive         = 'a'
+	kindParked         = 'p'
+	kindBlocked        = 'b'
+	kindBusy           = 'z'
+	kindLimit          = 'Q'
+	kindInLine         = 'B'
+	kindLimitTimer     = 'E'
+	kindTenantSettings = 'G'
+	kindRevision       = 'r'
+	kindVoid           = 'v'
+	kindTimer          = 't'
+	kindDedupe         = 'd'
+	kindSequence       = 'x'
+	kindLineage        = 'l'
+	kindOpen           = 'L'
+	kindUnfinished     = 'U'
+	kindAttempt        = 'h'
+	kindAck            = 'k'
+	kindStream         = 's'
+	kindNotification   = 'm'
+	kindRelay          = 'y'
+	kindOutbox         = 'u'
+	kindInbox          = 'w'
+	kindArrival        = 'j'
+	kindRetain         = 'R'
+	kindIsland         = 'I'
+	kindSweep          = 'Z'
+	kindFollower       = 'f'
 )
 
 // rowVersion is the version byte of every row there is so far.
@@ -186,6 +188,10 @@ func keyInLine(dst []byte, id limitID, position uint64, group uint32) []byte {
 
 func keyLimitTimer(dst []byte, dueMS int64, id limitID) []byte {
 	return appendLimitID(appendU64(append(dst, kindLimitTimer), uint64(dueMS)), id) //nolint:gosec // Due times are not negative.
+}
+
+func keyTenantSettings(dst []byte, tenant uint32) []byte {
+	return appendU32(append(dst, kindTenantSettings), tenant)
 }
 
 func appendLimitID(dst []byte, id limitID) []byte {

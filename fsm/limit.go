@@ -294,6 +294,10 @@ func (m *Machine) endPlaces(j *job, row *attemptRow) {
 // did not use.
 func (m *Machine) correct(j *job, usage []byte) {
 	reported := readUsage(usage)
+	if len(reported) == 0 {
+		return
+	}
+	m.chargeTurns(j, reported)
 	for i := range j.event.Uses {
 		u := &j.event.Uses[i]
 		for at := range u.Rates {
@@ -404,7 +408,7 @@ func readLimitID(key []byte, at int) limitID {
 }
 
 // nextDue is the earliest of all timers.
-func (m *Machine) nextDue() int64 { return min(m.nextDueMS, m.nextLimitMS) }
+func (m *Machine) nextDue() int64 { return min(m.nextDueMS, m.nextLimitMS, m.nextTenantMS) }
 
 // costOf is what an event declares to cost of a unit: a call is one where it says nothing.
 func costOf(unit string, costs []command.UseCost) uint64 {

@@ -82,6 +82,11 @@ func (m *Machine) loadActive(from reader) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// placeCursors puts those in turn that have work.
+func (m *Machine) placeCursors(reader) error {
 	for _, q := range m.queues {
 		for _, c := range q.cursors {
 			c.turns.place(c)

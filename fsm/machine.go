@@ -30,6 +30,10 @@ type Machine struct {
 	// nextDueMS is the earliest timer of a job, nextLimitMS that of a limit, or maxTime
 	// when there is none.
 	nextDueMS, nextLimitMS int64
+	// tenants are those with settings, by id; nextTenantMS is when the next one goes on
+	// that its rate holds.
+	tenants      map[uint32]*tenant
+	nextTenantMS int64
 
 	// What follows is valid during one Apply.
 	tx    *storage.Tx
@@ -44,6 +48,7 @@ type Machine struct {
 	// calls counts those who were.
 	changedLimits, openLimits []*limit
 	calls                     int
+	changedTenants            []*tenant
 	entry                     command.Entry
 	scratch                   scratch
 }
@@ -76,6 +81,7 @@ type scratch struct {
 	follower   command.CommitFollower
 	park       command.Park
 	broadcast  command.Broadcast
+	tenant     command.ConfigureTenant
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -97,11 +103,12 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		outboxes:  make(map[uint32]*outbox),
 		canceled:  make(map[lineageID]cancelRow),
 		limits:    make(map[limitID]*limit),
-		nextDueMS: maxTime, nextLimitMS: maxTime,
+		tenants:   make(map[uint32]*tenant),
+		nextDueMS: maxTime, nextLimitMS: maxTime, nextTenantMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
-		m.loadVoids, m.loadActive, m.loadTimers, m.loadOutboxes, m.loadCanceled, m.loadLimits,
+		m.loadVoids, m.loadActive, m.loadTenants, m.placeCursors, m.loadTimers, m.loadOutboxes, m.loadCanceled, m.loadLimits,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -133,6 +140,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	}
 	m.fireTimers()
 	m.fireLimits()
+	m.fireTenants()
 	m.sweep()
 	m.callLimits()
 	m.grantOffers()
@@ -211,6 +219,9 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindBroadcast:
 		s.broadcast.Decode(&r)
 		return checked(&r, func() command.Result { return m.broadcast(&s.broadcast) })
+	case command.KindConfigureTenant:
+		s.tenant.Decode(&r)
+		return checked(&r, func() command.Result { return m.configureTenant(&s.tenant) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
 		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
@@ -286,6 +297,7 @@ func (m *Machine) writeBack() {
 	}
 	m.noted = m.noted[:0]
 	m.saveLimits()
+	m.saveTenants()
 	m.settleTallies()
 	m.saveOutboxes()
 	if m.counters != m.saved {

@@ -117,7 +117,8 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 	case command.KindPublish, command.KindComplete, command.KindFail, command.KindRelease, command.KindExpire,
 		command.KindAck, command.KindCancel, command.KindCheckpoint, command.KindRelay, command.KindRelayTrim,
 		command.KindRedrive, command.KindDiscard, command.KindCreateGroup, command.KindConfigureChannel,
-		command.KindCancelLineage, command.KindCommitFollower, command.KindPark, command.KindBroadcast:
+		command.KindCancelLineage, command.KindCommitFollower, command.KindPark, command.KindBroadcast,
+		command.KindConfigureTenant:
 		return refuse(command.BadRequest, "a partition's command in the meta group's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)

@@ -33,8 +33,38 @@ func drawUses(t *rapid.T) (uses []command.Use) {
 	return uses
 }
 
-// checkPlaces wants a granted event to find a place in each of its limits.
+// drawTenant gives a tenant settings.
+func (m *model) drawTenant() *command.ConfigureTenant {
+	c := &command.ConfigureTenant{Tenant: rapid.SampledFrom([]string{"t", "u", "v"}).Draw(m.t, "tenant")}
+	c.Settings = command.TenantSettings{
+		Version: m.quotas[c.Tenant].Version + 1, Weight: rapid.SampledFrom([]uint32{0, 50, 300}).Draw(m.t, "weight"),
+		MaxInFlight: rapid.SampledFrom([]uint32{0, 1, 3}).Draw(m.t, "in flight"), Rate: rapid.SampledFrom([]uint32{0, 0, 2}).Draw(m.t, "rate"),
+	}
+	m.quotas[c.Tenant] = c.Settings
+	return c
+}
+
+func (m *model) leasesOf(tenant string) (count uint32) {
+	for _, e := range m.everywhere() {
+		if e.state == leased && e.fields.Tenant == tenant {
+			count++
+		}
+	}
+	return count
+}
+
+// isHeld tells whether a tenant may wait though there is credit.
+func (m *model) isHeld(tenant string) bool {
+	s := m.quotas[tenant]
+	return s.Rate != 0 || s.MaxInFlight != 0 && m.leasesOf(tenant) >= s.MaxInFlight
+}
+
+// checkPlaces wants a granted event to find a place in each of its limits, and of its
+// tenant's leases.
 func (m *model) checkPlaces(e *modelEvent) {
+	if most := m.quotas[e.fields.Tenant].MaxInFlight; most != 0 {
+		m.must(m.leasesOf(e.fields.Tenant) <= most, "more than %d of tenant %s are leased", most, e.fields.Tenant)
+	}
 	for i := range e.fields.Uses {
 		u, count := &e.fields.Uses[i], uint32(0)
 		for _, other := range m.everywhere() {

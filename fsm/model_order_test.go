@@ -68,6 +68,9 @@ func (e *modelEvent) inWork() bool {
 // isBlocked tells whether an event may wait though there is credit: another of its
 // key is in work, and does not itself wait for that credit.
 func (m *model) isBlocked(e *modelEvent) bool {
+	if m.isHeld(e.fields.Tenant) {
+		return true
+	}
 	if len(e.fields.Uses) > 0 {
 		return true // checkLimits looks at those.
 	}

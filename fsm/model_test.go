@@ -35,6 +35,7 @@ import (
 //     a key that nobody holds.
 //   - As many jobs of a limit are in flight as it allows, and nobody stands in a line
 //     that does not go on by itself.
+//   - A tenant has no more leases than it may.
 //   - The events of a fan-out are none of the group default's.
 //   - All of this holds of each group by itself, for the events that it has.
 //   - What is open of each lineage and client is what the rows of all events say, and
@@ -193,6 +194,8 @@ type model struct {
 	wishes   []*modelEvent
 	// orders are the channels' settings.
 	orders map[string]*modelOrder
+	// quotas are the tenants' settings.
+	quotas map[string]command.TenantSettings
 	// ended are the fences of leases that ended in the entry under way, offers
 	// what it offers.
 	ended  []uint64
@@ -211,7 +214,7 @@ func newModel(t *rapid.T) *model {
 		t: t, nowMS: 1_000_000, dedupe: make(map[[3]string]*modelEvent), stored: make(map[*modelEvent]int64),
 		sequences: make(map[[3]string]uint64), heads: make(map[modelClient]uint64), acked: make(map[modelClient]uint64),
 		once: make(map[onceKey]int64), canceled: make(map[modelLineage]bool), names: make(map[followerKey]uint64),
-		orders: make(map[string]*modelOrder),
+		orders: make(map[string]*modelOrder), quotas: make(map[string]command.TenantSettings),
 	}
 }
 
@@ -280,6 +283,9 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		return m.drawRare()
 	case "configure":
 		m.accept()
+		if rapid.Bool().Draw(m.t, "a tenant") {
+			return m.drawTenant()
+		}
 		return m.drawConfigure()
 	default:
 		return m.drawEnd(kind)

@@ -66,3 +66,12 @@ func (s *scenario) limits() string {
 	})
 	return b.String()
 }
+
+// tenantCommand is a tenant's settings of a scenario.
+func tenantCommand(a args) []byte {
+	c := command.ConfigureTenant{Tenant: a.word(), Settings: command.TenantSettings{
+		Version: a.number("version"), Weight: uint32(a.number("weight")), MaxInFlight: uint32(a.number("in-flight")),
+		Rate: uint32(a.number("rate")), MaxBacklogEvents: a.number("events"), MaxBacklogBytes: a.number("bytes"),
+	}}
+	return c.Append(nil)
+}

@@ -36,6 +36,7 @@ import (
 //	group CHANNEL GROUP [from=earliest]              a new group
 //	configure CHANNEL [version= attempts= losses= lease= backoff= max-backoff= order=key disconnect=requeue fan-out
 //	retention= bytes= retain=nothing]                a channel's settings
+//	tenant NAME [version= weight= in-flight= rate= events= bytes=]  a tenant's settings
 //	follower CHANNEL NAME [begin=new|at] [position=n] [tenant=|all]
 //	                                                 a named follower begins, or commits
 //	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [group= credit= worker= tenant= lease= session=]
@@ -382,6 +383,8 @@ func (s *scenario) encodeOther(l *line) { //nolint:revive // A case for each dir
 		l.encoded = c.Append(nil)
 	case "configure":
 		l.encoded = configureCommand(a)
+	case "tenant":
+		l.encoded = tenantCommand(a)
 	case "follower":
 		l.encoded = followerCommand(a)
 	case "unknown":

@@ -29,6 +29,8 @@ const (
 	KindPark Kind = 17
 	// KindBroadcast notifies several clients at once.
 	KindBroadcast Kind = 19
+	// KindConfigureTenant is a tenant's settings, in a partition.
+	KindConfigureTenant Kind = 41
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -82,6 +84,8 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "park"
 	case KindBroadcast:
 		return "broadcast"
+	case KindConfigureTenant:
+		return "configure_tenant"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
 		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
 		return k.metaString()
