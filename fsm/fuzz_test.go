@@ -28,8 +28,12 @@ func (e *eventValue) read(value []byte)    { e.event = *readEvent(value, command
 func (a *attemptValue) read(value []byte)  { a.attemptRow = readAttempt(value) }
 func (r *revisionValue) read(value []byte) { r.revisionRow = readRevision(value) }
 
-// kindCancelRow stands for the rows beside those of kindOpen.
-const kindCancelRow = 0
+// kindCancelRow stands for the rows beside those of kindOpen, kindHeadRow for those of
+// kindDefinition that say what a version is.
+const (
+	kindCancelRow = 0
+	kindHeadRow   = 1
+)
 
 // rowOf is an empty row for the values under a kind of key, nil where those have
 // no format of their own.
@@ -71,6 +75,10 @@ func rowOf(kind byte) row { //nolint:revive // A case for each kind.
 		return &lineageRow{}
 	case kindCancelRow:
 		return &cancelRow{}
+	case kindHeadRow:
+		return &definitionRow{}
+	case kindAliases:
+		return &workflowRow{}
 	default:
 		return nil
 	}
@@ -83,6 +91,9 @@ func FuzzRow(f *testing.F) {
 		kind := r.key[0]
 		if kind == kindOpen && u32At(r.key, 1) == 0 {
 			kind = kindCancelRow
+		}
+		if kind == kindDefinition && r.key[1] == definitionHead {
+			kind = kindHeadRow
 		}
 		f.Add(kind, r.value)
 	}
@@ -230,6 +241,8 @@ func livedWorld(f *testing.F) *lived {
 		&command.Relay{Source: 1, SourceEpoch: 1, First: 1, Rows: [][]byte{command.AppendRelayRow(nil, &arriving)}},
 		&command.CancelLineage{Tenant: l.tenant(), CorrelationID: "stopped", Reason: "why", GraceMS: 4000},
 	))
+	l.w.apply(true, entryOf(header,
+		definitionOf(l.tenant(), "answer", 'a', "asked"), aliasesOf(l.tenant(), "answer", 1, "prod", 'a')))
 	l.stand(publishes[0].(*command.Publish).Event)
 	l.next = [][]byte{
 		entryOf(command.Header{Generation: 1, TimeMS: 1_010_000, Offers: []command.Offer{offerOf("work", 100), offerOf("ordered", 3)}},
@@ -321,7 +334,8 @@ func (l *lived) readAll(t *testing.T, view *storage.View) {
 	notifications := ReadNotifications(view, info.ID, 0, func(*command.Notification) bool { return true })
 	_, relay := ReadRelay(view, 1, 0)
 	_, meta := OpenMeta(view)
-	for _, err := range append(errs, err, one, stream, notifications, relay, meta) {
+	_, definitions := ReadDefinitions(view)
+	for _, err := range append(errs, err, one, stream, notifications, relay, meta, definitions) {
 		damaged(t, err)
 	}
 }

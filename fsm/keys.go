@@ -49,6 +49,10 @@ import (
 //	w  source(4) epoch(4)                    relay from another partition -> last number applied(uvarint)
 //	j  day(4) tenant(4) digest(16) stream(8) seq(8)  notification of another partition's event, by correlation id: see arrivalRow
 //	j  … seq(8) device                       its acknowledgement: see ackRow
+//	D  'd' number(4)                         a version of a workflow: see definitionRow
+//	D  't' number(4)                         its definition, as canonical JSON
+//	D  'n' number(4)                         how many runs of it are live -> count(uvarint), where there are any
+//	A  tenant(4) name                        the aliases of a workflow: see workflowRow
 //	f  channel(4) tenant(4) name             a named follower; tenant 0 is all of them -> position(uvarint), up to which all is handled
 //
 // Every row begins with a version byte (rowVersion); a reader refuses another.
@@ -89,6 +93,16 @@ const (
 	kindIsland         = 'I'
 	kindSweep          = 'Z'
 	kindFollower       = 'f'
+	kindDefinition     = 'D'
+	kindAliases        = 'A'
+)
+
+// What the rows of a version of a workflow say of it. A run's start writes how many are
+// live, and not the definition again.
+const (
+	definitionHead = 'd'
+	definitionText = 't'
+	definitionLive = 'n'
 )
 
 // rowVersion is the version byte of every row there is so far.
@@ -276,6 +290,16 @@ func keyArrival(prefix []byte, stream, seq uint64) []byte {
 
 func keyFollower(dst []byte, channel, tenant uint32, name string) []byte {
 	return append(appendU32(appendU32(append(dst, kindFollower), channel), tenant), name...)
+}
+
+// keyDefinition is the key of a row of a version: definitionHead, definitionText or
+// definitionLive.
+func keyDefinition(dst []byte, what byte, number uint32) []byte {
+	return appendU32(append(dst, kindDefinition, what), number)
+}
+
+func keyAliases(dst []byte, tenant uint32, name string) []byte {
+	return append(appendU32(append(dst, kindAliases), tenant), name...)
 }
 
 // u32At is a number of a key, or of a value of fixed size. One that ends before

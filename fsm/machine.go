@@ -25,6 +25,8 @@ type Machine struct {
 	outboxes map[uint32]*outbox
 	// canceled are the lineages that were canceled and are still open.
 	canceled map[lineageID]cancelRow
+	// workflows are the definitions that runs are started of.
+	workflows workflows
 	// limits are what jobs share: see limit.
 	limits map[limitID]*limit
 	// nextDueMS is the earliest timer of a job, nextLimitMS that of a limit, or maxTime
@@ -41,6 +43,8 @@ type Machine struct {
 	dirty []*cursor
 	noted []*turns
 	sent  []*outbox
+	// pinned are the definitions whose live runs were counted anew.
+	pinned []*definition
 	// fresh are the events whose bytes are in memory, until the entry's end.
 	fresh []*event
 	tally tally
@@ -82,6 +86,9 @@ type scratch struct {
 	park       command.Park
 	broadcast  command.Broadcast
 	tenant     command.ConfigureTenant
+	definition command.InstallDefinition
+	aliases    command.InstallAliases
+	gone       command.RemoveDefinition
 }
 
 // reader is what both a transaction and a pinned view offer.
@@ -102,6 +109,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		voids:     make(map[jobKey]struct{}),
 		outboxes:  make(map[uint32]*outbox),
 		canceled:  make(map[lineageID]cancelRow),
+		workflows: newWorkflows(),
 		limits:    make(map[limitID]*limit),
 		tenants:   make(map[uint32]*tenant),
 		nextDueMS: maxTime, nextLimitMS: maxTime, nextTenantMS: maxTime,
@@ -109,6 +117,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
 		m.loadVoids, m.loadActive, m.loadTenants, m.placeCursors, m.loadTimers, m.loadOutboxes, m.loadCanceled, m.loadLimits,
+		m.loadDefinitions, m.loadLive, m.loadAliases,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -222,8 +231,18 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindConfigureTenant:
 		s.tenant.Decode(&r)
 		return checked(&r, func() command.Result { return m.configureTenant(&s.tenant) })
+	case command.KindInstallDefinition:
+		s.definition.Decode(&r)
+		return checked(&r, func() command.Result { return m.installDefinition(&s.definition) })
+	case command.KindInstallAliases:
+		s.aliases.Decode(&r)
+		return checked(&r, func() command.Result { return m.installAliases(&s.aliases) })
+	case command.KindRemoveDefinition:
+		s.gone.Decode(&r)
+		return checked(&r, func() command.Result { return m.removeDefinition(&s.gone) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
-		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey:
+		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey,
+		command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)
@@ -300,6 +319,7 @@ func (m *Machine) writeBack() {
 	m.saveTenants()
 	m.settleTallies()
 	m.saveOutboxes()
+	m.savePinned()
 	if m.counters != m.saved {
 		m.set(keyCounters(m.scratch.key[:0]), m.counters.append(m.scratch.value[:0]))
 		m.saved = m.counters

@@ -38,6 +38,9 @@ type counters struct {
 	// foreseen is the last position whose event's id was a correlation id before there
 	// was an event: see Machine.foresee.
 	foreseen uint64
+	// definitions is the number of the last version of a workflow that was installed; 0
+	// where none was.
+	definitions uint32
 }
 
 // number is the partition as ids carry it; leaderStart saw that it fits.
@@ -58,7 +61,7 @@ func (c *counters) append(dst []byte) []byte {
 	for _, v := range []uint64{c.countedFrom, c.foreseen, c.weighedFrom} {
 		dst = command.AppendUint(dst, v)
 	}
-	return dst
+	return command.AppendUint(dst, uint64(c.definitions))
 }
 
 func (c *counters) read(value []byte) {
@@ -74,6 +77,7 @@ func (c *counters) read(value []byte) {
 	c.countedFrom = r.Uint()
 	c.foreseen = r.Uint()
 	c.weighedFrom = r.Uint()
+	c.definitions = r.Uint32()
 	closeRow(&r)
 }
 

@@ -37,6 +37,9 @@ import (
 //	configure CHANNEL [version= attempts= losses= lease= backoff= max-backoff= order=key disconnect=requeue fan-out
 //	retention= bytes= retain=nothing]                a channel's settings
 //	tenant NAME [version= weight= in-flight= rate= events= bytes=]  a tenant's settings
+//	define NAME VERSION [on=(CHANNEL,…) tenant=]     a version of a workflow arrives; VERSION is its digit, 32 times
+//	aliases NAME count=n [ALIAS=(VERSION,VERSION:SHARE,…)]… [tenant=]  all its aliases, a share in hundredths of a percent
+//	undefine NAME VERSION [tenant=]                  a version goes
 //	follower CHANNEL NAME [begin=new|at] [position=n] [tenant=|all]
 //	                                                 a named follower begins, or commits
 //	leader NODE [partition= partitions=] · unknown · malformed · offer CHANNEL [group= credit= worker= tenant= lease= session=]
@@ -49,6 +52,8 @@ import (
 //	follow CHANNEL [after=n] [tenant=|all] [events=n] [bytes=n]  a channel as a follower gets it, piece by piece
 //	before CHANNEL time=ms [tenant=|all]             where a follower from that time begins
 //	limits                                           the limits of which something is known
+//	pick NAME [ALIAS|VERSION] [seed=n tenant=]       which version a run is started of
+//	started CHANNEL [seed=n tenant=]                 which versions an event starts runs of
 //	rows [KIND]                                      how many rows of each kind, or the keys of one
 //	job LEASE · has EVENT [tenant=]                  ReadJob and hasEvent
 //	cluster [partition= partitions=]                 begin anew as another partition
@@ -191,6 +196,10 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:r
 		return s.eventView(a)
 	case "stream":
 		return s.streamOf(a)
+	case "pick":
+		return s.pick(a)
+	case "started":
+		return s.started(a)
 	case "rows":
 		return s.rows(a.word())
 	case "limits":
@@ -385,6 +394,8 @@ func (s *scenario) encodeOther(l *line) { //nolint:revive // A case for each dir
 		l.encoded = configureCommand(a)
 	case "tenant":
 		l.encoded = tenantCommand(a)
+	case "define", "aliases", "undefine":
+		l.encoded = workflowCommand(a)
 	case "follower":
 		l.encoded = followerCommand(a)
 	case "unknown":

@@ -34,7 +34,9 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 		}
 	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
 		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark,
-		KindBroadcast, KindConfigureTenant, KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
+		KindBroadcast, KindConfigureTenant, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
+		KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey,
+		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
 	}
 }
 

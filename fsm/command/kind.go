@@ -29,6 +29,11 @@ const (
 	KindPark Kind = 17
 	// KindBroadcast notifies several clients at once.
 	KindBroadcast Kind = 19
+	// KindInstallDefinition is a version of a workflow, in a partition.
+	KindInstallDefinition Kind = 20
+	// KindInstallAliases is which versions runs of a workflow are started of.
+	KindInstallAliases   Kind = 21
+	KindRemoveDefinition Kind = 22
 	// KindConfigureTenant is a tenant's settings, in a partition.
 	KindConfigureTenant Kind = 41
 
@@ -41,6 +46,10 @@ const (
 	KindDeleteTenant Kind = 69
 	KindPutKey       Kind = 70
 	KindRevokeKey    Kind = 71
+	// KindPutWorkflow and those behind it are of the workflows that partitions get.
+	KindPutWorkflow    Kind = 72
+	KindSetAlias       Kind = 73
+	KindDeleteWorkflow Kind = 74
 )
 
 // String is the kind's name in logs and metrics.
@@ -84,10 +93,16 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "park"
 	case KindBroadcast:
 		return "broadcast"
+	case KindInstallDefinition:
+		return "install_definition"
+	case KindInstallAliases:
+		return "install_aliases"
+	case KindRemoveDefinition:
+		return "remove_definition"
 	case KindConfigureTenant:
 		return "configure_tenant"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
-		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
+		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey, KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
 		return k.metaString()
 	default:
 		return "unknown"
@@ -110,6 +125,12 @@ func (k Kind) metaString() string {
 		return "put_key"
 	case KindRevokeKey:
 		return "revoke_key"
+	case KindPutWorkflow:
+		return "put_workflow"
+	case KindSetAlias:
+		return "set_alias"
+	case KindDeleteWorkflow:
+		return "delete_workflow"
 	default:
 		return "set_replicas"
 	}

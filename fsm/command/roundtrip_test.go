@@ -91,6 +91,17 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("commit_follower", commandComesBack[CommitFollower])
 }
 
+// TestSamplesComeBack: so do those whose random values would be beyond their limits.
+func TestSamplesComeBack(t *testing.T) {
+	for kind, sample := range sampleCommands() {
+		got, prefix, err := decodeCommand(sample.Append(nil))
+		if err != nil || prefix.Kind != kind {
+			t.Fatalf("%v: %v, %v", kind, prefix.Kind, err)
+		}
+		same(t, routed(got, prefix.Route), sample)
+	}
+}
+
 // TestEntryComesBack also when an Entry is used again for a smaller one.
 func TestEntryComesBack(t *testing.T) {
 	var e Entry

@@ -1,6 +1,9 @@
 package command
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // body is a command without its prefix.
 type body interface {
@@ -21,7 +24,11 @@ func bodies() map[Kind]body {
 		KindPark:            &Park{},
 		KindBroadcast:       &Broadcast{},
 		KindConfigureTenant: &ConfigureTenant{},
-		KindPutTenant:       &PutTenant{}, KindDeleteTenant: &DeleteTenant{}, KindPutKey: &PutKey{}, KindRevokeKey: &RevokeKey{},
+
+		KindInstallDefinition: &InstallDefinition{}, KindInstallAliases: &InstallAliases{}, KindRemoveDefinition: &RemoveDefinition{},
+		KindPutWorkflow: &PutWorkflow{}, KindSetAlias: &SetAlias{}, KindDeleteWorkflow: &DeleteWorkflow{},
+
+		KindPutTenant: &PutTenant{}, KindDeleteTenant: &DeleteTenant{}, KindPutKey: &PutKey{}, KindRevokeKey: &RevokeKey{},
 	}
 }
 
@@ -87,6 +94,18 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 		c.Route = route
 	case *ConfigureTenant:
 		c.Route = route
+	case *PutWorkflow:
+		c.Route = route
+	case *SetAlias:
+		c.Route = route
+	case *DeleteWorkflow:
+		c.Route = route
+	case *InstallDefinition:
+		c.Route = route
+	case *InstallAliases:
+		c.Route = route
+	case *RemoveDefinition:
+		c.Route = route
 	case *PutTenant:
 		c.Route = route
 	case *DeleteTenant:
@@ -120,6 +139,15 @@ func sampleSettings() ChannelSettings {
 		Version: 7, LeaseMS: 15_001, MaxAttempts: 8, MaxLeaseLosses: 9, BackoffMS: 1010, MaxBackoffMS: 120_011,
 		Order: OrderKey, OnDisconnect: LostRequeue, FanOut: true, RetentionMS: 12 << 32, RetentionBytes: 13 << 33,
 		Retain: RetainNothing,
+	}
+}
+
+func sampleVersion() string { return strings.Repeat("5a", 16) }
+
+func sampleAliases() []WorkflowAlias {
+	return []WorkflowAlias{
+		{Alias: "next", Targets: []WorkflowTarget{{Version: sampleVersion(), Share: WholeShare}}},
+		{Alias: "prod", Targets: []WorkflowTarget{{Version: sampleVersion(), Share: 1000}, {Version: strings.Repeat("6b", 16), Share: 9000}}},
 	}
 }
 
@@ -196,6 +224,22 @@ func sampleCommands() map[Kind]body {
 		KindConfigureTenant: &ConfigureTenant{Route: route, Tenant: "acme", Settings: TenantSettings{
 			Version: 7, Weight: 208, MaxInFlight: 9, Rate: 310, MaxBacklogBytes: 11 << 33, MaxBacklogEvents: 12_000,
 		}},
+		KindInstallDefinition: &InstallDefinition{
+			Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion(), Canonical: []byte(`{"workflow":"answer"}`), On: []string{"asked", "told"},
+		},
+		KindPutWorkflow: &PutWorkflow{
+			Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion(), Canonical: []byte(`{"workflow":"answer"}`),
+			Source: []byte("workflow: answer"), On: []string{"asked", "told"}, Alias: "prod", Expect: 300,
+		},
+		KindSetAlias: &SetAlias{
+			Route: route, Tenant: "acme", Name: "answer", Alias: "prod", Targets: sampleAliases()[1].Targets, Expect: 300,
+		},
+		KindDeleteWorkflow: &DeleteWorkflow{
+			Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion(), Stage: StageForget,
+		},
+		KindInstallAliases:   &InstallAliases{Route: route, Tenant: "acme", Name: "answer", Count: 300, Aliases: sampleAliases()},
+		KindRemoveDefinition: &RemoveDefinition{Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion()},
+
 		KindSetChannel:   &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
 		KindPutTenant:    &PutTenant{Route: route, Tenant: "acme"},
 		KindDeleteTenant: &DeleteTenant{Route: route, Tenant: "acme"},

@@ -17,6 +17,12 @@ const (
 	MaxExpressionCost  = 100_000
 	// MaxMapItems is how many items a map may run over.
 	MaxMapItems = 10_000
+	// MaxList is how long the lists of a definition may be that have no limit of their own,
+	// as error codes or the parts of a wait, and MaxLimits how many limits it may have.
+	MaxList   = 64
+	MaxLimits = 256
+	// MaxProblems is how many problems a refusal names.
+	MaxProblems = 100
 	// MaxLoops is the highest bound that an edge back may have.
 	MaxLoops = 1000
 )
@@ -45,7 +51,8 @@ type Definition struct {
 	CancelOnDisconnect bool
 	// Limits are the limits that steps use, by name in ascending order.
 	Limits []Limit
-	// Steps are in the order of the text. A run begins with First.
+	// Steps are by name in ascending order, so that their numbers are those of every text
+	// of this version. A run begins with First.
 	Steps []Step
 	First int
 	// OnFailure is what becomes of a run whose step failed for good.
@@ -192,6 +199,8 @@ type Policy struct {
 	MaxBackoffMS    int64
 	// Factor is what a delay is multiplied by after each failure, in hundredths.
 	Factor int
+	// FullJitter takes each delay at random between nothing and the whole of it.
+	FullJitter bool
 	// RetryOn are the only codes that are tried again, GiveUpOn those that are not.
 	RetryOn, GiveUpOn []string
 }
@@ -233,9 +242,12 @@ type Limit struct {
 	Key *Expr
 	// MaxInFlight is how many jobs may be leased, 0 for any number.
 	MaxInFlight int
-	Rates       []Rate
-	// Adaptive lowers and raises MaxInFlight by what is throttled.
-	Adaptive bool
+	// Rates are by unit in ascending order.
+	Rates []Rate
+	// Adaptive lowers and raises MaxInFlight by what is throttled, but not below
+	// MinInFlight, which is 0 for what does not adapt.
+	Adaptive    bool
+	MinInFlight int
 }
 
 // Rate is how much of a unit a limit lets through.
@@ -250,7 +262,8 @@ type Rate struct {
 type Use struct {
 	// Limit is its number in Limits.
 	Limit int
-	// Costs are what a job is charged of each unit when it is granted; calls are one.
+	// Costs are what a job is charged of each unit when it is granted, by unit in
+	// ascending order; calls are one.
 	Costs []Cost
 }
 
@@ -272,6 +285,7 @@ type Compensation struct {
 
 // Memo keeps results by what they were made of.
 type Memo struct {
+	// Key may be of any type: it is compared as JSON.
 	Key   *Expr
 	TTLMS int64
 }
