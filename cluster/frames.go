@@ -109,6 +109,8 @@ const (
 	opCredentials
 	// opClient: body is tenant and client, the answer's a JSON Presence.
 	opClient
+	// opWhy: body is tenant and event id, the answer's a JSON Why or null.
+	opWhy
 )
 
 // status is how an ask was answered.

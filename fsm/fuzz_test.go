@@ -322,7 +322,8 @@ func (l *lived) readAll(t *testing.T, view *storage.View) {
 	}
 	for _, id := range l.events {
 		_, err = ReadEvent(view, l.tenant(), id)
-		errs = append(errs, err)
+		_, why := ReadWhy(view, l.tenant(), id)
+		errs = append(errs, err, why)
 	}
 	for _, id := range l.leases {
 		_, _, err = ReadJob(view, id)

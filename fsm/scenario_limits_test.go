@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -74,4 +75,23 @@ func tenantCommand(a args) []byte {
 		Rate: uint32(a.number("rate")), MaxBacklogEvents: a.number("events"), MaxBacklogBytes: a.number("bytes"),
 	}}
 	return c.Append(nil)
+}
+
+// why is why an event waits, as readers are told.
+func (s *scenario) why(a args) string {
+	var b strings.Builder
+	s.read(func(view *storage.View) {
+		why, err := ReadWhy(view, a.get("tenant", "t"), s.event(a.word()))
+		check(s.tb, err)
+		if why == nil {
+			b.WriteString("unknown\n")
+			return
+		}
+		for i := range why.Groups {
+			text, err := json.Marshal(&why.Groups[i])
+			check(s.tb, err)
+			fmt.Fprintf(&b, "%s\n", s.readable(string(text)))
+		}
+	})
+	return b.String()
 }

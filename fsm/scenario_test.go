@@ -51,6 +51,7 @@ import (
 //	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
 //	follow CHANNEL [after=n] [tenant=|all] [events=n] [bytes=n]  a channel as a follower gets it, piece by piece
 //	before CHANNEL time=ms [tenant=|all]             where a follower from that time begins
+//	why EVENT [tenant=]                              why it waits
 //	limits                                           the limits of which something is known
 //	pick NAME [ALIAS|VERSION] [seed=n tenant=]       which version a run is started of
 //	started CHANNEL [seed=n tenant=]                 which versions an event starts runs of
@@ -204,6 +205,8 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:r
 		return s.rows(a.word())
 	case "limits":
 		return s.limits()
+	case "why":
+		return s.why(a)
 	case "job":
 		return s.job(a)
 	case "has":
