@@ -120,6 +120,8 @@ const (
 	opDefinition
 	// opDefinitions: the answer is a JSON list of the WorkflowParts that a partition has.
 	opDefinitions
+	// opWhy: body is tenant and event id, the answer's a JSON Why or null.
+	opWhy
 )
 
 // status is how an ask was answered.

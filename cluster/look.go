@@ -58,6 +58,12 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 	case opEvent:
 		tenant, id := r.String(), r.EventID()
 		return func(view *storage.View) (any, error) { return fsm.ReadEvent(view, tenant, id) }
+	case opWhy:
+		if g.duty == nil {
+			return nil // The meta group has no events.
+		}
+		tenant, id := r.String(), r.EventID()
+		return whyOf(g, tenant, id)
 	case opMembers:
 		return func(view *storage.View) (any, error) { return readMembers(view) }
 	case opSettings:

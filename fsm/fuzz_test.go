@@ -49,6 +49,10 @@ func rowOf(kind byte) row { //nolint:revive // A case for each kind.
 		return &eventValue{}
 	case kindActive, kindParked:
 		return &jobRow{}
+	case kindLimit:
+		return &limitRow{}
+	case kindTenantSettings:
+		return &tenantRow{}
 	case kindRevision:
 		return &revisionValue{}
 	case kindDedupe:
@@ -318,7 +322,8 @@ func (l *lived) readAll(t *testing.T, view *storage.View) {
 	}
 	for _, id := range l.events {
 		_, err = ReadEvent(view, l.tenant(), id)
-		errs = append(errs, err)
+		_, why := ReadWhy(view, l.tenant(), id)
+		errs = append(errs, err, why)
 	}
 	for _, id := range l.leases {
 		_, _, err = ReadJob(view, id)

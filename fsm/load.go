@@ -82,6 +82,11 @@ func (m *Machine) loadActive(from reader) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// placeCursors puts those in turn that have work.
+func (m *Machine) placeCursors(reader) error {
 	for _, q := range m.queues {
 		for _, c := range q.cursors {
 			c.turns.place(c)
@@ -105,7 +110,7 @@ func (m *Machine) loadJob(from reader, j *job) error {
 	j.event = readEvent(value, m.eventID(j.key.queue, j.key.position),
 		m.names.text(nameChannel, q.channel), m.names.text(nameTenant, q.tenant))
 	j.event.strip()
-	if j.state == jobReady {
+	if j.state == jobReady || j.state == jobCalled {
 		j.cursor.ready = append(j.cursor.ready, j.key.position)
 	}
 	return nil

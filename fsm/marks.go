@@ -149,7 +149,7 @@ func (l *lineageReader) jobIn(e *event, group uint32) (*jobRow, error) {
 		if found {
 			j := &jobRow{}
 			j.read(value)
-			if (j.state == jobReady || j.state == jobDelayed || j.state == jobBlocked) && e.lapsed(l.counters.timeMS) {
+			if j.state.waits() && e.lapsed(l.counters.timeMS) {
 				j.state = jobLapsed // Its turn to be set aside has not come yet.
 			}
 			return j, nil
@@ -208,7 +208,9 @@ func (l *lineageReader) standing(e *event, group uint32, j *jobRow) {
 		m.Time, m.Mark, m.Message = j.dueMS, "canceled", j.reason
 	case jobLapsed:
 		m.Time, m.Mark = l.lapsedMS(e, group), jobLapsed.String()
-	case jobReady, jobDelayed, jobBlocked:
+	case jobRunFailed:
+		m.Time, m.Mark, m.Message = j.dueMS, "failed", j.reason
+	case jobReady, jobDelayed, jobBlocked, jobLimited, jobCalled, jobRuns, jobHeld:
 		return
 	}
 	l.mark(e, m)

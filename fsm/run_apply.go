@@ -254,15 +254,14 @@ func (m *Machine) keepMemo(r *run, d *engine.Decision) {
 // registerEntry keeps a compensation. The one that was registered when its job was
 // granted gives way: now it is known what came of it.
 func (m *Machine) registerEntry(r *run, d *engine.Decision) {
-	unknown := keyUnknown(nil, r.id.Position, d.Step, d.Iteration, d.Item)
 	if before := (&runFacts{machine: m, run: r}).Unknown(d.Step, d.Iteration, d.Item); before != 0 {
 		m.remove(appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runEntry), before))
-		m.remove(unknown)
+		m.remove(keyUnknown(m.scratch.key[:0], r.id.Position, d.Step, d.Iteration, d.Item))
 	}
 	row := entryRow{Entry: engine.Entry{Step: d.Step, Iteration: d.Iteration, Item: d.Item, Unknown: d.Unknown, Input: d.Data}}
 	m.keep(r, runEntry, appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runEntry), d.Entry), row.append(m.scratch.value[:0]))
 	if d.Unknown {
-		m.keep(r, runUnknown, unknown, command.AppendUint(append(m.scratch.value[:0], rowVersion), uint64(d.Entry)))
+		m.keep(r, runUnknown, keyUnknown(m.scratch.key[:0], r.id.Position, d.Step, d.Iteration, d.Item), command.AppendUint(append(m.scratch.value[:0], rowVersion), uint64(d.Entry)))
 	}
 }
 

@@ -273,6 +273,9 @@ func (m *Machine) held(c *cursor, e *event) bool {
 
 // hold sets a job aside until its run goes on.
 func (m *Machine) hold(j *job) {
+	if j.state == jobCalled {
+		m.uncall(j)
+	}
 	j.state = jobHeld
 	m.park(j)
 }

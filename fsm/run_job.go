@@ -308,13 +308,19 @@ func (m *Machine) notStarted(key jobKey) {
 		m.voids[key] = struct{}{}
 		m.set(keyJob(m.scratch.key[:0], kindVoid, key), append(m.scratch.value[:0], rowVersion))
 	case j == nil:
-		if j = m.readParked(key); j == nil || j.attempt != 0 || j.state != jobDelayed && j.state != jobBlocked {
+		if j = m.readParked(key); j == nil || j.attempt != 0 {
 			return
 		}
-		if j.state == jobBlocked {
+		switch j.state { //nolint:exhaustive // The others are not in line.
+		case jobBlocked:
 			m.unblock(c, e)
+		case jobLimited:
+			m.leaveLine(j)
+		case jobDelayed, jobHeld:
+		default:
+			return
 		}
-	case j.state != jobReady || j.attempt != 0:
+	case j.state != jobReady && j.state != jobCalled || j.attempt != 0:
 		return
 	default:
 		m.unready(c, key.position)

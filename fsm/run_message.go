@@ -236,13 +236,12 @@ func (m *Machine) answered(tenant uint32, n *command.RunNews) {
 	if w, waits := m.waiterAt(at); waits && w.is(n) {
 		m.remove(keyWaiter(m.scratch.key[:0], tenant, at.of))
 	}
-	key := keyMessage(nil, tenant, at.of, n.Number)
-	value, found := m.get(key)
+	value, found := m.get(keyMessage(m.scratch.key[:0], tenant, at.of, n.Number))
 	if !n.Taken || !found {
 		return
 	}
-	m.clearKeptTimer(readMessage(value).expiresMS, timerMessage, key[1:])
-	m.remove(key)
+	m.clearKeptTimer(readMessage(value).expiresMS, timerMessage, keyMessage(nil, tenant, at.of, n.Number)[1:])
+	m.remove(keyMessage(m.scratch.key[:0], tenant, at.of, n.Number))
 }
 
 // forgetMessage deletes a message for which nobody came in time. One that is offered

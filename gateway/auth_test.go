@@ -374,6 +374,7 @@ func TestHTTPNeedsAToken(t *testing.T) {
 		{"GET", "/v1/traces/c?tenant=other", "", admin, 403},
 		{"GET", "/v1/traces/c?tenant=other", "", root, 200},
 		{"GET", "/v1/events/" + event, "", worker, 403},
+		{"GET", "/v1/events/" + event + "/why", "", worker, 403},
 		{"GET", "/v1/deadletters", "", worker, 403},
 		{"DELETE", "/v1/deadletters/" + event, "", worker, 403},
 		{"POST", "/v1/deadletters/" + event + "/redrive", "", ana, 403},

@@ -62,6 +62,8 @@ type Broker interface {
 	DeadLetters(ctx context.Context, want *cluster.Letters) (*cluster.LettersPage, error)
 	DeadLettersOf(ctx context.Context, tenant, group string, id command.EventID) ([]cluster.DeadLetter, error)
 	Event(ctx context.Context, tenant string, id command.EventID) ([]byte, error)
+	// Why is why an event waits as JSON; ErrNotFound when there is none.
+	Why(ctx context.Context, tenant string, id command.EventID) ([]byte, error)
 	// Client is whether a client is there, and how far it is; cluster.ErrNoClient where
 	// nothing is known of it.
 	Client(ctx context.Context, tenant, client string) (*cluster.Presence, error)

@@ -77,6 +77,7 @@ func (g *Gateway) asked() []route {
 	return []route{
 		{"POST /v1/events", needToken, "", g.publishEvents},
 		{"GET /v1/events/{event_id}", needAdmin, "", g.showEvent},
+		{"GET /v1/events/{event_id}/why", needAdmin, "", g.showWhy},
 		{"POST /v1/notifications", needToken, "", g.broadcastOverHTTP},
 		{"GET /v1/clients/{client_id}", needToken, "", g.showClient},
 		{"GET /v1/traces/{correlation_id}", needAdmin, "", g.trace},

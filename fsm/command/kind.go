@@ -39,6 +39,8 @@ const (
 	KindStartRun    Kind = 23
 	KindControlRun  Kind = 24
 	KindSendMessage Kind = 25
+	// KindConfigureTenant is a tenant's settings, in a partition.
+	KindConfigureTenant Kind = 41
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -108,6 +110,8 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "control_run"
 	case KindSendMessage:
 		return "send_message"
+	case KindConfigureTenant:
+		return "configure_tenant"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
 		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey, KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
 		return k.metaString()
