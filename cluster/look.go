@@ -96,7 +96,7 @@ func lookUpWorkflows(what op, r *command.Reader) func(*storage.View) (any, error
 	part := fsm.WorkflowPart{Tenant: r.String(), Name: r.String()}
 	switch what { //nolint:exhaustive // lookUpJSON has chosen these.
 	case opWorkflows:
-		limit := int(min(r.Uint(), MaxListedWorkflows)) //nolint:gosec // A small number.
+		limit := int(min(r.Uint(), MaxListedWorkflows))
 		return func(view *storage.View) (any, error) { return fsm.ReadWorkflows(view, part.Tenant, part.Name, limit) }
 	case opWorkflow:
 		return func(view *storage.View) (any, error) { return fsm.ReadWorkflow(view, part.Tenant, part.Name) }
