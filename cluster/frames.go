@@ -109,6 +109,13 @@ const (
 	opCredentials
 	// opClient: body is tenant and client, the answer's a JSON Presence.
 	opClient
+	// opRun: body is tenant, run and whether briefly, the answer's a JSON run or null.
+	opRun
+	// opRuns: body is a query of runs, the answer's a JSON page.
+	opRuns
+	// opRunEnd: body is tenant, run and for how many milliseconds to wait for its end at
+	// most, the answer's whether it has ended(1).
+	opRunEnd
 )
 
 // status is how an ask was answered.

@@ -58,6 +58,12 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 	case opEvent:
 		tenant, id := r.String(), r.EventID()
 		return func(view *storage.View) (any, error) { return fsm.ReadEvent(view, tenant, id) }
+	case opRun:
+		look := readRunLook(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadRun(view, &look) }
+	case opRuns:
+		query := readRunQuery(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadRuns(view, &query) }
 	case opMembers:
 		return func(view *storage.View) (any, error) { return readMembers(view) }
 	case opSettings:
@@ -75,7 +81,7 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 		}
 		tenant, client := r.String(), r.String()
 		return presenceOf(g, tenant, client)
-	case opCommand, opRenew, opFollow:
+	case opCommand, opRenew, opFollow, opRunEnd:
 	}
 	return nil
 }

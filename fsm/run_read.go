@@ -307,7 +307,7 @@ func (r *runReader) anyTaken(id command.EventID, row *runRow) (bool, error) {
 }
 
 // taken tells whether a job was ever leased.
-func (r *runReader) taken(id command.EventID) (taken bool, err error) {
+func (r *runReader) taken(id command.EventID) (bool, error) {
 	for _, kind := range []byte{kindActive, kindParked} {
 		value, found, err := r.view.Get(keyJob(nil, kind, jobKey{r.group, id.Queue, id.Position}))
 		if err != nil {
@@ -319,8 +319,9 @@ func (r *runReader) taken(id command.EventID) (taken bool, err error) {
 			return j.attempt > 0, nil
 		}
 	}
+	taken := false
 	prefix := keyPlace(nil, kindAttempt, id.Queue, id.Position)
-	err = r.view.Scan(prefix, after(prefix), func([]byte, []byte) (bool, error) {
+	err := r.view.Scan(prefix, after(prefix), func([]byte, []byte) (bool, error) {
 		taken = true
 		return false, nil
 	})
