@@ -117,7 +117,7 @@ func (m *Machine) startedBy(tenant uint32, channel string, seed uint64) (started
 func (m *Machine) pin(d *definition, by int64) {
 	live := int64(d.live) + by //nolint:gosec // A count of what is stored.
 	invariants.Check(live >= 0, "more runs of definition %d have ended than began", d.number)
-	d.live = uint64(live)
+	d.live = uint64(live) //nolint:gosec // Not negative.
 	if !d.dirty {
 		d.dirty = true
 		m.pinned = append(m.pinned, d)

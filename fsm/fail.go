@@ -84,7 +84,11 @@ func backoff(p *jobPolicy, j *job) int64 {
 	}
 	full = min(full, longest)
 	seed := appendU64(appendU64(make([]byte, 0, 16), j.key.position), j.fence)
-	return full/2 + int64(xxhash.Sum64(seed)%uint64(full/2+1)) //nolint:gosec // Both are small and positive.
+	fixed := full / 2
+	if p.fullJitter {
+		fixed = 0
+	}
+	return fixed + int64(xxhash.Sum64(seed)%uint64(full-fixed+1)) //nolint:gosec // Both are small and positive.
 }
 
 // maxBackoffSteps is after how many failures a delay does not grow any more.

@@ -330,7 +330,8 @@ func (l *lived) readAll(t *testing.T, view *storage.View) {
 	notifications := ReadNotifications(view, info.ID, 0, func(*command.Notification) bool { return true })
 	_, relay := ReadRelay(view, 1, 0)
 	_, meta := OpenMeta(view)
-	for _, err := range append(errs, err, one, stream, notifications, relay, meta) {
+	_, definitions := ReadDefinitions(view)
+	for _, err := range append(errs, err, one, stream, notifications, relay, meta, definitions) {
 		damaged(t, err)
 	}
 }

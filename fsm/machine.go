@@ -247,7 +247,8 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 		s.message.Route = prefix.Route
 		return checked(&r, func() command.Result { return m.sendMessage(&s.message) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
-		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey:
+		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey,
+		command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)

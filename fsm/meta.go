@@ -18,11 +18,17 @@ import (
 //	T  tenant     a tenant that keys may be made for: see command.AppendTenant
 //	K             how often tenants and keys have changed
 //	K  key id     an API key: see command.AppendKey
+//	W             how often workflows have changed
+//	W  tenant(string) name                   a workflow: see Workflow
+//	X  tenant(string) name(string) version   what a version of it says: see KeptDefinition
 const (
 	kindFacts  = 'F'
 	kindMember = 'M'
 	kindTenant = 'T'
 	kindKey    = 'K'
+
+	kindWorkflow = 'W'
+	kindKept     = 'X'
 )
 
 // Meta is the state that belongs to the whole cluster: what it was formed as,
@@ -36,6 +42,7 @@ type Meta struct {
 	channels        []ConfiguredChannel
 	settingsVersion uint64
 	credentials     Credentials
+	workflows       metaWorkflows
 	entry           command.Entry
 }
 
@@ -60,6 +67,9 @@ func OpenMeta(view *storage.View) (meta *Meta, err error) {
 	}
 	if m.credentials, err = ReadCredentials(view, 0); err != nil {
 		return nil, fmt.Errorf("read back the meta group's credentials: %w", err)
+	}
+	if err = m.workflows.load(view); err != nil {
+		return nil, fmt.Errorf("read back the meta group's workflows: %w", err)
 	}
 	prefix := []byte{kindMember}
 	err = view.Scan(prefix, after(prefix), func(_, value []byte) (bool, error) {
@@ -112,6 +122,8 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 		return checked(&r, func() command.Result { return m.setChannel(tx, out, &set) })
 	case command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey:
 		return m.executeCredential(tx, prefix.Kind, &r)
+	case command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow:
+		return m.executeWorkflow(tx, out, prefix.Kind, &r)
 	case command.KindSetReplicas:
 		return refuse(command.NotAvailable, "replicas cannot be moved yet")
 	case command.KindPublish, command.KindComplete, command.KindFail, command.KindRelease, command.KindExpire,
@@ -131,6 +143,7 @@ func (m *Meta) leaderStart(out *Outcome, c *command.LeaderStart) command.Result 
 	if out.effects {
 		out.Started = &Started{Node: c.Node, Generation: m.generation}
 		out.Configured = slices.Clone(m.channels)
+		out.Workflows = m.workflows.parts()
 	}
 	return command.Result{Generation: m.generation}
 }

@@ -39,6 +39,9 @@ type Outcome struct {
 	// Configured are the channels whose settings a meta command changed, or all
 	// where its leader starts.
 	Configured []ConfiguredChannel
+	// Workflows are what a meta command changed of workflows, or all of them where its
+	// leader starts.
+	Workflows []WorkflowPart
 	// Unswept means that more is kept no longer than this entry deleted.
 	Unswept bool
 	// NextDueMS is when the next timer is due, in Unix milliseconds, or far in

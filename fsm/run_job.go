@@ -233,7 +233,9 @@ type jobPolicy struct {
 	maxFailures, maxLosses uint32
 	firstMS, maxMS         int64
 	// factor is what a delay is multiplied by, in hundredths.
-	factor            int64
+	factor int64
+	// fullJitter spreads all of a delay, not its upper half alone.
+	fullJitter        bool
 	retryOn, giveUpOn []string
 	// untilMS is when it is given up however often it was tried, 0 for never.
 	untilMS int64
@@ -258,6 +260,7 @@ func (p *jobPolicy) take(s *workflow.Policy) {
 	if s.Factor > 0 {
 		p.factor = int64(s.Factor)
 	}
+	p.fullJitter = s.FullJitter
 	p.retryOn, p.giveUpOn = s.RetryOn, s.GiveUpOn
 }
 

@@ -32,7 +32,7 @@ func (m *Machine) startRun(c *command.StartRun) command.Result {
 	}
 	d := m.pickDefinition(tenant, c.Workflow, c.Alias, m.runSeed(e))
 	if d == nil {
-		return refuse(command.NotFound, noWorkflow(c.Workflow, c.Alias))
+		return refuse(command.NotFound, noSuchWorkflow(c.Workflow, c.Alias))
 	}
 	if refusal, refused := m.refuseMore(tenant, &command.Publish{Event: c.Event, MaxUnfinished: c.MaxUnfinished, MaxTenantBytes: c.MaxTenantBytes}); refused {
 		return refusal
@@ -47,7 +47,7 @@ func (m *Machine) startRun(c *command.StartRun) command.Result {
 	return command.Result{Event: e.id, Offset: e.id.Position, CorrelationID: e.CorrelationID}
 }
 
-func noWorkflow(name, alias string) string {
+func noSuchWorkflow(name, alias string) string {
 	if alias == "" {
 		alias = DefaultAlias
 	}
@@ -117,7 +117,7 @@ func (m *Machine) noRun(q *queue, e *event) {
 	m.setAside(q, e)
 	m.endAside(e, jobRunFailed, codeNoWorkflow)
 	m.childEnded(e, command.RunNews{
-		Failed: true, Code: codeNoWorkflow, Message: noWorkflow(strings.TrimPrefix(e.Channel, command.RunChannelPrefix), e.Task.Alias),
+		Failed: true, Code: codeNoWorkflow, Message: noSuchWorkflow(strings.TrimPrefix(e.Channel, command.RunChannelPrefix), e.Task.Alias),
 	}, command.Payload{})
 }
 

@@ -15,6 +15,8 @@ const (
 	DefaultAlias = "prod"
 	// MaxAliasBytes bounds the name of an alias.
 	MaxAliasBytes = 64
+	// MinVersionPrefix is how many of its digits name a version at least.
+	MinVersionPrefix = 6
 	// VersionDigits is how many hexadecimal digits a version has.
 	VersionDigits = 32
 )

@@ -35,7 +35,8 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
 		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark,
 		KindBroadcast, KindStartRun, KindControlRun, KindSendMessage, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
-		KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
+		KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey,
+		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
 	}
 }
 

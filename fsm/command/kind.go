@@ -49,6 +49,10 @@ const (
 	KindDeleteTenant Kind = 69
 	KindPutKey       Kind = 70
 	KindRevokeKey    Kind = 71
+	// KindPutWorkflow and those behind it are of the workflows that partitions get.
+	KindPutWorkflow    Kind = 72
+	KindSetAlias       Kind = 73
+	KindDeleteWorkflow Kind = 74
 )
 
 // String is the kind's name in logs and metrics.
@@ -105,7 +109,7 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 	case KindSendMessage:
 		return "send_message"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
-		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey:
+		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey, KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
 		return k.metaString()
 	default:
 		return "unknown"
@@ -128,6 +132,12 @@ func (k Kind) metaString() string {
 		return "put_key"
 	case KindRevokeKey:
 		return "revoke_key"
+	case KindPutWorkflow:
+		return "put_workflow"
+	case KindSetAlias:
+		return "set_alias"
+	case KindDeleteWorkflow:
+		return "delete_workflow"
 	default:
 		return "set_replicas"
 	}

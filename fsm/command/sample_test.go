@@ -26,6 +26,7 @@ func bodies() map[Kind]body {
 
 		KindInstallDefinition: &InstallDefinition{}, KindInstallAliases: &InstallAliases{}, KindRemoveDefinition: &RemoveDefinition{},
 		KindStartRun: &StartRun{}, KindControlRun: &ControlRun{}, KindSendMessage: &SendMessage{},
+		KindPutWorkflow: &PutWorkflow{}, KindSetAlias: &SetAlias{}, KindDeleteWorkflow: &DeleteWorkflow{},
 
 		KindPutTenant: &PutTenant{}, KindDeleteTenant: &DeleteTenant{}, KindPutKey: &PutKey{}, KindRevokeKey: &RevokeKey{},
 	}
@@ -90,6 +91,12 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *Park:
 		c.Route = route
 	case *Broadcast:
+		c.Route = route
+	case *PutWorkflow:
+		c.Route = route
+	case *SetAlias:
+		c.Route = route
+	case *DeleteWorkflow:
 		c.Route = route
 	case *InstallDefinition:
 		c.Route = route
@@ -220,6 +227,16 @@ func sampleCommands() map[Kind]body {
 		},
 		KindInstallDefinition: &InstallDefinition{
 			Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion(), Canonical: []byte(`{"workflow":"answer"}`), On: []string{"asked", "told"},
+		},
+		KindPutWorkflow: &PutWorkflow{
+			Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion(), Canonical: []byte(`{"workflow":"answer"}`),
+			Source: []byte("workflow: answer"), On: []string{"asked", "told"}, Alias: "prod", Expect: 300,
+		},
+		KindSetAlias: &SetAlias{
+			Route: route, Tenant: "acme", Name: "answer", Alias: "prod", Targets: sampleAliases()[1].Targets, Expect: 300,
+		},
+		KindDeleteWorkflow: &DeleteWorkflow{
+			Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion(), Stage: StageForget,
 		},
 		KindInstallAliases:   &InstallAliases{Route: route, Tenant: "acme", Name: "answer", Count: 300, Aliases: sampleAliases()},
 		KindRemoveDefinition: &RemoveDefinition{Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion()},

@@ -3,9 +3,9 @@ package command
 const (
 	// MaxStartChannels is how many channels may start runs of one definition.
 	MaxStartChannels = 256
-	// MaxAliases is how many aliases a workflow has at most, MaxAliasTargets among how
-	// many versions one of them shares out its runs.
-	MaxAliases      = 64
+	// MaxAliases is how many aliases a workflow has at most.
+	MaxAliases = 64
+	// MaxAliasTargets is among how many versions an alias shares out its runs at most.
 	MaxAliasTargets = 16
 	// WholeShare is what the shares of an alias's targets come to, in hundredths of a
 	// percent.
@@ -152,4 +152,103 @@ func (c *RemoveDefinition) Decode(r *Reader) {
 	c.Tenant = r.String()
 	c.Name = r.String()
 	c.Version = r.String()
+}
+
+// PutWorkflow keeps a version of a workflow in the meta group, from where every
+// partition gets it. A version that is there already is a duplicate; it gets the text.
+type PutWorkflow struct {
+	Route
+
+	Tenant, Name, Version string
+	// Canonical is the definition as partitions compile it, Source as its author wrote it.
+	Canonical, Source []byte
+	On                []string
+	// Alias is moved to the version as a whole; empty for none.
+	Alias string
+	// Expect is the workflow's count that this was decided by: another one is refused. 0
+	// is for any.
+	Expect uint64
+}
+
+// Append appends the encoded command.
+func (c *PutWorkflow) Append(dst []byte) []byte {
+	dst = AppendString(appendPrefix(dst, KindPutWorkflow, c.Route), c.Tenant)
+	dst = AppendString(AppendString(dst, c.Name), c.Version)
+	dst = AppendString(AppendString(dst, c.Canonical), c.Source)
+	return AppendUint(AppendString(AppendStrings(dst, c.On), c.Alias), c.Expect)
+}
+
+// Decode reads the body behind a prefix.
+func (c *PutWorkflow) Decode(r *Reader) {
+	c.Tenant = r.String()
+	c.Name = r.String()
+	c.Version = r.String()
+	c.Canonical = r.Bytes()
+	c.Source = r.Bytes()
+	c.On = r.Strings(MaxStartChannels)
+	c.Alias = r.String()
+	c.Expect = r.Uint()
+}
+
+// SetAlias says in the meta group which versions an alias stands for.
+type SetAlias struct {
+	Route
+
+	Tenant, Name, Alias string
+	// Targets are none where the alias is deleted.
+	Targets []WorkflowTarget
+	// Expect is as in PutWorkflow.
+	Expect uint64
+}
+
+// Append appends the encoded command.
+func (c *SetAlias) Append(dst []byte) []byte {
+	dst = AppendString(appendPrefix(dst, KindSetAlias, c.Route), c.Tenant)
+	dst = AppendString(AppendString(dst, c.Name), c.Alias)
+	return AppendUint(appendWorkflowTargets(dst, c.Targets), c.Expect)
+}
+
+// Decode reads the body behind a prefix.
+func (c *SetAlias) Decode(r *Reader) {
+	c.Tenant = r.String()
+	c.Name = r.String()
+	c.Alias = r.String()
+	c.Targets = r.workflowTargets()
+	c.Expect = r.Uint()
+}
+
+// RemovalStage is how far the removal of a version is. Numbers are for ever.
+type RemovalStage uint8
+
+// The stages of a removal.
+const (
+	// StageRetire begins: no alias may name the version from then on, and nobody brings it
+	// to partitions.
+	StageRetire RemovalStage = 0
+	// StageRestore gives up: a partition needs the version, and all get it again.
+	StageRestore RemovalStage = 1
+	// StageForget ends, when no partition has the version.
+	StageForget RemovalStage = 2
+)
+
+// DeleteWorkflow is a step on the way of a version out of the cluster.
+type DeleteWorkflow struct {
+	Route
+
+	Tenant, Name, Version string
+	Stage                 RemovalStage
+}
+
+// Append appends the encoded command.
+func (c *DeleteWorkflow) Append(dst []byte) []byte {
+	dst = AppendString(appendPrefix(dst, KindDeleteWorkflow, c.Route), c.Tenant)
+	return append(AppendString(AppendString(dst, c.Name), c.Version), byte(c.Stage))
+}
+
+// Decode reads the body behind a prefix.
+func (c *DeleteWorkflow) Decode(r *Reader) {
+	c.Tenant = r.String()
+	c.Name = r.String()
+	c.Version = r.String()
+	c.Stage = RemovalStage(r.Byte())
 }

@@ -63,12 +63,12 @@ func (a *advance) enterTask(s *workflow.Step) (over bool, err error) {
 		return a.enterMap(s)
 	}
 	if s.Memo != nil {
-		key, err := s.Memo.Key.Text(a.scope(view{output: a.output}))
+		key, err := s.Memo.Key.JSON(a.scope(view{output: a.output}))
 		if err != nil {
 			return false, err
 		}
-		a.run.Memo = key
-		if kept, found := a.facts.Memo(key); found {
+		a.run.Memo = string(key)
+		if kept, found := a.facts.Memo(a.run.Memo); found {
 			a.passOver(kept)
 			return true, nil
 		}

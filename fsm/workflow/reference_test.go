@@ -74,26 +74,26 @@ func tableOf(s *shape) string {
 }
 
 func formText(f form) string {
-	switch {
-	case f.is == aWord:
+	switch f.is {
+	case aWord:
 		return "`" + strings.Join(f.words, "`, `") + "`"
-	case f.is == anObject:
+	case anObject:
 		return fmt.Sprintf("[object](#%s)", f.shape)
-	case f.is == aList:
+	case aList:
 		return "list of " + formText(f.of[0])
-	case f.is == aMap:
+	case aMap:
 		return "by name: " + formText(f.of[0])
-	case f.is == anyOf:
+	case anyOf:
 		of := make([]string, len(f.of))
 		for i := range f.of {
 			of[i] = formText(f.of[i])
 		}
 		return strings.Join(of, ", or ")
-	default:
-		return [...]string{
-			aText: "text", aName: "name", aStep: "name of a step", aCode: "error code", anExpression: "[expression](#expressions)",
-			aDuration: "[duration](#values)", aCount: "whole number", aFlag: "true or false", aPercent: "[percentage](#values)",
-			aRate: "[rate](#values)", aDecimal: "number",
-		}[f.is]
+	case aText, aName, aStep, aCode, anExpression, aDuration, aCount, aFlag, aPercent, aRate, aDecimal:
 	}
+	return [...]string{
+		aText: "text", aName: "name", aStep: "name of a step", aCode: "error code", anExpression: "[expression](#expressions)",
+		aDuration: "[duration](#values)", aCount: "whole number", aFlag: "true or false", aPercent: "[percentage](#values)",
+		aRate: "[rate](#values)", aDecimal: "number",
+	}[f.is]
 }

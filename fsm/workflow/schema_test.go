@@ -162,24 +162,24 @@ const (
 )
 
 func formSchema(f form) jsonObject {
-	switch {
-	case f.is == aWord:
+	switch f.is {
+	case aWord:
 		return jsonObject{"enum": f.words}
-	case f.is == anObject:
+	case anObject:
 		return jsonObject{"$ref": "#/$defs/" + f.shape}
-	case f.is == aList:
+	case aList:
 		return jsonObject{"type": "array", "items": formSchema(f.of[0]), "minItems": 1, "maxItems": MaxList}
-	case f.is == aMap:
+	case aMap:
 		return jsonObject{"type": "object", "additionalProperties": formSchema(f.of[0]), "propertyNames": jsonObject{"pattern": namePattern, "maxLength": MaxNameBytes}}
-	case f.is == anyOf:
+	case anyOf:
 		of := make([]jsonObject, len(f.of))
 		for i := range f.of {
 			of[i] = formSchema(f.of[i])
 		}
 		return jsonObject{"anyOf": of}
-	default:
-		return scalarSchema(f.is)
+	case aText, aName, aStep, aCode, anExpression, aDuration, aCount, aFlag, aPercent, aRate, aDecimal:
 	}
+	return scalarSchema(f.is)
 }
 
 // scalarSchema is the schema of a form that needs no more said.

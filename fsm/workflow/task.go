@@ -90,7 +90,7 @@ func (p *reader) tolerance(m *Map, v value) {
 		m.TolerateShare = optional(f, "share", p.percent)
 	case kindNumber:
 		m.TolerateCount = count(v)
-	default:
+	case kindText, kindFlag, kindNothing, kindList:
 		m.TolerateShare = p.percent(v)
 	}
 }
