@@ -11,6 +11,8 @@ import (
 )
 
 const (
+	// MaxRunWait is for how long a request may wait for a run's end.
+	MaxRunWait = 30 * time.Second
 	// runEndTurn is for how long a leader lets one ask wait for a run's end: less than
 	// AnswerTimeout, after which an ask is given up.
 	runEndTurn = 2 * time.Second
