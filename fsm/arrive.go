@@ -72,6 +72,8 @@ func (m *Machine) readRows(encoded [][]byte) (rows []command.RelayRow, wrong str
 func (m *Machine) wrongRow(row *command.RelayRow) string {
 	e := &row.Event
 	switch {
+	case row.Kind >= command.RelayBorrow && row.Kind <= command.RelayReturn:
+		return m.wrongPermits(row)
 	case row.Kind == command.RelayEnded, row.Kind == command.RelayCancel:
 		return wrongLineage(e)
 	case row.Kind != command.RelayEvent && row.Kind != command.RelayNotification:
@@ -107,6 +109,10 @@ func (m *Machine) arrive(row *command.RelayRow, source relaySource) {
 	}
 	if row.Kind == command.RelayEvent {
 		m.arriveEvent(row, source)
+		return
+	}
+	if row.Kind >= command.RelayBorrow {
+		m.arrivePermits(row, source)
 		return
 	}
 	tenant := m.names.find(nameTenant, row.Event.Tenant)

@@ -22,6 +22,11 @@ const (
 	RelayEnded RelayKind = 3
 	// RelayCancel carries the cancel of a lineage on.
 	RelayCancel RelayKind = 4
+	// RelayBorrow asks the home of a limit's key for permits, one for each of the event's
+	// uses. RelayLend lends some, and RelayReturn gives some back.
+	RelayBorrow RelayKind = 10
+	RelayLend   RelayKind = 11
+	RelayReturn RelayKind = 12
 )
 
 // RelayRow is what one partition sends to another, whole: nothing is looked up at
@@ -43,6 +48,35 @@ type RelayRow struct {
 	Group string
 	// Lineage is what the row says of its lineage.
 	Lineage RelayedLineage
+	// Permits is what a RelayLend or RelayReturn says of those of the limit that its
+	// event's first use names.
+	Permits RelayedPermits
+}
+
+// RelayedPermits are permits on their way, and what goes with them. It stands in the
+// record only where it says something.
+type RelayedPermits struct {
+	// Count are lent, or given back: Completed of them by jobs that completed.
+	Count, Completed uint32
+	// PausedMS is until when the limit is paused, 0 for not.
+	PausedMS int64
+	// Refund is what is lent of each unit, or given back, and Charge what was used beyond.
+	Refund, Charge []UseCost
+}
+
+func (p *RelayedPermits) empty() bool {
+	return p.Count == 0 && p.Completed == 0 && p.PausedMS == 0 && len(p.Refund)+len(p.Charge) == 0
+}
+
+func appendRelayedPermits(dst []byte, p *RelayedPermits) []byte {
+	dst = AppendUint(AppendUint(dst, uint64(p.Count)), uint64(p.Completed))
+	return AppendCosts(AppendCosts(AppendInt(dst, p.PausedMS), p.Refund), p.Charge)
+}
+
+func (r *Reader) relayedPermits() RelayedPermits {
+	return RelayedPermits{
+		Count: r.Uint32(), Completed: r.Uint32(), PausedMS: r.Int(), Refund: r.Costs(), Charge: r.Costs(),
+	}
 }
 
 // RelayedLineage is what a row says of the lineage that it belongs to. It stands
@@ -77,11 +111,15 @@ func AppendRelayRow(dst []byte, row *RelayRow) []byte {
 	dst = appendEventID(dst, row.Parent)
 	dst = AppendInt(dst, row.TimeMS)
 	dst = AppendString(dst, row.Name)
-	if row.Group != "" || row.Lineage != (RelayedLineage{}) {
+	permits := !row.Permits.empty()
+	if row.Group != "" || row.Lineage != (RelayedLineage{}) || permits {
 		dst = AppendString(dst, row.Group)
 	}
-	if row.Lineage != (RelayedLineage{}) {
+	if row.Lineage != (RelayedLineage{}) || permits {
 		dst = appendRelayedLineage(dst, &row.Lineage)
+	}
+	if permits {
+		dst = appendRelayedPermits(dst, &row.Permits)
 	}
 	return dst
 }
@@ -103,7 +141,7 @@ func (r *Reader) relayedLineage() RelayedLineage {
 func (r *Reader) RelayRow() RelayRow {
 	return RelayRow{
 		Kind: RelayKind(r.Byte()), Event: r.Event(), Parent: r.EventID(), TimeMS: r.Int(), Name: r.String(), Group: r.String(),
-		Lineage: r.relayedLineage(),
+		Lineage: r.relayedLineage(), Permits: r.relayedPermits(),
 	}
 }
 
