@@ -37,6 +37,7 @@ race:
 # Writes the generated tables in docs/ anew.
 docs:
 	go test ./docs -update
+	go test ./fsm/workflow -run "TestSchemaIsTheGrammar|TestReferenceIsTheGrammar" -update
 
 lint: bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 	./bin/golangci-lint-$(GOLANGCI_LINT_VERSION) run ./...

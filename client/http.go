@@ -123,6 +123,8 @@ func problem(response *http.Response, body []byte) error {
 		Detail       string `json:"detail"`
 		Retryable    bool   `json:"retryable"`
 		RetryAfterMs int64  `json:"retry_after_ms"`
+
+		Problems []WorkflowProblem `json:"problems"`
 	}
 	if err := json.Unmarshal(body, &p); err != nil || p.Reason == "" {
 		return &Error{Code: response.StatusCode, Reason: string(wire.ReasonBadRequest), Message: "the answer was " + response.Status}
@@ -130,10 +132,14 @@ func problem(response *http.Response, body []byte) error {
 	if p.Message == "" {
 		p.Message = p.Detail
 	}
-	return &Error{
+	refused := &Error{
 		Code: p.Code, Reason: p.Reason, Message: p.Message, Retryable: p.Retryable,
 		RetryAfter: time.Duration(p.RetryAfterMs) * time.Millisecond,
 	}
+	if len(p.Problems) > 0 {
+		return &InvalidWorkflowError{Problems: p.Problems, Refused: refused}
+	}
+	return refused
 }
 
 // path joins a segment that may hold anything, what stands around it, and the

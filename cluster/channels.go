@@ -44,28 +44,14 @@ func (c *Cluster) ChannelSettings(ctx context.Context, channel string) (settings
 // and come to the partitions later.
 func (c *Cluster) SetChannel(ctx context.Context, channel string, expect uint64, settings *command.ChannelSettings) (version uint64, err error) {
 	set := command.SetChannel{Channel: channel, Expect: expect, Settings: *settings}
-	body, err := c.ofMeta(ctx, opCommand, set.Append(nil))
+	result, err := c.commandMeta(ctx, set.Append(nil))
 	if err != nil {
 		return 0, err
 	}
-	r := command.NewReader(body)
-	result := r.Result()
-	if result.Reason != command.Done {
-		return 0, &RefusedError{result}
-	}
-	configure := command.ConfigureChannel{
-		Route: command.Route{SlotMap: command.SlotMapVersion}, Channel: channel, Settings: *settings,
-	}
+	configure := command.ConfigureChannel{Route: ofAnySlot(), Channel: channel, Settings: *settings}
 	configure.Settings.Version = result.Offset
-	answers, err := c.askAll(ctx, opCommand, configure.Append(nil))
-	if err != nil {
-		return 0, fmt.Errorf("the settings are kept, but not in force everywhere yet: %w", err)
-	}
-	for _, answer := range answers {
-		r := command.NewReader(answer)
-		if refused := r.Result(); refused.Reason != command.Done {
-			return 0, &RefusedError{refused}
-		}
+	if err := c.commandAll(ctx, configure.Append(nil)); err != nil {
+		return 0, notEverywhere(err)
 	}
 	return result.Offset, nil
 }

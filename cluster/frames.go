@@ -109,6 +109,17 @@ const (
 	opCredentials
 	// opClient: body is tenant and client, the answer's a JSON Presence.
 	opClient
+	// opWorkflows is of the meta group: body is tenant, the name behind which to begin and
+	// how many at most, the answer's a JSON list of WorkflowSummary.
+	opWorkflows
+	// opWorkflow is of the meta group: body is tenant and name, the answer's a JSON Workflow
+	// or null.
+	opWorkflow
+	// opDefinition is of the meta group: body is tenant, name and version, the answer's a
+	// JSON KeptDefinition or null.
+	opDefinition
+	// opDefinitions: the answer is a JSON list of the WorkflowParts that a partition has.
+	opDefinitions
 	// opWhy: body is tenant and event id, the answer's a JSON Why or null.
 	opWhy
 )

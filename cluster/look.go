@@ -81,9 +81,29 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 		}
 		tenant, client := r.String(), r.String()
 		return presenceOf(g, tenant, client)
+	case opWorkflows, opWorkflow, opDefinition, opDefinitions:
+		return lookUpWorkflows(what, r)
 	case opCommand, opRenew, opFollow:
 	}
 	return nil
+}
+
+// lookUpWorkflows is lookUpJSON for what is asked of workflows.
+func lookUpWorkflows(what op, r *command.Reader) func(*storage.View) (any, error) {
+	if what == opDefinitions {
+		return func(view *storage.View) (any, error) { return fsm.ReadDefinitions(view) }
+	}
+	part := fsm.WorkflowPart{Tenant: r.String(), Name: r.String()}
+	switch what { //nolint:exhaustive // lookUpJSON has chosen these.
+	case opWorkflows:
+		limit := int(min(r.Uint(), MaxListedWorkflows))
+		return func(view *storage.View) (any, error) { return fsm.ReadWorkflows(view, part.Tenant, part.Name, limit) }
+	case opWorkflow:
+		return func(view *storage.View) (any, error) { return fsm.ReadWorkflow(view, part.Tenant, part.Name) }
+	default:
+		part.Version = r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadKept(view, part) }
+	}
 }
 
 // look reads from a view and sends what it found.

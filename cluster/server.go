@@ -259,7 +259,8 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 		if ids, tenant := readLeaseIDs(&f.Reader), f.String(); f.Err() == nil {
 			way.renewed(g, ids, tenant)
 		}
-	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels, opFollow, opCredentials, opClient, opWhy:
+	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels, opFollow, opCredentials, opClient,
+		opWorkflows, opWorkflow, opDefinition, opDefinitions, opWhy:
 		way.serveLook(g, what, &f.Reader)
 	default:
 		way.status(statusNotLeader)

@@ -53,6 +53,7 @@ func TestLimits(t *testing.T) {
 	document.compare("transport", constants(t, "../transport/limits.go"))
 	document.compare("cluster", constants(t, "../cluster/*.go", "../cluster/duty/*.go", "../cluster/members/*.go", "../cluster/tokens/*.go"))
 	document.compare("fsm", constants(t, "../fsm/*.go", "../fsm/command/*.go"))
+	document.compare("workflow", constants(t, "../fsm/workflow/*.go"))
 	document.compare("auth", constants(t, "../gateway/auth/*.go"))
 	document.compare("storage", constants(t, "../storage/*.go", "../storage/raftlog/*.go"))
 	document.done()

@@ -62,16 +62,24 @@ func (all *metaWorkflows) load(view *storage.View) error {
 	})
 }
 
+// WorkflowSummary is a workflow in a list of them.
+type WorkflowSummary struct {
+	Name    string                  `json:"workflow"`
+	Aliases []command.WorkflowAlias `json:"aliases"`
+	// Versions is how many there are.
+	Versions int `json:"versions"`
+}
+
 // ReadWorkflows reads a tenant's workflows whose names come after a name, in the order
 // of names, at most limit.
-func ReadWorkflows(view *storage.View, tenant, name string, limit int) (found []Workflow, err error) {
+func ReadWorkflows(view *storage.View, tenant, name string, limit int) (found []WorkflowSummary, err error) {
 	defer invariants.Recover(&err)
 	prefix := keyTenantWorkflows(tenant)
 	from := append(keyWorkflow(tenant, name), 0)
 	err = view.Scan(from, after(prefix), func(_, value []byte) (bool, error) {
 		var w Workflow
 		w.read(value)
-		found = append(found, w)
+		found = append(found, WorkflowSummary{Name: w.Name, Aliases: w.Aliases, Versions: len(w.Versions)})
 		return len(found) < limit, nil
 	})
 	return found, err

@@ -50,7 +50,7 @@ func TestVersionsOfLiveRunsStay(t *testing.T) {
 	if r := w.apply(true, entryOf(command.Header{}, remove))[0].Results[0]; r.Reason != command.Done || r.Duplicate {
 		t.Fatalf("without runs: %+v", r)
 	}
-	if w.machine.definition(1) != nil {
+	if w.reopen(); w.machine.definition(1) != nil {
 		t.Fatal("it is there still")
 	}
 }

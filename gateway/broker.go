@@ -76,6 +76,16 @@ type Broker interface {
 	Channels(ctx context.Context, tenant, channel string) ([]cluster.ChannelState, error)
 	ChannelSettings(ctx context.Context, channel string) (command.ChannelSettings, error)
 	SetChannel(ctx context.Context, channel string, expect uint64, settings *command.ChannelSettings) (version uint64, err error)
+	// Workflows are a tenant's workflows behind a name, Workflow is one and Definition
+	// what a version of it says; cluster.ErrNoWorkflow where there is none. PutWorkflow
+	// keeps a version, SetAlias moves an alias and RemoveWorkflow removes a version, in
+	// every partition; they are a *cluster.RefusedError where the state says no.
+	Workflows(ctx context.Context, tenant, after string, limit int) ([]cluster.WorkflowSummary, error)
+	Workflow(ctx context.Context, tenant, name string) (*cluster.Workflow, error)
+	Definition(ctx context.Context, tenant, name, version string) (*cluster.KeptDefinition, error)
+	PutWorkflow(ctx context.Context, put *command.PutWorkflow) (created bool, err error)
+	SetAlias(ctx context.Context, set *command.SetAlias) error
+	RemoveWorkflow(ctx context.Context, tenant, name, version string) error
 	// Credentials are the tenants and API keys; ChangeCredentials has an encoded command
 	// about them carried out. It is a *cluster.RefusedError where the state says no.
 	Credentials(ctx context.Context) (cluster.Credentials, error)

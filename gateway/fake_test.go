@@ -72,6 +72,8 @@ type fakeBroker struct {
 	// settings are those of every channel; rivals change them just before.
 	settings command.ChannelSettings
 	rivals   int
+	// workflows are those that were applied.
+	workflows fakeWorkflows
 	// credentials are what is listed.
 	credentials cluster.Credentials
 }

@@ -53,7 +53,7 @@ func (g *Gateway) routes() *routeTable {
 	}
 	mux.HandleFunc("GET /v1/stream", g.allow(needToken, g.streamEvents)) // It goes on: no request waits behind it.
 	for _, later := range []string{
-		"/v1/workflows", "/v1/workflows/{rest...}", "/v1/runs", "/v1/runs/{rest...}",
+		"/v1/runs", "/v1/runs/{rest...}",
 	} {
 		mux.HandleFunc(later, g.allow(needToken, g.later))
 	}
@@ -93,6 +93,13 @@ func (g *Gateway) asked() []route {
 		{"PUT /v1/channels/{channel}", needAllTenants, "channel.replace", g.replaceChannel},
 		{"PATCH /v1/channels/{channel}", needAllTenants, "channel.change", g.changeChannel},
 		{"DELETE /v1/channels/{channel}", needAllTenants, "channel.reset", g.resetChannel},
+		{"GET /v1/workflows", needAdmin, "", g.listWorkflows},
+		{"PUT /v1/workflows", needAdmin, "workflow.apply", g.applyWorkflow},
+		{"GET /v1/workflows/{workflow}", needAdmin, "", g.showWorkflow},
+		{"GET /v1/workflows/{workflow}/versions/{version}", needAdmin, "", g.showDefinition},
+		{"DELETE /v1/workflows/{workflow}/versions/{version}", needAdmin, "workflow.remove", g.removeVersion},
+		{"PUT /v1/workflows/{workflow}/aliases/{alias}", needAdmin, "workflow.alias", g.moveAlias},
+		{"DELETE /v1/workflows/{workflow}/aliases/{alias}", needAdmin, "workflow.alias.delete", g.deleteAlias},
 		{"POST /v1/leases/complete", needWorker, "", g.completeLease},
 		{"POST /v1/leases/fail", needWorker, "", g.failLease},
 		{"GET /v1/tenants", needAllTenants, "", g.listTenants},

@@ -24,6 +24,8 @@ type problemBody struct {
 	Message      string      `json:"message"`
 	Retryable    bool        `json:"retryable"`
 	RetryAfterMs int64       `json:"retry_after_ms,omitempty"`
+	// Problems are what is wrong with a workflow's definition.
+	Problems []wire.WorkflowProblem `json:"problems,omitempty"`
 }
 
 // jsonFault says what is wrong with a body in the words of who wrote it, and not of
@@ -67,6 +69,10 @@ func (g *Gateway) problem(w http.ResponseWriter, r refusal, status int) {
 }
 
 func (g *Gateway) writeProblem(w http.ResponseWriter, e *wire.Error, status int) {
+	g.writeProblems(w, e, status, nil)
+}
+
+func (g *Gateway) writeProblems(w http.ResponseWriter, e *wire.Error, status int, problems []wire.WorkflowProblem) {
 	g.meter.refuse(e.Reason)
 	body, err := json.Marshal(problemBody{
 		Type:         "about:blank",
@@ -78,6 +84,7 @@ func (g *Gateway) writeProblem(w http.ResponseWriter, e *wire.Error, status int)
 		Message:      string(e.Message),
 		Retryable:    e.Retryable,
 		RetryAfterMs: e.RetryAfterMs,
+		Problems:     problems,
 	})
 	if err != nil {
 		g.logger.Error("encoding a problem", "error", err)

@@ -106,7 +106,7 @@ func TestHTTPReads(t *testing.T) {
 	contains(t, e.get(t, "/v1/traces/abc", 200, ""), `"tenant":"default","correlation_id":"abc"`)
 	contains(t, e.get(t, "/v1/traces/a%2Fb?tenant=acme", 200, ""), `"tenant":"acme","correlation_id":"a/b"`)
 	e.get(t, "/v1/traces/missing", 404, "not_found")
-	for _, path := range []string{"/v1/runs", "/v1/workflows"} {
+	for _, path := range []string{"/v1/runs", "/v1/runs/x"} {
 		e.get(t, path, 501, "not_available")
 	}
 	e.get(t, "/v2", 404, "not_found")

@@ -53,7 +53,7 @@ const (
 )
 
 // String is the kind's name in logs and metrics.
-func (k Kind) String() string { //nolint:revive // A line for each kind.
+func (k Kind) String() string { //nolint:revive,funlen // A line for each kind.
 	switch k {
 	case KindLeaderStart:
 		return "leader_start"

@@ -6,7 +6,7 @@ const (
 	MaxDefinitionBytes = 256 << 10
 	// MaxSteps is how many steps a definition may have.
 	MaxSteps = 500
-	// MaxEdges is how many edges a step may have.
+	// MaxEdges is how many edges a step may have in next, and how many in catch.
 	MaxEdges = 64
 	// MaxNameBytes bounds the names of workflows, steps, limits and messages.
 	MaxNameBytes = 128

@@ -31,35 +31,31 @@ func (p *reader) edges(s *Step, f *fields, number int) {
 		p.lost = true
 		p.report(f.value, "neither next nor end", "name the next step, or say end: true")
 	}
-	p.result(s, f, end)
+	if name, at := p.result(s, f); name != "" && !end {
+		p.report(at, name+" is only for a step with end: true", "others have their own output, which expressions find in steps")
+	}
 }
 
-// result reads what a run that ends here results in.
-func (p *reader) result(s *Step, f *fields, end bool) {
-	name, v := f.first("result", "output")
-	if name == "" {
-		return
-	}
-	s.Output = p.outside(anyResult)(v)
-	if !end {
-		p.report(v, name+" is only for a step with end: true", "others have their own output, which expressions find in steps")
+// result reads what a run that ends here results in, and tells where it stands.
+func (p *reader) result(s *Step, f *fields) (name string, v value) {
+	if name, v = f.first("result", "output"); name != "" {
+		s.Output = p.outside(anyResult)(v)
 	}
 	if f.has("result") && f.has("output") {
 		p.report(v, "result and output mean the same", "leave one out")
 	}
+	return name, v
 }
 
 func (p *reader) nexts(v value, number int) []Edge {
-	switch v.kind {
-	case kindObject, kindList:
-	default:
+	if v.kind != kindObject && v.kind != kindList {
 		e := Edge{To: p.step(v)}
 		p.link(number, e.To, 0, v)
 		return []Edge{e}
 	}
 	var edges []Edge
 	closed := false
-	items := p.listed(v)
+	items := p.upTo(v, MaxEdges)
 	for i, item := range items {
 		f := p.shaped(item, &p.grammar.edge)
 		e := Edge{When: optional(f, "when", p.outside(boolResult)), Max: optional(f, "max", p.count(MaxLoops))}
@@ -98,7 +94,7 @@ func (p *reader) catches(v value, number int) []Catch {
 	var catches []Catch
 	var caught []string
 	closed := false
-	for _, item := range p.listed(v) {
+	for _, item := range p.upTo(v, MaxEdges) {
 		f := p.shaped(item, &p.grammar.catch)
 		c := Catch{
 			Codes: optional(f, "codes", func(v value) []string { return p.set(v, p.code) }),

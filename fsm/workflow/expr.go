@@ -247,7 +247,9 @@ func whole(value ref.Val) (int64, bool) {
 	case types.Int:
 		return int64(v), true
 	case types.Uint:
-		return int64(v), v <= math.MaxInt64
+		if v <= math.MaxInt64 {
+			return int64(v), true
+		}
 	case types.Double:
 		number := float64(v)
 		return int64(number), number == math.Trunc(number) && number >= -(1<<63) && number < 1<<63

@@ -75,7 +75,7 @@ func checkKeys(checked *ast.AST) error {
 		}
 		for _, entry := range e.AsMap().Entries() {
 			is := checked.GetType(entry.AsMapEntry().Key().ID())
-			if is.Kind() != types.StringKind && is.Kind() != types.DynKind && is.Kind() != types.TypeParamKind {
+			if is.Kind() != types.StringKind && !isAnything(is.Kind()) {
 				err = errKey(articled(is.TypeName()))
 			}
 		}
@@ -85,7 +85,7 @@ func checkKeys(checked *ast.AST) error {
 
 // accepts refuses an expression whose type cannot be what it is for.
 func (want result) accepts(is *cel.Type) error {
-	if is.Kind() == types.DynKind || is.Kind() == types.AnyKind || is.Kind() == types.TypeParamKind {
+	if isAnything(is.Kind()) {
 		return nil
 	}
 	for _, kind := range want.kinds() {
@@ -94,6 +94,11 @@ func (want result) accepts(is *cel.Type) error {
 		}
 	}
 	return fmt.Errorf("must be %s, is %s", want, articled(is.TypeName()))
+}
+
+// isAnything tells whether a type says nothing before the expression runs.
+func isAnything(kind types.Kind) bool {
+	return kind == types.DynKind || kind == types.AnyKind || kind == types.TypeParamKind
 }
 
 // kinds are the types that a result may have.

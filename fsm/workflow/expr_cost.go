@@ -91,7 +91,7 @@ func replaceWork(args []ref.Val) uint64 {
 	if !ok1 || !ok2 || !ok3 {
 		return 0 // the function refuses it
 	}
-	return times(uint64(strings.Count(string(text), string(from))), uint64(len(to))) / 10
+	return times(uint64(max(0, strings.Count(string(text), string(from)))), uint64(len(to))) / 10
 }
 
 func joinWork(args []ref.Val) uint64 {
@@ -122,7 +122,7 @@ func patternWork(value ref.Val) uint64 {
 }
 
 // heft is what a value weighs with all that is in it.
-func heft(value ref.Val) uint64 { return uint64(weigh(value)) }
+func heft(value ref.Val) uint64 { return uint64(max(0, weigh(value))) }
 
 // extent is how much there is to step through without going into the items.
 func extent(value ref.Val) uint64 {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"sort"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/google/cel-go/common/types"
@@ -135,7 +136,7 @@ func (d *decoder) string() (string, error) {
 		case c == '"':
 			text := d.text[begin:d.at]
 			d.at++
-			if plain || !d.escaped(begin) && utf8.ValidString(text) {
+			if plain || !strings.Contains(text, `\`) && utf8.ValidString(text) {
 				return text, nil
 			}
 			return unescape(d.text[begin-1 : d.at])
@@ -149,16 +150,6 @@ func (d *decoder) string() (string, error) {
 		}
 	}
 	return "", errNotJSON
-}
-
-// escaped tells whether there is a backslash between begin and the closing quote.
-func (d *decoder) escaped(begin int) bool {
-	for _, c := range []byte(d.text[begin:d.at]) {
-		if c == '\\' {
-			return true
-		}
-	}
-	return false
 }
 
 func unescape(quoted string) (string, error) {

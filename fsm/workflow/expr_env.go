@@ -83,15 +83,14 @@ func mixedArithmetic() []cel.EnvOption {
 // value.
 func expandHas(factory cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
 	asked := args[0]
-	switch asked.Kind() {
-	case ast.SelectKind:
+	if asked.Kind() == ast.SelectKind {
 		field := asked.AsSelect()
 		return factory.NewPresenceTest(field.Operand(), field.FieldName()), nil
-	case ast.IdentKind:
+	}
+	if asked.Kind() == ast.IdentKind {
 		if name := strings.TrimPrefix(asked.AsIdent(), "."); isRoot(name) && name != stepsName {
 			return factory.NewIdent(hasPrefix + name), nil
 		}
-	default:
 	}
 	return nil, factory.NewError(asked.ID(), "has() asks for a field, as in has(output.score), or for a variable, as in has(message)")
 }

@@ -18,6 +18,9 @@ import (
 // types.
 const noOverloadText = "no such overload"
 
+// maxMessageBytes bounds an EvalError's message.
+const maxMessageBytes = 500
+
 var (
 	errCost        = fmt.Errorf("the expression costs more than %d, which is all that one may", MaxExpressionCost)
 	errLargeResult = fmt.Errorf("the result has more than %d bytes", MaxExpressionResult)
@@ -56,9 +59,9 @@ func firstIssue(issues *cel.Issues) error {
 	return &compileError{Column: first.Location.Column() + 1, Message: plain(first.Message)}
 }
 
-//nolint:gochecknoglobals // constants that take a function to write
 var (
 	mangled    = regexp.MustCompile(`'(@?[_!\-\[\]?:+*/%<>=&|.a-z]+)' applied to '\((.*)\)'`)
+	address    = regexp.MustCompile(`0xc[0-9a-f]{6,}`)
 	undeclared = regexp.MustCompile(`undeclared reference to '([^']*)'.*`)
 )
 
@@ -92,6 +95,8 @@ func (e *Expr) evalError(err error) error {
 		message = errCost.Error()
 	case strings.HasPrefix(message, "no such key: "):
 		message = e.missing(strings.TrimPrefix(message, "no such key: "))
+	case strings.HasPrefix(message, "invalid qualifier type"):
+		message = "a field is asked for by a string, an item by a whole number"
 	case strings.Contains(message, "hash of unhashable type"):
 		message = errKey("bytes").Error()
 	case strings.HasPrefix(message, "internal error: "):
@@ -99,7 +104,16 @@ func (e *Expr) evalError(err error) error {
 	case strings.HasPrefix(message, noOverloadText):
 		message = e.wordFor(err) + " does not take values of these types"
 	}
-	return &EvalError{Expr: e.Source, Line: e.Line, Message: message}
+	return &EvalError{Expr: e.Source, Line: e.Line, Message: presentable(message)}
+}
+
+// presentable bounds a message, which may quote data, and takes out what is another on each
+// replica.
+func presentable(message string) string {
+	if len(message) > maxMessageBytes {
+		message = strings.ToValidUTF8(message[:maxMessageBytes], "") + "…"
+	}
+	return address.ReplaceAllString(message, "…")
 }
 
 // wordFor is the operator or function at which an evaluation failed.
@@ -139,18 +153,17 @@ func (e *Expr) missing(field string) string {
 
 // fieldOf is what a node asks for a field of; nil where it does not.
 func fieldOf(node ast.Expr, field string) ast.Expr {
-	switch node.Kind() {
-	case ast.SelectKind:
+	if node.Kind() == ast.SelectKind {
 		if node.AsSelect().FieldName() == field && !node.AsSelect().IsTestOnly() {
 			return node.AsSelect().Operand()
 		}
-	case ast.CallKind:
+	}
+	if node.Kind() == ast.CallKind {
 		call := node.AsCall()
 		if call.FunctionName() == operators.Index && call.Args()[1].Kind() == ast.LiteralKind &&
 			call.Args()[1].AsLiteral().Equal(types.String(field)) == types.True {
 			return call.Args()[0]
 		}
-	default:
 	}
 	return nil
 }

@@ -96,12 +96,8 @@ func fills(call interpreter.InterpretableCall) bool {
 
 // holds tells whether a node's value may be a list or a map.
 func (p *planner) holds(id int64) bool {
-	switch p.ast.GetType(id).Kind() {
-	case types.ListKind, types.MapKind, types.DynKind, types.AnyKind, types.TypeParamKind:
-		return true
-	default:
-		return false
-	}
+	kind := p.ast.GetType(id).Kind()
+	return kind == types.ListKind || kind == types.MapKind || isAnything(kind)
 }
 
 // checked puts a check before a call. CEL has no place for it, so that the call is made

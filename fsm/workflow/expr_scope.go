@@ -23,6 +23,14 @@ type resolved struct {
 	failed bool
 }
 
+// Forget drops what was read of variables whose values are others from now on, as those of
+// item and index for each item of a map: what else was read is kept.
+func (s *Scope) Forget(names ...string) {
+	for _, name := range names {
+		delete(s.values, name)
+	}
+}
+
 // read returns a variable's value, nil where it has none.
 func (s *Scope) read(name string) (ref.Val, error) {
 	entry, known := s.values[name]

@@ -65,29 +65,20 @@ func newObject(fields traits.Mapper) ref.Val {
 
 func errKey(is string) error { return fmt.Errorf("a key of a map must be a string, is %s", is) }
 
-func (o *object) find(name string) (ref.Val, bool) {
-	i := sort.SearchStrings(o.keys, name)
-	if i == len(o.keys) || o.keys[i] != name {
-		return nil, false
-	}
-	return o.values[i], true
-}
-
-// Find implements traits.Mapper.
+// Find implements traits.Mapper. What is no text is refused rather than missed: the error
+// for a missed key would show it, a list by its address.
 func (o *object) Find(key ref.Val) (ref.Val, bool) {
 	name, ok := key.(types.String)
 	if !ok {
-		return nil, false
+		return types.WrapErr(errKey(typeName(key))), false
 	}
 	return o.find(string(name))
 }
 
 // Get implements traits.Indexer.
 func (o *object) Get(key ref.Val) ref.Val {
-	if value, found := o.Find(key); found {
-		return value
-	}
-	return types.NewErr("no such key: %v", key)
+	value, _ := o.Find(key)
+	return types.ValOrErr(value, "no such key: %v", key)
 }
 
 // Contains implements traits.Container.
@@ -148,10 +139,22 @@ func (*object) Type() ref.Type { return types.MapType }
 // Value implements ref.Val.
 func (o *object) Value() any { return o }
 
+// String is for messages.
+func (*object) String() string { return "a map" }
+
+func (o *object) find(name string) (ref.Val, bool) {
+	i := sort.SearchStrings(o.keys, name)
+	if i == len(o.keys) || o.keys[i] != name {
+		return nil, false
+	}
+	return o.values[i], true
+}
+
 // keyIterator walks an object's keys.
 type keyIterator struct {
 	ref.Val // what an iterator must be too, and nobody asks
-	keys    []string
+
+	keys []string
 }
 
 // HasNext implements traits.Iterator.
@@ -171,6 +174,7 @@ func (it *keyIterator) Next() ref.Val {
 // what it weighs. It does not change.
 type list struct {
 	traits.Lister
+
 	items  []ref.Val
 	weight int
 }
@@ -182,6 +186,9 @@ func newList(items []ref.Val) *list {
 	}
 	return l
 }
+
+// String is for messages.
+func (*list) String() string { return "a list" }
 
 // weigh is how much there is in a value, in the units of CEL's cost: one for each that is
 // not text, and one for every ten bytes of text.

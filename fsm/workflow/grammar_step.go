@@ -4,7 +4,7 @@ package workflow
 func stepKeys() []key {
 	keys := []key{
 		{"description", simple(aText), false, "", "Text for readers. It changes nothing."},
-		{"next", either(simple(aStep), shaped("edge"), listOf(shaped("edge"))), false, "", "Where the run goes on: a step, or edges of which the first whose `when` holds is taken."},
+		{"next", either(simple(aStep), shaped("next"), listOf(shaped("next"))), false, "", "Where the run goes on: a step, or edges of which the first whose `when` holds is taken."},
 		{"end", simple(aFlag), false, "false", "The run ends here, as succeeded."},
 		{"result", simple(anExpression), false, "the step's output", "The run's result, with `end: true`. `output` means the same."},
 		{"output", simple(anExpression), false, "", "The same as `result`."},
@@ -13,7 +13,7 @@ func stepKeys() []key {
 		{"input", simple(anExpression), false, "the output of the step before", "What the job, or the called run, is given. The first step gets the event's data without it, a map's job its item. Of steps with `channel` or `call`."},
 		{"channel", simple(aName), false, "", "The step is worked on by a worker of this channel."},
 		{"map", shaped("map"), false, "", "Runs the step for each item of a list."},
-		{"limits", oneOrMore(either(simple(aName), shaped("use"))), false, "", "The limits that each job takes part in."},
+		{"limits", oneOrMore(either(simple(aName), shaped("limits"))), false, "", "The limits that each job takes part in."},
 		{"stream", either(simple(aFlag), word("tokens")), false, "false", "`tokens` or `true`: what workers stream goes to the client while they run."},
 		{"compensate", shaped("compensate"), false, "", "How the step is undone."},
 		{"pivot", simple(aFlag), false, "false", "When the step is done, nothing before it is undone any more."},

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -76,13 +77,8 @@ func (w *walk) from(step int) {
 // cycle names the steps from one on the path back to itself.
 func (w *walk) cycle(to int) string {
 	var names []string
-	for i := len(w.path) - 1; i >= 0; i-- {
-		if w.path[i] == to {
-			for _, step := range w.path[i:] {
-				names = append(names, shownName(w.steps[step]))
-			}
-			break
-		}
+	for _, step := range w.path[max(0, slices.Index(w.path, to)):] {
+		names = append(names, shownName(w.steps[step]))
 	}
 	if len(names) > maxShownSteps {
 		names = append(names[:maxShownSteps], "…")

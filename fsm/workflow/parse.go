@@ -65,6 +65,9 @@ func Parse(source []byte) (*Definition, []Problem) {
 
 // Compile is Parse of a canonical definition, which was checked before. Its steps and
 // expressions have no lines.
+//
+// Invariant: what Parse once accepted, Compile accepts for ever, as runs are pinned to it. A
+// check that the language gets later is one of Parse alone.
 func Compile(canonical []byte) (*Definition, error) {
 	if !json.Valid(canonical) {
 		return nil, errors.New("workflow: a canonical definition is JSON")
@@ -109,8 +112,7 @@ func readText(source []byte) (*node, error) {
 }
 
 func problemOf(err error) Problem {
-	var f *fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault](err); ok {
 		return Problem{Line: f.line, Column: f.column, Message: f.message, Suggestion: f.suggestion}
 	}
 	return Problem{Message: err.Error()}

@@ -27,11 +27,24 @@ func mustParse(t *testing.T, source []byte) *Definition {
 	return d
 }
 
-func readFile(t testing.TB, name string) []byte {
-	t.Helper()
+func readFile(tb testing.TB, name string) []byte {
+	tb.Helper()
 	source, err := os.ReadFile(name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return source
+}
+
+// TestCanonicalText: any text is written as JSON reads it, with no more escaped than must be.
+func TestCanonicalText(t *testing.T) {
+	d := mustParse(t, []byte("workflow: a\nsteps:\n  x:\n    channel: c\n    input: |\n      '\\\\ \"🦉</>' +\n      \tstring(output)\n    end: true\n"))
+	const want = `{"first":"x","steps":{"x":{"channel":"c","end":true,"input":"'\\\\ \"🦉</>' +\u000a\u0009string(output)"}},"workflow":"a"}`
+	if string(d.Canonical) != want {
+		t.Errorf("%s", d.Canonical)
+	}
+	if d.Steps[0].Input.Line != 6 || d.Steps[0].Line != 3 {
+		t.Errorf("lines %d and %d", d.Steps[0].Input.Line, d.Steps[0].Line)
+	}
+	checkCanonical(t, d)
 }

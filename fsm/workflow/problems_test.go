@@ -11,7 +11,9 @@ import (
 // TestProblems reads definitions that are wrong, and shows what Parse says of them.
 func TestProblems(t *testing.T) {
 	datadriven.Walk(t, "testdata/problems", func(t *testing.T, path string) {
+		t.Helper()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			t.Helper()
 			definition, problems := Parse([]byte(d.Input))
 			if definition != nil && len(problems) > 0 {
 				t.Error("there is a definition, with problems")

@@ -21,7 +21,7 @@ func TestCanonicalMeansTheSame(t *testing.T) {
 			t.Fatalf("%s\n%s", source, listing(problems))
 		}
 		checkCanonical(t, d)
-		for _, other := range []string{jsonOf(shuffled(t, whole)), yamlOf(shuffled(t, whole), "")} {
+		for _, other := range []string{jsonOf(reordered(t, whole)), yamlOf(reordered(t, whole), "")} {
 			again, problems := Parse([]byte(other))
 			if again == nil {
 				t.Fatalf("%s\n%s", other, listing(problems))
@@ -135,19 +135,19 @@ type branch struct {
 	value any
 }
 
-// shuffled is a value with the keys of all its objects in another order.
-func shuffled(t *rapid.T, of any) any {
+// reordered is a value with the keys of all its objects in another order.
+func reordered(t *rapid.T, of any) any {
 	switch v := of.(type) {
 	case tree:
 		other := tree{}
 		for _, b := range rapid.Permutation(v).Draw(t, "order") {
-			other = append(other, branch{b.key, shuffled(t, b.value)})
+			other = append(other, branch{b.key, reordered(t, b.value)})
 		}
 		return other
 	case []any:
 		other := make([]any, len(v))
 		for i := range v {
-			other[i] = shuffled(t, v[i])
+			other[i] = reordered(t, v[i])
 		}
 		return other
 	}
@@ -198,7 +198,9 @@ func anyDefinition(t *rapid.T) tree {
 		steps = append(steps, branch{stepName(i), anyStep(t, i, count)})
 	}
 	whole := tree{
-		{"workflow", "any"}, {"first", stepName(0)}, {"steps", steps},
+		{"workflow", "any"},
+		{"first", stepName(0)},
+		{"steps", steps},
 		{"limits", tree{
 			{"llm", tree{{"key", "tenant"}, {"rate", tree{{"tokens", "90000/min"}, {"calls", "5/10s"}}}}},
 			{"gpu", tree{{"max_in_flight", tree{{"min", 2}, {"max", 9}}}}},
@@ -206,7 +208,10 @@ func anyDefinition(t *rapid.T) tree {
 		}},
 	}
 	return some(t, whole, tree{
-		{"description", "any text"}, {"key", "event.client_id"}, {"timeout", "36h"}, {"on_client_disconnect", "cancel"},
+		{"description", "any text"},
+		{"key", "event.client_id"},
+		{"timeout", "36h"},
+		{"on_client_disconnect", "cancel"},
 		{"start", tree{{"on", several(t, "b", "a.c")}, {"idempotency", tree{{"on_duplicate", "reject"}}}}},
 		{"defaults", append(anyPolicy(t), branch{"priority", 3})},
 		{"budget", some(t, tree{}, tree{{"tokens", 5}, {"cost", json.Number("0.25")}, {"steps", 7}})},
@@ -252,7 +257,11 @@ func anyStep(t *rapid.T, number, count int) tree {
 func anyTask(t *rapid.T) tree {
 	s := append(anyPolicy(t), branch{"channel", "c"})
 	s = some(t, s, tree{
-		{"input", "event"}, {"priority", 0}, {"stream", one(t, true, "tokens", false)}, {"pivot", true}, {"memo", tree{{"key", "event"}}},
+		{"input", "event"},
+		{"priority", 0},
+		{"stream", one(t, true, "tokens", false)},
+		{"pivot", true},
+		{"memo", tree{{"key", "event"}}},
 		{"dynamic", tree{{"allow", several(t, "z", "y")}}},
 		{"limits", several(t, "gpu", tree{{"use", "llm"}, {"cost", tree{{"tokens", 5}, {"calls", "event.n"}}}}, tree{{"use", "one"}})},
 		{"compensate", append(some(t, anyPolicy(t), tree{{"input", "output"}, {"on", one(t, "started", "completed")}}), branch{"channel", "undo"})},
@@ -264,9 +273,14 @@ func anyTask(t *rapid.T) tree {
 
 func anyPolicy(t *rapid.T) tree {
 	return some(t, tree{}, tree{
-		{"lease", "15s"}, {"schedule_to_start", "1d"}, {"start_to_close", "600000ms"},
+		{"lease", "15s"},
+		{"schedule_to_start", "1d"},
+		{"start_to_close", "600000ms"},
 		{"retry", some(t, tree{}, tree{
-			{"max_attempts", 5}, {"lease_losses", 2}, {"on", several(t, "b", "a")}, {"not_on", "c"},
+			{"max_attempts", 5},
+			{"lease_losses", 2},
+			{"on", several(t, "b", "a")},
+			{"not_on", "c"},
 			{"backoff", some(t, tree{}, tree{{"initial", "1s"}, {"max", "2m"}, {"factor", json.Number("1.5")}, {"jitter", one(t, "full", "none")}})},
 		})},
 	})

@@ -11,8 +11,7 @@ import (
 // reader makes a definition of nodes. What it reads of a part that has problems is
 // something, never nothing, so that it finds the others too.
 type reader struct {
-	*grammar
-
+	grammar  *grammar
 	problems []Problem
 	// lined means that the text has lines which somebody knows.
 	lined bool
@@ -20,6 +19,8 @@ type reader struct {
 	steps, limits []string
 	// items are the limits whose key depends on a map's item.
 	items []bool
+	// inMap means that the step which is read has a map.
+	inMap bool
 	// links are each step's edges, for what is to be known of the graph. lost means that
 	// some could not be read.
 	links [][]link
@@ -136,9 +137,9 @@ func (p *reader) entries(v value) []entry {
 		p.mistyped(v, "an object")
 		return nil
 	}
-	seen := make(map[string]bool, len(v.node.entries))
-	found := v.node.entries[:0:0]
-	for _, e := range v.node.entries {
+	seen := make(map[string]bool, len(v.entries))
+	found := v.entries[:0:0]
+	for _, e := range v.entries {
 		switch {
 		case e.key.kind == kindObject || e.key.kind == kindList:
 			p.report(v.named(e), "a key must be text", "")
@@ -167,15 +168,18 @@ func (p *reader) members(v value, most int) []entry {
 }
 
 // listed reads a list, or the one thing that stands for a list of itself.
-func (p *reader) listed(v value) []value {
+func (p *reader) listed(v value) []value { return p.upTo(v, MaxList) }
+
+// upTo is listed with another bound.
+func (p *reader) upTo(v value, most int) []value {
 	if v.kind != kindList {
 		return []value{v}
 	}
 	if len(v.items) == 0 {
 		p.report(v, "the list is empty", "")
 	}
-	if len(v.items) > MaxList {
-		p.report(v, fmt.Sprintf("%d are more than %d", len(v.items), MaxList), "")
+	if len(v.items) > most {
+		p.report(v, fmt.Sprintf("%d are more than %d", len(v.items), most), "")
 		return nil
 	}
 	values := make([]value, len(v.items))

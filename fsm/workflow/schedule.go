@@ -36,8 +36,8 @@ type Schedule struct {
 	calendar *cron.SpecSchedule
 }
 
-// ParseSchedule reads a schedule: the five fields of cron (minute, hour, day of the month,
-// month, day of the week), one of @hourly, @daily, @weekly, @monthly and @yearly, or a period
+// ParseSchedule reads a schedule: the five fields of cron (minute, hour, day, month, day
+// of the week), one of @hourly, @daily, @weekly, @monthly and @yearly, or a period
 // as "every 5m". The time zone is a name of the IANA database, as Europe/Berlin; empty for
 // UTC. Where clocks go forward a time that is skipped does not come, and where they go back
 // it comes as package cron says. Periods are counted from 1970, whatever the zone. Errors are
@@ -121,7 +121,7 @@ func loadZone(file *zip.File) (*time.Location, error) {
 		return nil, fmt.Errorf("reading the time zones: %w", err)
 	}
 	data, err := io.ReadAll(reader)
-	if err := errors.Join(err, reader.Close()); err != nil {
+	if err = errors.Join(err, reader.Close()); err != nil {
 		return nil, fmt.Errorf("reading the time zones: %w", err)
 	}
 	zone, err := time.LoadLocationFromTZData(file.Name, data)

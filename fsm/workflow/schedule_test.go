@@ -6,6 +6,7 @@ import (
 	"time"
 )
 
+// TestSchedule: the time after another, in the schedule's zone.
 func TestSchedule(t *testing.T) {
 	for _, c := range []struct{ spec, zone, after, want string }{
 		{"30 9 * * 1-5", "", "2026-03-06T09:30:00Z", "2026-03-09T09:30:00Z"},
@@ -31,11 +32,25 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// TestNoSchedule: what is no schedule is refused.
 func TestNoSchedule(t *testing.T) {
 	for _, c := range [][2]string{
-		{"", ""}, {"* * * *", ""}, {"* * * * * *", ""}, {"60 * * * *", ""}, {"0 0 30 2 *", ""}, {"@reboot", ""},
-		{"every", ""}, {"every 0s", ""}, {"every 500ms", ""}, {"every 5", ""}, {"@every 5x", ""},
-		{"TZ=UTC * * * * *", ""}, {"TZ=UTC", ""}, {"@hourly", "Europe/Atlantis"}, {"@hourly", "Local"}, {"@hourly", "Europe/"},
+		{"", ""},
+		{"* * * *", ""},
+		{"* * * * * *", ""},
+		{"60 * * * *", ""},
+		{"0 0 30 2 *", ""},
+		{"@reboot", ""},
+		{"every", ""},
+		{"every 0s", ""},
+		{"every 500ms", ""},
+		{"every 5", ""},
+		{"@every 5x", ""},
+		{"TZ=UTC * * * * *", ""},
+		{"TZ=UTC", ""},
+		{"@hourly", "Europe/Atlantis"},
+		{"@hourly", "Local"},
+		{"@hourly", "Europe/"},
 	} {
 		if _, err := ParseSchedule(c[0], c[1]); !errors.Is(err, ErrSchedule) {
 			t.Errorf("%q in %q: %v", c[0], c[1], err)

@@ -64,10 +64,8 @@ func (p *reader) oneStep(number int, v value, limits []Limit) Step {
 	p.checkKeys(f, s.Kind)
 	optional(f, "description", p.text)
 	s.TimeoutMS = optional(f, "timeout", p.stepTimeout)
-	s.Input = optional(f, "input", p.expression(anyResult))
-	if !f.has("map") {
-		p.withoutItem(f, "input", s.Input)
-	}
+	p.inMap = f.has("map")
+	s.Input = optional(f, "input", p.perJob(anyResult))
 	switch s.Kind {
 	case Task:
 		p.task(&s, f, limits)
@@ -163,16 +161,22 @@ func (p *reader) checkKeys(f *fields, k Kind) {
 	}, "channel")
 }
 
-// withoutItem refuses a map's variables where there is no map.
-func (p *reader) withoutItem(f *fields, name string, e *Expr) {
-	if v, found := f.get(name); found {
-		p.itemless(v, e)
+// perJob reads an expression that is evaluated for each job of a step.
+func (p *reader) perJob(want result) func(value) *Expr {
+	if p.inMap {
+		return p.expression(want)
 	}
+	return p.outside(want)
 }
 
-func (p *reader) itemless(v value, e *Expr) {
-	if name := perItem(e); name != "" {
-		p.report(v, name+" is only known to a step with map, for each of its items", "")
+// outside reads an expression that is evaluated once, not for each of a map's items.
+func (p *reader) outside(want result) func(value) *Expr {
+	return func(v value) *Expr {
+		e := p.expression(want)(v)
+		if name := perItem(e); name != "" {
+			p.report(v, name+" is only known for each item of a map", "it may stand in input, limits, memo and compensate of a step with map")
+		}
+		return e
 	}
 }
 

@@ -30,20 +30,13 @@ func (p *reader) task(s *Step, f *fields, limits []Limit) {
 	s.Pivot = optional(f, "pivot", p.flag)
 	s.Map = optional(f, "map", p.mapped)
 	if v, found := f.get("limits"); found {
-		s.Uses = p.uses(v, limits, s.Map != nil)
+		s.Uses = p.uses(v, limits)
 	}
 	s.Compensation = optional(f, "compensate", p.compensation)
 	s.Memo = optional(f, "memo", p.memo)
 	s.Dynamic = optional(f, "dynamic", p.dynamic)
 	if s.Map != nil {
 		p.checkMap(f, s)
-		return
-	}
-	if s.Compensation != nil {
-		p.withoutItem(f, "compensate", s.Compensation.Input)
-	}
-	if s.Memo != nil {
-		p.withoutItem(f, "memo", s.Memo.Key)
 	}
 }
 
@@ -58,11 +51,10 @@ func (p *reader) stream(v value) bool {
 func (p *reader) mapped(v value) *Map {
 	f := p.shaped(v, &p.grammar.mapped)
 	m := &Map{
-		Over:        optional(f, "over", p.expression(listResult)),
+		Over:        optional(f, "over", p.outside(listResult)),
 		MaxParallel: optional(f, "max_parallel", p.count(MaxMapItems)),
 		DeadlineMS:  optional(f, "deadline", p.duration),
 	}
-	p.withoutItem(f, "over", m.Over)
 	if join, found := f.get("join"); found {
 		p.join(m, join)
 	}
@@ -98,7 +90,7 @@ func (p *reader) tolerance(m *Map, v value) {
 		m.TolerateShare = optional(f, "share", p.percent)
 	case kindNumber:
 		m.TolerateCount = count(v)
-	default:
+	case kindText, kindFlag, kindNothing, kindList:
 		m.TolerateShare = p.percent(v)
 	}
 }
@@ -128,10 +120,10 @@ func (p *reader) checkMap(f *fields, s *Step) {
 }
 
 // uses reads a step's limits, in ascending order of their numbers.
-func (p *reader) uses(v value, limits []Limit, each bool) []Use {
+func (p *reader) uses(v value, limits []Limit) []Use {
 	var uses []Use
 	for _, item := range p.listed(v) {
-		u, ok := p.use(item, limits, each)
+		u, ok := p.use(item, limits)
 		if !ok {
 			continue
 		}
@@ -145,7 +137,7 @@ func (p *reader) uses(v value, limits []Limit, each bool) []Use {
 	return uses
 }
 
-func (p *reader) use(v value, limits []Limit, each bool) (u Use, ok bool) {
+func (p *reader) use(v value, limits []Limit) (u Use, ok bool) {
 	named := v
 	if v.kind == kindObject {
 		f := p.shaped(v, &p.grammar.use)
@@ -153,7 +145,7 @@ func (p *reader) use(v value, limits []Limit, each bool) (u Use, ok bool) {
 			return u, false
 		}
 		if cost, found := f.get("cost"); found {
-			u.Costs = p.costs(cost, each)
+			u.Costs = p.costs(cost)
 		}
 		defer func() {
 			if ok {
@@ -170,20 +162,16 @@ func (p *reader) use(v value, limits []Limit, each bool) (u Use, ok bool) {
 		p.report(named, fmt.Sprintf("there is no limit %s", quoted(name)), suggestion)
 		return u, false
 	}
-	if p.items[u.Limit] && !each {
+	if p.items[u.Limit] && !p.inMap {
 		p.report(named, fmt.Sprintf("the key of the limit %s depends on a map's item, and this step has no map", shownName(name)), "")
 	}
 	return u, true
 }
 
-func (p *reader) costs(v value, each bool) []Cost {
+func (p *reader) costs(v value) []Cost {
 	var costs []Cost
 	for _, e := range p.members(v, MaxList) {
-		c := Cost{Unit: e.key.text, Amount: p.expression(intResult)(v.at(e))}
-		if !each {
-			p.itemless(v.at(e), c.Amount)
-		}
-		costs = append(costs, c)
+		costs = append(costs, Cost{Unit: e.key.text, Amount: p.perJob(intResult)(v.at(e))})
 	}
 	return costs
 }
@@ -208,7 +196,7 @@ func (p *reader) compensation(v value) *Compensation {
 	f := p.shaped(v, &p.grammar.compensation)
 	c := &Compensation{
 		Channel: optional(f, "channel", p.channel),
-		Input:   optional(f, "input", p.expression(anyResult)),
+		Input:   optional(f, "input", p.perJob(anyResult)),
 		Policy:  p.policy(f).Policy,
 	}
 	if on, found := f.get("on"); found {
@@ -220,7 +208,7 @@ func (p *reader) compensation(v value) *Compensation {
 
 func (p *reader) memo(v value) *Memo {
 	f := p.shaped(v, &p.grammar.memo)
-	m := &Memo{Key: optional(f, "key", p.expression(anyResult)), TTLMS: optional(f, "ttl", p.duration)}
+	m := &Memo{Key: optional(f, "key", p.perJob(anyResult)), TTLMS: optional(f, "ttl", p.duration)}
 	fill(&m.TTLMS, defaultMemoMS)
 	return m
 }

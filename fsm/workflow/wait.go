@@ -82,15 +82,6 @@ func (p *reader) timer(part *WaitPart, v value) {
 	}
 }
 
-// outside reads an expression outside of any map.
-func (p *reader) outside(want result) func(value) *Expr {
-	return func(v value) *Expr {
-		e := p.expression(want)(v)
-		p.itemless(v, e)
-		return e
-	}
-}
-
 func (p *reader) calling(v value) *Calling {
 	f := p.shaped(v, &p.grammar.call)
 	c := &Calling{

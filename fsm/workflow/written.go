@@ -102,7 +102,7 @@ func (o *writtenObject) count(key string, n int64) *writtenObject {
 	return o.put(key, writtenNumber(strconv.FormatInt(n, 10)))
 }
 
-func (o *writtenObject) flag(key string, v bool) *writtenObject {
+func (o *writtenObject) flag(key string, v bool) *writtenObject { //nolint:revive // v is a value, not a control flag
 	if !v {
 		return o
 	}

@@ -89,7 +89,7 @@ func fromYAML(from *yaml.Node, depth int) (*node, error) {
 			}
 			n.items = append(n.items, held)
 		}
-	default:
+	case yaml.ScalarNode, yaml.AliasNode, yaml.DocumentNode:
 		n.kind = scalarOfYAML(from)
 		if from.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 			// What stands below | or > begins on the next line.
