@@ -122,6 +122,8 @@ const (
 	opDefinitions
 	// opWhy: body is tenant and event id, the answer's a JSON Why or null.
 	opWhy
+	// opTenant is of the meta group: body is a tenant, the answer's its settings as JSON.
+	opTenant
 )
 
 // status is how an ask was answered.

@@ -36,7 +36,7 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark,
 		KindBroadcast, KindConfigureTenant, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
 		KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey,
-		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
+		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow, KindSetTenant:
 	}
 }
 

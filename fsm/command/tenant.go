@@ -56,3 +56,27 @@ func (c *ConfigureTenant) Decode(r *Reader) {
 	c.Tenant = r.String()
 	c.Settings = r.TenantSettings()
 }
+
+// SetTenant keeps a tenant's settings in the meta group, from where every partition gets
+// them. The answer's Offset is their version.
+type SetTenant struct {
+	Route
+
+	Tenant string
+	// Expect is the version that they replace: another one there is refused. 0 is for a
+	// tenant that has none yet.
+	Expect   uint64
+	Settings TenantSettings
+}
+
+// Append appends the encoded command.
+func (c *SetTenant) Append(dst []byte) []byte {
+	dst = AppendUint(AppendString(appendPrefix(dst, KindSetTenant, c.Route), c.Tenant), c.Expect)
+	return AppendTenantSettings(dst, &c.Settings)
+}
+
+// Decode reads the body behind a prefix.
+func (c *SetTenant) Decode(r *Reader) {
+	c.Tenant, c.Expect = r.String(), r.Uint()
+	c.Settings = r.TenantSettings()
+}
