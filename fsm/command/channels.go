@@ -41,7 +41,7 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark,
 		KindBroadcast, KindControlRun, KindSendMessage, KindConfigureTenant, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
 		KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey,
-		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
+		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow, KindSetTenant:
 	}
 }
 
