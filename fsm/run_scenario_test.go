@@ -76,10 +76,9 @@ type runScenario struct {
 	leases  map[string][]command.LeaseID
 	aliases []command.WorkflowAlias
 	count   uint64
-	control bool
 }
 
-func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:revive // A case for each directive.
+func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
 	s.tb = t
 	if s.restarts {
@@ -152,7 +151,7 @@ func jsonOfText(text string) command.Payload {
 	return command.Payload{Codec: command.CodecJSON, Bytes: []byte(strings.ReplaceAll(text, "'", `"`))}
 }
 
-func (s *runScenario) command(a args, input string) []byte { //nolint:revive,cyclop // A case for each command.
+func (s *runScenario) command(a args, input string) []byte { //nolint:cyclop // A case for each command.
 	data := command.Payload{}
 	if text := a.get("data", strings.TrimSpace(input)); text != "" {
 		data = jsonOfText(text)

@@ -118,7 +118,7 @@ func (a *advance) keepUndo(pending *Happening, kept bool) {
 }
 
 // giveUp lets the run fail.
-func (a *advance) giveUp(h, pending *Happening, kept bool) error {
+func (a *advance) giveUp(h, pending *Happening, kept bool) error { //nolint:revive // Whether there is one to keep.
 	a.keepUndo(pending, kept)
 	r := a.run
 	code := CodeGivenUp

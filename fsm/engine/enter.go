@@ -157,9 +157,9 @@ func (a *advance) enterCall(s *workflow.Step) (over bool, err error) {
 		Name: s.Call.Workflow, Alias: s.Call.Alias, Data: a.output, Detach: s.Call.Detach,
 	}
 	if s.Input != nil {
-		value, err := s.Input.JSON(scope)
-		if err != nil {
-			return false, err
+		value, wrong := s.Input.JSON(scope)
+		if wrong != nil {
+			return false, wrong
 		}
 		d.Data = jsonPayload(value)
 	}
