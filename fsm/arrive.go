@@ -76,6 +76,8 @@ func (m *Machine) wrongRow(row *command.RelayRow) string {
 		return m.wrongPermits(row)
 	case row.Kind == command.RelayEnded, row.Kind == command.RelayCancel:
 		return wrongLineage(e)
+	case ofRuns(row.Kind):
+		return wrongNews(row)
 	case row.Kind != command.RelayEvent && row.Kind != command.RelayNotification:
 		return fmt.Sprintf("the kind %d is not known", row.Kind)
 	case e.Channel == "" || e.Tenant == "" || row.Key() == "":
@@ -89,6 +91,14 @@ func (m *Machine) wrongRow(row *command.RelayRow) string {
 	default:
 		return ""
 	}
+}
+
+// wrongNews says what is wrong with what is told of a run.
+func wrongNews(row *command.RelayRow) string {
+	if row.Event.Tenant == "" || len(row.Run.Name) > MaxNameBytes || len(row.Run.Key) > MaxNameBytes {
+		return "it lacks a tenant, or a message's name or key is too long"
+	}
+	return ""
 }
 
 // wrongLineage says what is wrong with the lineage that a row is about.
@@ -111,7 +121,11 @@ func (m *Machine) arrive(row *command.RelayRow, source relaySource) {
 		m.arriveEvent(row, source)
 		return
 	}
-	if row.Kind >= command.RelayBorrow {
+	if ofRuns(row.Kind) {
+		m.hear(m.intern(nameTenant, row.Event.Tenant, &m.counters.nextTenant), row.Kind, &row.Run, row.Event.Payload)
+		return
+	}
+	if row.Kind >= command.RelayBorrow && row.Kind <= command.RelayReturn {
 		m.arrivePermits(row, source)
 		return
 	}

@@ -1,6 +1,9 @@
 package fsm
 
-import "github.com/batonmq/baton/fsm/command"
+import (
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/fsm/engine"
+)
 
 // cancel stops an event in every group. Waiting work is never granted; a
 // leased job's worker is told, and fenced when the grace is over.
@@ -19,6 +22,9 @@ func (m *Machine) cancel(c *command.Cancel) command.Result {
 // cancelIn stops an event in one group. One whose time to live is over has ended
 // already, even if its turn to be set aside has not come: it is set aside now.
 func (m *Machine) cancelIn(cursor *cursor, e *event, c *command.Cancel) {
+	if e.Task.Compensates || m.cancelRun(cursor, e, c) {
+		return
+	}
 	key := jobKey{cursor.turns.group, e.id.Queue, e.id.Position}
 	j, state, reason := m.active[key], jobCanceled, c.Reason
 	if e.lapsed(m.counters.timeMS) && (j == nil || j.state != jobLeased) && !m.isParked(key) {
@@ -81,6 +87,7 @@ func (m *Machine) stopParked(c *cursor, e *event, state jobState, reason string)
 		m.remove(keyTimer(m.scratch.key[:0], j.dueMS, key))
 	case jobBlocked:
 		m.unblock(c, e)
+	case jobHeld:
 	case jobLimited:
 		m.leaveLine(j)
 	case jobParked:
@@ -89,4 +96,18 @@ func (m *Machine) stopParked(c *cursor, e *event, state jobState, reason string)
 		return
 	}
 	m.bury(j, state, reason)
+}
+
+// cancelRun cancels the run that an event began, if it did and the run goes on: the event
+// ends with it. What a run does to undo its work is not canceled.
+func (m *Machine) cancelRun(c *cursor, e *event, cancel *command.Cancel) bool {
+	if c.turns.group != m.names.find(nameGroup, DefaultGroup) {
+		return false
+	}
+	value, found := m.get(keyJob(m.scratch.key[:0], kindParked, jobKey{c.turns.group, e.id.Queue, e.id.Position}))
+	if !found || stateOf(value) != jobRuns {
+		return false
+	}
+	m.happens(&happening{run: e.id, Happening: engine.Happening{Kind: engine.Cancel, Message: cancel.Reason}})
+	return true
 }

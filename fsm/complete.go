@@ -20,23 +20,33 @@ func (m *Machine) complete(c *command.Complete) command.Result {
 		return refusal
 	}
 	row := attemptRow{how: endCompleted, result: c.Result, usage: c.Usage}
+	spawned := m.spawn(j, c)
 	for i := range c.Emits {
 		row.emitted = append(row.emitted, m.emit(j, &c.Emits[i], &row))
 	}
 	for i := range c.Notifies {
 		m.notify(j.event, &c.Notifies[i], &row)
 	}
+	emitted := row.emitted
+	m.jobCompleted(j, c, spawned, &row)
 	m.end(j, &row)
 	m.dropActive(j)
 	m.finished(j.cursor, j.event, 0)
 	m.passKey(j.cursor, j.event)
-	return command.Result{Events: row.emitted}
+	return command.Result{Events: emitted}
 }
 
 // checkComplete refuses what cannot take effect, before anything is written.
 func (m *Machine) checkComplete(j *job, c *command.Complete) (command.Result, bool) {
+	dynamic, wrong := m.dynamicOf(j, c)
+	if wrong != "" {
+		return refuse(command.BadRequest, wrong), false
+	}
 	for i := range c.Emits {
 		e := &c.Emits[i]
+		if dynamic {
+			e.Key = j.event.Key // They are jobs of its run.
+		}
 		inherit(e, j.event)
 		if e.OnEnd != "" {
 			return refuse(command.BadRequest, fmt.Sprintf("emit %d: on_end is for what clients publish", i)), false
@@ -115,6 +125,13 @@ func (m *Machine) emit(j *job, fields *command.Event, history *attemptRow) comma
 	}
 	e := &event{storedMS: m.counters.timeMS, whole: true, parent: j.event.id, Event: *fields}
 	other := e.CorrelationID != j.event.correlationID()
+	if !e.Task.Run.IsZero() {
+		m.store(e)
+		if r := m.runOf(e.Task.Run); r != nil {
+			m.keepJob(r, runJob{event: e.id, step: e.Task.Step, iteration: e.Task.Iteration, item: e.Task.Item})
+		}
+		return e.id
+	}
 	id := m.storeEmit(e, m.groupOf(j), other)
 	if other && id == e.id {
 		// A lineage that a job begins is that of the event's client.

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/batonmq/baton/fsm/command"
-	"github.com/batonmq/baton/fsm/workflow"
+	"github.com/batonmq/baton/fsm/engine"
 	"github.com/batonmq/baton/internal/invariants"
 )
 
@@ -23,7 +23,7 @@ type definition struct {
 
 	machine *Machine
 	// program is what was made of its text, failed why that could not be.
-	program *workflow.Definition
+	program *engine.Program
 	failed  error
 }
 
@@ -57,14 +57,16 @@ func (m *Machine) definition(number uint32) *definition { return m.workflows.def
 
 // compiled is what to run, made of the text when it is first asked for. The error says
 // why that cannot be; it is the same each time. Only during an Apply.
-func (d *definition) compiled() (*workflow.Definition, error) {
+func (d *definition) compiled() (*engine.Program, error) {
 	if d.program == nil && d.failed == nil {
 		value, found := d.machine.get(keyDefinition(d.machine.scratch.key[:0], definitionText, d.number))
 		invariants.Check(found, "definition %d has no text", d.number)
-		d.program, d.failed = d.machine.workflows.compile(slices.Clone(openRest(value)))
-		if d.failed != nil {
-			d.failed = fmt.Errorf("compile version %s of workflow %s: %w", d.version, d.name, d.failed)
+		read, err := d.machine.workflows.compile(slices.Clone(openRest(value)))
+		if err != nil {
+			d.failed = fmt.Errorf("compile version %s of workflow %s: %w", d.version, d.name, err)
+			return nil, d.failed
 		}
+		d.program = engine.NewProgram(read)
 	}
 	return d.program, d.failed
 }

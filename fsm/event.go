@@ -24,6 +24,13 @@ type event struct {
 	whole bool
 	// size is the bytes of the data, which a bare event knows, too.
 	size int64
+	// begins is the version that the event begins a run of, others those that it has other
+	// events begin runs of; aside means that the run takes it out of the group default.
+	// forks means that the run goes on where another stood. They are set while the event
+	// is stored.
+	begins       *definition
+	others       []*definition
+	aside, forks bool
 	// named is the id as text, once somebody asked for it as the correlation id.
 	named string
 }

@@ -36,12 +36,18 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 	if j == nil {
 		return answer
 	}
-	throttledMS := m.counters.timeMS + cmp.Or(delayMS(c.RetryAfterMS), firstBackoff(m.settingsOf(j)))
 	if c.Throttled {
-		m.pausePlaces(j, throttledMS)
+		m.pausePlaces(j, m.counters.timeMS+cmp.Or(delayMS(c.RetryAfterMS), m.policyOf(j).firstMS))
 	}
 	m.end(j, &attemptRow{how: how, code: c.Code, message: c.Message, detail: c.Detail})
-	now := m.counters.timeMS
+	m.failed(j, c)
+	return command.Result{}
+}
+
+// failed decides what becomes of a job whose attempt has failed.
+func (m *Machine) failed(j *job, c *command.Fail) {
+	now, policy := m.counters.timeMS, m.policyOf(j)
+	j.failure = &jobFailure{c.Code, c.Message}
 	switch {
 	case j.canceling:
 		m.bury(j, jobCanceled, j.reason)
@@ -51,22 +57,21 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 		m.enterLine(j)
 	case c.Throttled:
 		j.attempt--
-		m.delay(j, throttledMS)
-	case c.Final:
+		m.delay(j, now+cmp.Or(delayMS(c.RetryAfterMS), policy.firstMS))
+	case c.Final || policy.final(c.Code, now):
 		m.bury(j, jobDead, diedFinal+c.Code)
 	default:
 		j.failures++
-		if j.failures >= maxFailures(m.settingsOf(j)) {
+		if j.failures >= policy.maxFailures {
 			m.bury(j, jobDead, diedExhausted+c.Code)
 			break
 		}
-		wait := backoff(m.settingsOf(j), j)
+		wait := backoff(&policy, j)
 		if c.RetryAfterMS > 0 {
 			wait = delayMS(c.RetryAfterMS)
 		}
 		m.delay(j, now+wait)
 	}
-	return command.Result{}
 }
 
 // firstBackoff is the delay after a job's first failure, and of a throttled one that
@@ -78,13 +83,23 @@ func firstBackoff(s *command.ChannelSettings) int64 {
 // backoff is the delay before a failed job's next attempt in milliseconds:
 // exponential, with the upper half of it spread by the job's own numbers, since
 // a state machine has no randomness.
-func backoff(s *command.ChannelSettings, j *job) int64 {
-	first := firstBackoff(s)
-	longest := max(first, cmp.Or(delayMS(s.MaxBackoffMS), DefaultMaxBackoff.Milliseconds()))
-	full := min(first<<min(j.failures-1, 16), longest)
+func backoff(p *jobPolicy, j *job) int64 {
+	longest := max(p.firstMS, p.maxMS)
+	full := p.firstMS
+	for range min(j.failures-1, maxBackoffSteps) {
+		full = min(full*p.factor/100, longest)
+	}
+	full = min(full, longest)
 	seed := appendU64(appendU64(make([]byte, 0, 16), j.key.position), j.fence)
-	return full/2 + int64(xxhash.Sum64(seed)%uint64(full/2+1)) //nolint:gosec // Both are small and positive.
+	fixed := full / 2
+	if p.fullJitter {
+		fixed = 0
+	}
+	return fixed + int64(xxhash.Sum64(seed)%uint64(full-fixed+1)) //nolint:gosec // Both are small and positive.
 }
+
+// maxBackoffSteps is after how many failures a delay does not grow any more.
+const maxBackoffSteps = 64
 
 // release hands jobs back, uncounted, or those of a lost socket, counted as lost.
 // Leases that are over are passed by.
@@ -139,7 +154,7 @@ func (m *Machine) lose(j *job, why string) {
 		return
 	}
 	j.losses++
-	if maxLosses(m.settingsOf(j), j) {
+	if limit := m.policyOf(j).maxLosses; limit != 0 && j.losses >= limit {
 		m.bury(j, jobDead, diedLost+strconv.FormatUint(uint64(j.losses), 10))
 		return
 	}

@@ -139,6 +139,9 @@ func (m *Machine) serveReady(l *lot, c *cursor) {
 	case state != 0:
 		m.payReady(c, skipCost)
 		m.bury(j, state, reason)
+	case m.held(c, j.event):
+		m.payReady(c, skipCost)
+		m.hold(j)
 	case !m.takeKey(j):
 		m.payReady(c, skipCost)
 		m.block(j)
@@ -179,6 +182,10 @@ func (m *Machine) serveNext(l *lot, c *cursor) {
 		m.setTimer(j.dueMS, j.key, 0)
 		c.turns.pay(c, skipCost)
 		m.advance(c)
+	case m.held(c, e):
+		c.turns.pay(c, skipCost)
+		m.advance(c)
+		m.hold(j)
 	case !m.takeKey(j):
 		c.turns.pay(c, skipCost)
 		m.advance(c)
@@ -200,7 +207,7 @@ func (m *Machine) overBefore(c *cursor, e *event) (state jobState, reason string
 	if e.lapsed(m.counters.timeMS) {
 		return jobLapsed, ""
 	}
-	if cancel := m.canceledLineage(c.queue.tenant, e); cancel != nil && m.counts(c, e.id.Position) {
+	if cancel := m.canceledLineage(c.queue.tenant, e); cancel != nil && !e.Task.Compensates && m.counts(c, e.id.Position) {
 		return jobCanceled, cancel.reason
 	}
 	return 0, ""
@@ -212,6 +219,7 @@ func (m *Machine) endWaiting(c *cursor, e *event, state jobState, reason string)
 	row := jobRow{state: state, reason: reason, dueMS: m.counters.timeMS}
 	m.set(keyJob(m.scratch.key[:0], kindParked, key), row.append(m.scratch.value[:0]))
 	m.finished(c, e, state)
+	m.jobBuried(c, e, state, state.String(), reason)
 }
 
 // unvoid tells whether an event was canceled before its grant, and forgets the
@@ -234,12 +242,13 @@ func (m *Machine) grant(l *lot, c *cursor, j *job) {
 	j.fence = m.counters.nextFence
 	m.counters.nextFence++
 	j.holder = Holder{Node: offer.Node, Session: offer.Session, Subscription: offer.Subscription, Worker: offer.Worker}
-	j.grantedMS, j.leaseMS = m.counters.timeMS, leaseTerm(cmp.Or(offer.LeaseMS, m.settingsOf(j).LeaseMS))
+	j.grantedMS, j.leaseMS = m.counters.timeMS, leaseTerm(cmp.Or(offer.LeaseMS, m.policyOf(j).leaseMS))
 	if m.out.effects {
 		m.out.Grants = append(m.out.Grants, Grant{Holder: j.holder, Job: m.jobOf(j)})
 	}
 	m.saveActive(j)
 	m.leasedOne(c)
+	m.jobGranted(j)
 }
 
 func leaseTerm(askedMS uint32) uint32 {

@@ -40,7 +40,7 @@ func stateOf(value []byte) jobState {
 
 // over tells whether nothing can become of a job any more. A dead one may be
 // redriven.
-func (s jobState) over() bool { return s == jobCanceled || s == jobLapsed }
+func (s jobState) over() bool { return s == jobCanceled || s == jobLapsed || s == jobRunFailed }
 
 // sweepIslands deletes the islands that are done.
 func (m *Machine) sweepIslands(row *sweepRow) {

@@ -34,6 +34,8 @@ type job struct {
 	// event is bare after the entry that granted it: what the worker got as data
 	// is in the event's row.
 	event *event
+	// failure is why it failed last, within the entry.
+	failure *jobFailure
 }
 
 // use is the event's part in the limit in whose line the job stands, nil for none.
@@ -112,6 +114,7 @@ func (m *Machine) end(j *job, row *attemptRow) {
 	row.attempt, row.group, row.worker = j.attempt, j.key.group, j.holder.Worker
 	row.node = j.holder.Node
 	row.grantedMS, row.endedMS, row.parkedMS = j.grantedMS, m.counters.timeMS, j.parkedMS
+	m.stopClock(j)
 	m.set(keyAttempt(m.scratch.key[:0], j.key.queue, j.key.position, j.fence), row.append(m.scratch.value[:0]))
 	if j.state == jobParked {
 		m.unpark(j) // Its worker and its clock were done with it then.
@@ -169,6 +172,13 @@ func (m *Machine) bury(j *job, state jobState, reason string) {
 	m.park(j)
 	m.finished(j.cursor, j.event, state)
 	m.passKey(j.cursor, j.event)
+	code, text := "", ""
+	if state == jobDead {
+		code, text = j.codeOf()
+	} else if state == jobLapsed {
+		code = state.String()
+	}
+	m.jobBuried(j.cursor, j.event, state, code, text)
 	if state == jobDead && m.out.effects {
 		word, _ := deadReason(reason)
 		m.out.Dead = append(m.out.Dead, word)

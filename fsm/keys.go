@@ -53,6 +53,13 @@ import (
 //	D  't' number(4)                         its definition, as canonical JSON
 //	D  'n' number(4)                         how many runs of it are live -> count(uvarint), where there are any
 //	A  tenant(4) name                        the aliases of a workflow: see workflowRow
+//	X  tenant(4) ^position(8)                a run, by its event's position, the newest first: see runRow
+//	V  position(8)                           a run that is paused
+//	O  position(8) what(1) …                 what is kept beside a run: see runOutput and those after it
+//	T  due(8) what(1) …                      timer of a run, see keyRunTimer, or of what is kept for a time
+//	Y  tenant(4) digest(16)                  a step's result that is used again -> expires(varint), payload
+//	M  tenant(4) digest(16) 0                who waits for a message: see waiterRow
+//	M  tenant(4) digest(16) 1 number(8)      a message that waits: see messageRow
 //	f  channel(4) tenant(4) name             a named follower; tenant 0 is all of them -> position(uvarint), up to which all is handled
 //
 // Every row begins with a version byte (rowVersion); a reader refuses another.
@@ -95,6 +102,12 @@ const (
 	kindFollower       = 'f'
 	kindDefinition     = 'D'
 	kindAliases        = 'A'
+	kindRun            = 'X'
+	kindRunPart        = 'O'
+	kindRunTimer       = 'T'
+	kindMemo           = 'Y'
+	kindPausedRun      = 'V'
+	kindMessage        = 'M'
 )
 
 // What the rows of a version of a workflow say of it. A run's start writes how many are
@@ -300,6 +313,46 @@ func keyDefinition(dst []byte, what byte, number uint32) []byte {
 
 func keyAliases(dst []byte, tenant uint32, name string) []byte {
 	return append(appendU32(append(dst, kindAliases), tenant), name...)
+}
+
+// keyRun is the key of a run.
+func keyRun(dst []byte, tenant uint32, position uint64) []byte {
+	return appendU64(appendU32(append(dst, kindRun), tenant), ^position)
+}
+
+// keyRunPart begins the keys of what is kept beside a run.
+func keyRunPart(dst []byte, position uint64, what byte) []byte {
+	return append(appendU64(append(dst, kindRunPart), position), what)
+}
+
+func keyRunEvent(dst []byte, position uint64, what byte, of command.EventID) []byte {
+	return appendU64(appendU32(keyRunPart(dst, position, what), of.Queue), of.Position)
+}
+
+func keyUnknown(dst []byte, position uint64, step, iteration, item uint32) []byte {
+	return appendU32(appendU32(appendU32(keyRunPart(dst, position, runUnknown), step), iteration), item)
+}
+
+// keyDead is the key of the job that has died of a run's present step, or of its item.
+func keyDead(dst []byte, position uint64, item uint32) []byte {
+	return appendU32(keyRunPart(dst, position, runDead), item)
+}
+
+func keyPausedRun(dst []byte, position uint64) []byte {
+	return appendU64(append(dst, kindPausedRun), position)
+}
+
+func keyMemo(dst []byte, tenant uint32, of digest) []byte {
+	return append(appendU32(append(dst, kindMemo), tenant), of[:]...)
+}
+
+// keyWaiter is the key of who waits for a message, keyMessage of one that waits.
+func keyWaiter(dst []byte, tenant uint32, of digest) []byte {
+	return append(append(appendU32(append(dst, kindMessage), tenant), of[:]...), 0)
+}
+
+func keyMessage(dst []byte, tenant uint32, of digest, number uint64) []byte {
+	return appendU64(append(append(appendU32(append(dst, kindMessage), tenant), of[:]...), 1), number)
 }
 
 // u32At is a number of a key, or of a value of fixed size. One that ends before

@@ -37,14 +37,21 @@ func (m *Machine) beginCounting(q *queue, e *event) {
 		return
 	}
 	e.size = int64(len(e.Payload.Bytes))
-	groups := slices.DeleteFunc(slices.Clone(q.cursors), func(c *cursor) bool { return c.frontier > e.id.Position })
+	own := m.names.find(nameGroup, DefaultGroup)
+	groups := slices.DeleteFunc(slices.Clone(q.cursors), func(c *cursor) bool {
+		return c.frontier > e.id.Position && (!e.aside || c.turns.group != own)
+	})
 	l := m.opened(q, e, len(groups))
 	if !l.read && e.CorrelationID == "" && e.id.Position > m.counters.foreseen {
 		l.begin()
 	}
-	if cancel := m.canceledLineage(q.tenant, e); cancel != nil {
+	if cancel := m.canceledLineage(q.tenant, e); cancel != nil && !e.Task.Compensates {
 		for _, c := range groups {
-			m.void(c, e, jobCanceled, cancel.reason)
+			if c.frontier > e.id.Position {
+				m.endWaiting(c, e, jobCanceled, cancel.reason)
+			} else {
+				m.void(c, e, jobCanceled, cancel.reason)
+			}
 		}
 	}
 }

@@ -117,11 +117,16 @@ func (m *Machine) loadJob(from reader, j *job) error {
 }
 
 func (m *Machine) loadTimers(from reader) error {
-	prefix := []byte{kindTimer}
-	return from.Scan(prefix, after(prefix), func(key, _ []byte) (bool, error) {
-		m.nextDueMS = timerDue(key)
-		return false, nil
-	})
+	for _, prefix := range [][]byte{{kindTimer}, {kindRunTimer}} {
+		err := from.Scan(prefix, after(prefix), func(key, _ []byte) (bool, error) {
+			m.nextDueMS = min(m.nextDueMS, timerDue(key))
+			return false, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // started is the state a new leader begins with, leases in the order of their

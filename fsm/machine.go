@@ -27,6 +27,10 @@ type Machine struct {
 	canceled map[lineageID]cancelRow
 	// workflows are the definitions that runs are started of.
 	workflows workflows
+	// pausedRuns are the runs that are paused, by position.
+	pausedRuns map[uint64]struct{}
+	// led are the ways of runs that were told.
+	led map[ledKey]struct{}
 	// limits are what jobs share: see limit.
 	limits map[limitID]*limit
 	// nextDueMS is the earliest timer of a job, nextLimitMS that of a limit, or maxTime
@@ -45,6 +49,13 @@ type Machine struct {
 	sent  []*outbox
 	// pinned are the definitions whose live runs were counted anew.
 	pinned []*definition
+	// runs are those that were looked at, by position; changed are those to be written;
+	// happened is what is to be worked off.
+	runs     map[uint64]*run
+	changed  []*run
+	happened []*happening
+	// childStarts counts the child runs that the entry began.
+	childStarts int
 	// fresh are the events whose bytes are in memory, until the entry's end.
 	fresh []*event
 	tally tally
@@ -85,6 +96,9 @@ type scratch struct {
 	follower   command.CommitFollower
 	park       command.Park
 	broadcast  command.Broadcast
+	startRun   command.StartRun
+	control    command.ControlRun
+	message    command.SendMessage
 	tenant     command.ConfigureTenant
 	definition command.InstallDefinition
 	aliases    command.InstallAliases
@@ -101,23 +115,26 @@ type reader interface {
 func Open(view *storage.View) (machine *Machine, err error) {
 	defer invariants.Recover(&err)
 	m := &Machine{
-		names:     newNames(),
-		queues:    make(map[uint32]*queue),
-		byName:    make(map[queueName]*queue),
-		channels:  make(map[uint32]*channel),
-		active:    make(map[jobKey]*job),
-		voids:     make(map[jobKey]struct{}),
-		outboxes:  make(map[uint32]*outbox),
-		canceled:  make(map[lineageID]cancelRow),
-		workflows: newWorkflows(),
-		limits:    make(map[limitID]*limit),
-		tenants:   make(map[uint32]*tenant),
-		nextDueMS: maxTime, nextLimitMS: maxTime, nextTenantMS: maxTime,
+		names:      newNames(),
+		queues:     make(map[uint32]*queue),
+		byName:     make(map[queueName]*queue),
+		channels:   make(map[uint32]*channel),
+		active:     make(map[jobKey]*job),
+		voids:      make(map[jobKey]struct{}),
+		outboxes:   make(map[uint32]*outbox),
+		canceled:   make(map[lineageID]cancelRow),
+		workflows:  newWorkflows(),
+		runs:       make(map[uint64]*run),
+		pausedRuns: make(map[uint64]struct{}),
+		led:        make(map[ledKey]struct{}),
+		limits:     make(map[limitID]*limit),
+		tenants:    make(map[uint32]*tenant),
+		nextDueMS:  maxTime, nextLimitMS: maxTime, nextTenantMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
 		m.loadVoids, m.loadActive, m.loadTenants, m.placeCursors, m.loadTimers, m.loadOutboxes, m.loadCanceled, m.loadLimits,
-		m.loadDefinitions, m.loadLive, m.loadAliases,
+		m.loadDefinitions, m.loadLive, m.loadAliases, m.loadPaused,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -146,6 +163,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	m.rotateDedupe()
 	for _, encoded := range m.entry.Commands {
 		m.out.Results = append(m.out.Results, m.execute(encoded))
+		m.settleRuns()
 	}
 	m.fireTimers()
 	m.fireLimits()
@@ -153,6 +171,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	m.sweep()
 	m.callLimits()
 	m.grantOffers()
+	m.settleRuns()
 	m.keepLeftover()
 	m.writeBack()
 	m.strip()
@@ -240,6 +259,17 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindRemoveDefinition:
 		s.gone.Decode(&r)
 		return checked(&r, func() command.Result { return m.removeDefinition(&s.gone) })
+	case command.KindStartRun:
+		s.startRun.Decode(&r)
+		s.startRun.Route = prefix.Route
+		return checked(&r, func() command.Result { return m.startRun(&s.startRun) })
+	case command.KindControlRun:
+		s.control.Decode(&r)
+		return checked(&r, func() command.Result { return m.controlRun(&s.control) })
+	case command.KindSendMessage:
+		s.message.Decode(&r)
+		s.message.Route = prefix.Route
+		return checked(&r, func() command.Result { return m.sendMessage(&s.message) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
 		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey,
 		command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow, command.KindSetTenant:
@@ -306,6 +336,7 @@ func (m *Machine) strip() {
 
 // writeBack writes the rows that an entry changes at most once.
 func (m *Machine) writeBack() {
+	m.saveRuns()
 	for _, c := range m.dirty {
 		c.dirty = false
 		m.saveCursor(c)

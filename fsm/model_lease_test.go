@@ -155,7 +155,7 @@ func (m *model) drawFail() *command.Fail {
 		e.failures++
 		wait := int64(c.RetryAfterMS)
 		if wait == 0 {
-			wait = backoff(&command.ChannelSettings{}, &job{key: jobKey{position: e.id.Position}, jobRow: jobRow{failures: e.failures, fence: e.fence}})
+			wait = backoff(&jobPolicy{firstMS: DefaultBackoff.Milliseconds(), maxMS: DefaultMaxBackoff.Milliseconds(), factor: 200}, &job{key: jobKey{position: e.id.Position}, jobRow: jobRow{failures: e.failures, fence: e.fence}})
 		}
 		e.state, e.dueMS = delayed, m.nowMS+wait
 	}

@@ -36,6 +36,7 @@ func (m *Machine) parkLease(c *command.Park) command.Result {
 	if m.out.effects {
 		m.out.Ended = append(m.out.Ended, Ended{Lease: j.leaseID(m), Holder: j.holder, Reason: endParked})
 	}
+	m.stopClock(j)
 	m.leave(j, j.grantedMS, endReleased)
 	m.gaveBack(j.cursor)
 	now := m.counters.timeMS

@@ -105,8 +105,10 @@ func (m *Machine) store(e *event) {
 	m.set(keyEvent(m.scratch.key[:0], q.id, e.id.Position), row)
 	q.bytes += uint64(len(row))
 	m.fresh = append(m.fresh, e)
+	m.findRuns(q, e)
 	m.enqueue(q, e)
 	m.beginCounting(q, e)
+	m.beginRuns(q, e)
 }
 
 // dueOf is when an event may be granted, 0 for at once.

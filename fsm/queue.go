@@ -147,7 +147,7 @@ func (m *Machine) enqueue(q *queue, e *event) {
 	q.enqueued++
 	q.dirty = true
 	for _, c := range q.cursors {
-		if m.passesOver(c) {
+		if m.passesOver(c, e) {
 			c.frontier, c.consumed = e.id.Position+1, q.enqueued
 			m.touch(c)
 			continue
@@ -162,11 +162,11 @@ func (m *Machine) enqueue(q *queue, e *event) {
 }
 
 // passesOver tells whether an event that is stored now is none of the group's: the
-// channel is a fan-out, nobody works on it as the group default. What waited there
+// channel is a fan-out, nobody works on it as the group default, or it begins a run. What waited there
 // before is still worked on, and what comes meanwhile with it.
-func (m *Machine) passesOver(c *cursor) bool {
+func (m *Machine) passesOver(c *cursor, e *event) bool {
 	settings := &m.channels[c.turns.channel].settings
-	return settings.FanOut && c.queue.enqueued == c.consumed+1 && c.turns.group == m.names.find(nameGroup, DefaultGroup)
+	return (settings.FanOut || e.aside) && c.queue.enqueued == c.consumed+1 && c.turns.group == m.names.find(nameGroup, DefaultGroup)
 }
 
 // next is the event at the frontier, or nil when the sub-queue is through. It

@@ -26,6 +26,9 @@ func (m *Machine) redrive(c *command.Redrive) command.Result {
 	if m.canceledLineage(m.queues[e.id.Queue].tenant, e) != nil {
 		return refuse(command.BadRequest, "the event's lineage is canceled, and some of it has not stopped yet: redrive it when it has")
 	}
+	if refusal := m.reviveRefused(e); refusal != "" {
+		return refuse(command.BadRequest, refusal)
+	}
 	for _, j := range dead {
 		m.keepEnd(j, &attemptRow{how: endRedriven, code: editedCode(c.Edited)})
 		if c.Edited {
@@ -37,6 +40,7 @@ func (m *Machine) redrive(c *command.Redrive) command.Result {
 		if m.counts(j.cursor, e.id.Position) {
 			m.opened(j.cursor.queue, e, 1).publishedBy(e.ClientID)
 		}
+		m.jobRevived(j.cursor, e)
 	}
 	m.remember(&mark, e)
 	return command.Result{Event: e.id}

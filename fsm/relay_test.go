@@ -402,7 +402,7 @@ func TestRowsAreCheckedWhole(t *testing.T) {
 	for name, bad := range map[string][]byte{
 		"nothing":   nil,
 		"cut short": encode(func(*command.RelayRow) {})[:5],
-		"a kind":    encode(func(r *command.RelayRow) { r.Kind = 5 }),
+		"a kind":    encode(func(r *command.RelayRow) { r.Kind = 99 }),
 		"an end of nothing": encode(func(r *command.RelayRow) {
 			r.Kind, r.Event = command.RelayEnded, command.Event{Tenant: "t"}
 		}),

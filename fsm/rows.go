@@ -164,14 +164,24 @@ const (
 	// jobCalled: it waits for credit as a ready one does, and has its places in its
 	// limits meanwhile.
 	jobCalled jobState = 10
+	// jobRuns: the event began a run, which goes on.
+	jobRuns jobState = 11
+	// jobRunFailed: the event began a run, which has ended otherwise than well.
+	jobRunFailed jobState = 12
+	// jobHeld: its run is paused.
+	jobHeld jobState = 13
 )
 
 func (s jobState) String() string {
 	switch s {
 	case jobLeased:
 		return "leased"
-	case jobReady, jobBlocked, jobLimited, jobCalled:
+	case jobReady, jobBlocked, jobLimited, jobCalled, jobHeld:
 		return "waiting"
+	case jobRuns:
+		return "running"
+	case jobRunFailed:
+		return "failed"
 	case jobDelayed:
 		return "delayed"
 	case jobDead:
@@ -189,7 +199,7 @@ func (s jobState) String() string {
 
 // waits tells whether a job may lapse: nobody has it, and it has not ended.
 func (s jobState) waits() bool {
-	return s == jobReady || s == jobDelayed || s == jobBlocked || s == jobLimited || s == jobCalled
+	return s == jobReady || s == jobDelayed || s == jobBlocked || s == jobLimited || s == jobCalled || s == jobHeld
 }
 
 // Holder names the subscription that holds a lease.

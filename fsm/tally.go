@@ -180,7 +180,7 @@ func (m *Machine) finished(c *cursor, e *event, state jobState) {
 	}
 	l := m.lineage(c.queue.tenant, e.correlationID())
 	l.delta--
-	l.failed = l.failed || state == jobDead || state == jobLapsed
+	l.failed = l.failed || state == jobDead || state == jobLapsed || state == jobRunFailed
 	l.stopped = l.stopped || state == jobCanceled
 	if e.ClientID != "" {
 		m.client(c.queue.tenant, e.ClientID).delta--

@@ -49,12 +49,16 @@ func (m *Machine) fireTimers() {
 	}))
 	for _, t := range due {
 		m.remove(keyTimer(m.scratch.key[:0], t.dueMS, t.key))
-		if t.fence == 0 {
+		switch t.fence {
+		case 0:
 			m.wake(t.key)
-		} else {
+		case fenceStart:
+			m.notStarted(t.key)
+		default:
 			m.fenceCanceled(t.key, t.fence)
 		}
 	}
+	m.fireRunTimers()
 }
 
 // wake makes a delayed job ready, and ends what a job of a limit waits for.
@@ -83,7 +87,11 @@ func (m *Machine) fenceCanceled(key jobKey, fence uint64) {
 		m.parkedTooLong(key, fence)
 		return
 	}
-	if j.state != jobLeased || j.fence != fence || !j.canceling {
+	if j.state != jobLeased || j.fence != fence {
+		return
+	}
+	if !j.canceling || j.dueMS > m.counters.timeMS {
+		m.tookTooLong(j)
 		return
 	}
 	m.end(j, &attemptRow{how: endFenced, message: j.reason})

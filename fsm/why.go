@@ -35,6 +35,10 @@ const (
 	// WhyLeased: a worker has it. WhyParked: its worker put it into other hands.
 	WhyLeased = "leased"
 	WhyParked = "parked"
+	// WhyRuns: it has begun a run, which goes on. WhyHeld: the run of whose step it is, is
+	// paused.
+	WhyRuns = "run_goes_on"
+	WhyHeld = "run_paused"
 	// WhyEnded: it has come to its end, which State tells.
 	WhyEnded = "ended"
 )
@@ -144,7 +148,11 @@ func (l *lineageReader) why(e *event, group uint32, j *jobRow, at *WhyGroup) err
 		return l.whyLimited(e, key, j, at)
 	case jobReady, jobCalled:
 		return l.whyInLine(key, at)
-	case jobDead, jobCanceled, jobLapsed:
+	case jobRuns:
+		at.Reason = WhyRuns
+	case jobHeld:
+		at.Reason = WhyHeld
+	case jobDead, jobCanceled, jobLapsed, jobRunFailed:
 		at.Reason = WhyEnded
 	}
 	return nil

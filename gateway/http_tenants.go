@@ -10,7 +10,6 @@ import (
 	"net/http"
 
 	"github.com/batonmq/baton/cluster"
-	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
 )
@@ -54,7 +53,7 @@ func (g *Gateway) setTenantLimits(w http.ResponseWriter, r *http.Request, begin 
 // answers with them.
 func (g *Gateway) answerTenantLimits(w http.ResponseWriter, r *http.Request, change func(command.TenantSettings) command.TenantSettings) {
 	tenant := r.PathValue("tenant")
-	if len(tenant) > fsm.MaxNameBytes {
+	if len(tenant) > wire.MaxNameBytes {
 		g.refuseHTTP(w, refusal{wire.ReasonBadRequest, "the tenant's name is too long"})
 		return
 	}
@@ -126,7 +125,7 @@ func sayTenantLimits(s *command.TenantSettings, said *wire.TenantLimits) {
 }
 
 func shownTenantLimits(tenant string, s *command.TenantSettings) *wire.TenantLimits {
-	weight := cmp.Or(s.Weight, fsm.OrdinaryWeight)
+	weight := cmp.Or(s.Weight, command.OrdinaryWeight)
 	return &wire.TenantLimits{
 		Tenant: tenant, Version: s.Version, Weight: &weight, MaxInFlight: &s.MaxInFlight, Rate: &s.Rate,
 		MaxBacklogBytes: &s.MaxBacklogBytes, MaxBacklogEvents: &s.MaxBacklogEvents,

@@ -34,6 +34,11 @@ const (
 	// KindInstallAliases is which versions runs of a workflow are started of.
 	KindInstallAliases   Kind = 21
 	KindRemoveDefinition Kind = 22
+	// KindStartRun begins a run of a workflow, KindControlRun asks something of one, and
+	// KindSendMessage brings a message that one may wait for.
+	KindStartRun    Kind = 23
+	KindControlRun  Kind = 24
+	KindSendMessage Kind = 25
 	// KindConfigureTenant is a tenant's settings, in a partition.
 	KindConfigureTenant Kind = 41
 
@@ -101,6 +106,12 @@ func (k Kind) String() string { //nolint:revive,funlen // A line for each kind.
 		return "install_aliases"
 	case KindRemoveDefinition:
 		return "remove_definition"
+	case KindStartRun:
+		return "start_run"
+	case KindControlRun:
+		return "control_run"
+	case KindSendMessage:
+		return "send_message"
 	case KindConfigureTenant:
 		return "configure_tenant"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,

@@ -22,6 +22,19 @@ const (
 	RelayEnded RelayKind = 3
 	// RelayCancel carries the cancel of a lineage on.
 	RelayCancel RelayKind = 4
+	// RelayRunBegan tells a run that its child has begun, RelayRunEnded that it has ended,
+	// RelayRunStop a child that it is to stop.
+	RelayRunBegan RelayKind = 5
+	RelayRunEnded RelayKind = 6
+	RelayRunStop  RelayKind = 7
+	// RelayAwait tells a message's home that a run waits for it, RelayUnawait that it does
+	// not any more. RelayOffer brings the message to the run, RelayAnswer says whether it
+	// was taken, RelayConflict that another run waits for it.
+	RelayAwait    RelayKind = 8
+	RelayUnawait  RelayKind = 9
+	RelayOffer    RelayKind = 20
+	RelayAnswer   RelayKind = 21
+	RelayConflict RelayKind = 22
 	// RelayBorrow asks the home of a limit's key for permits, one for each of the event's
 	// uses. RelayLend lends some, and RelayReturn gives some back.
 	RelayBorrow RelayKind = 10
@@ -48,6 +61,8 @@ type RelayRow struct {
 	Group string
 	// Lineage is what the row says of its lineage.
 	Lineage RelayedLineage
+	// Run is what it says of a run.
+	Run RunNews
 	// Permits is what a RelayLend or RelayReturn says of those of the limit that its
 	// event's first use names.
 	Permits RelayedPermits
@@ -111,15 +126,19 @@ func AppendRelayRow(dst []byte, row *RelayRow) []byte {
 	dst = appendEventID(dst, row.Parent)
 	dst = AppendInt(dst, row.TimeMS)
 	dst = AppendString(dst, row.Name)
-	permits := !row.Permits.empty()
-	if row.Group != "" || row.Lineage != (RelayedLineage{}) || permits {
+	ofRun := !row.Run.none()
+	further := ofRun || !row.Permits.empty()
+	if row.Group != "" || row.Lineage != (RelayedLineage{}) || further {
 		dst = AppendString(dst, row.Group)
 	}
-	if row.Lineage != (RelayedLineage{}) || permits {
+	if row.Lineage != (RelayedLineage{}) || further {
 		dst = appendRelayedLineage(dst, &row.Lineage)
 	}
-	if permits {
+	if further {
 		dst = appendRelayedPermits(dst, &row.Permits)
+	}
+	if ofRun {
+		dst = appendRunNews(dst, &row.Run)
 	}
 	return dst
 }
@@ -141,7 +160,7 @@ func (r *Reader) relayedLineage() RelayedLineage {
 func (r *Reader) RelayRow() RelayRow {
 	return RelayRow{
 		Kind: RelayKind(r.Byte()), Event: r.Event(), Parent: r.EventID(), TimeMS: r.Int(), Name: r.String(), Group: r.String(),
-		Lineage: r.relayedLineage(), Permits: r.relayedPermits(),
+		Lineage: r.relayedLineage(), Permits: r.relayedPermits(), Run: r.runNews(),
 	}
 }
 

@@ -91,6 +91,9 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("set_tenant", commandComesBack[SetTenant])
 	t.Run("configure_tenant", commandComesBack[ConfigureTenant])
 	t.Run("commit_follower", commandComesBack[CommitFollower])
+	t.Run("start_run", commandComesBack[StartRun])
+	t.Run("control_run", commandComesBack[ControlRun])
+	t.Run("send_message", commandComesBack[SendMessage])
 }
 
 // TestSamplesComeBack: so do those whose random values would be beyond their limits.

@@ -27,6 +27,7 @@ func bodies() map[Kind]body {
 		KindConfigureTenant: &ConfigureTenant{},
 
 		KindInstallDefinition: &InstallDefinition{}, KindInstallAliases: &InstallAliases{}, KindRemoveDefinition: &RemoveDefinition{},
+		KindStartRun: &StartRun{}, KindControlRun: &ControlRun{}, KindSendMessage: &SendMessage{},
 		KindPutWorkflow: &PutWorkflow{}, KindSetAlias: &SetAlias{}, KindDeleteWorkflow: &DeleteWorkflow{},
 
 		KindPutTenant: &PutTenant{}, KindDeleteTenant: &DeleteTenant{}, KindPutKey: &PutKey{}, KindRevokeKey: &RevokeKey{},
@@ -108,6 +109,12 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *InstallAliases:
 		c.Route = route
 	case *RemoveDefinition:
+		c.Route = route
+	case *StartRun:
+		c.Route = route
+	case *ControlRun:
+		c.Route = route
+	case *SendMessage:
 		c.Route = route
 	case *PutTenant:
 		c.Route = route
@@ -243,6 +250,16 @@ func sampleCommands() map[Kind]body {
 		},
 		KindInstallAliases:   &InstallAliases{Route: route, Tenant: "acme", Name: "answer", Count: 300, Aliases: sampleAliases()},
 		KindRemoveDefinition: &RemoveDefinition{Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion()},
+
+		KindStartRun: &StartRun{Route: route, Event: small, Workflow: "answer", Alias: "canary", MaxUnfinished: 5, MaxTenantBytes: 6},
+		KindControlRun: &ControlRun{
+			Route: route, Run: sampleID(), Tenant: "acme", ClientID: "c", Action: RunSkip, Step: "embed",
+			Data: Payload{Codec: CodecJSON, Bytes: []byte("[5]")}, Code: "E2", Reason: "asked", NoUndo: true, Once: "once-2",
+		},
+		KindSendMessage: &SendMessage{
+			Route: route, Tenant: "acme", Name: "approval", Key: "k", ID: "m-1", TTLMS: 60_000,
+			Payload: Payload{Codec: CodecJSON, Bytes: []byte("[6]")},
+		},
 
 		KindSetChannel:   &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
 		KindPutTenant:    &PutTenant{Route: route, Tenant: "acme"},

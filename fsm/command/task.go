@@ -10,8 +10,16 @@ type Task struct {
 	// Step is the step's number in it, Iteration how often the run came to it before, and
 	// Item the number of a map's item, from 1; 0 for what is not of a map.
 	Step, Iteration, Item uint32
-	// Compensates means that the job undoes what the step's did.
+	// Compensates means that the job undoes what the step's did, by its compensation's
+	// Entry.
 	Compensates bool
+	Entry       uint32
+	// Depth is how many calls, or emits of dynamic steps, led to it.
+	Depth uint32
+	// Alias is what a child run was called under: an alias or version of its workflow.
+	Alias string
+	// Detached means that nobody waits for the child run.
+	Detached bool
 }
 
 // Bounds of an event's uses.
@@ -54,13 +62,14 @@ func appendTask(dst []byte, t *Task) []byte {
 	for _, v := range []uint32{t.Definition, t.Step, t.Iteration, t.Item} {
 		dst = AppendUint(dst, uint64(v))
 	}
-	return AppendBool(dst, t.Compensates)
+	dst = AppendUint(AppendBool(dst, t.Compensates), uint64(t.Entry))
+	return AppendBool(AppendString(AppendUint(dst, uint64(t.Depth)), t.Alias), t.Detached)
 }
 
 func (r *Reader) task() Task {
 	return Task{
 		Run: r.EventID(), Definition: r.Uint32(), Step: r.Uint32(), Iteration: r.Uint32(), Item: r.Uint32(),
-		Compensates: r.Bool(),
+		Compensates: r.Bool(), Entry: r.Uint32(), Depth: r.Uint32(), Alias: r.String(), Detached: r.Bool(),
 	}
 }
 

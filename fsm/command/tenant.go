@@ -16,8 +16,12 @@ type TenantSettings struct {
 	MaxBacklogBytes, MaxBacklogEvents uint64
 }
 
-// MaxWeight is the highest weight of a tenant.
-const MaxWeight = 10_000
+const (
+	// OrdinaryWeight is the weight of a tenant that has none of its own.
+	OrdinaryWeight = 100
+	// MaxWeight is the highest weight of a tenant.
+	MaxWeight = 10_000
+)
 
 // AppendTenantSettings appends the settings' fields in their order.
 func AppendTenantSettings(dst []byte, s *TenantSettings) []byte {

@@ -37,7 +37,7 @@ func bombs() []string {
 		lists, maps + ".orValue({})", texts, sums,
 		"optional.of(" + folds + ").optMap(a, a == a).orValue(false)",
 		"optional.of(" + lists + ").optMap(a, a == a).orValue(false)",
-		maps + ".optMap(a, [a] == [a]).orValue(false)",
+		maps + ".optMap(a, a == a).orValue(false)",
 		"'%s'.format(" + lists + ")",
 		"5 in " + sums + "[0]",
 		"size(" + sums + "[0])",

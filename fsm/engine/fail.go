@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/fsm/workflow"
+)
+
+// failed is stepFailed in the shape of follow.
+func (a *advance) failed(code, message string) (uint32, bool, error) {
+	return 0, false, a.stepFailed(code, message)
+}
+
+// stepFailed ends the present step with an error: an edge for its code is taken, or the
+// run fails as its definition says.
+func (a *advance) stepFailed(code, message string) error {
+	r := a.run
+	a.leave()
+	r.Error = &Error{Step: r.Step, Code: code, Message: message}
+	s := r.at(a.Definition)
+	for i := range s.Catch {
+		c := &s.Catch[i]
+		edge := uint32(workflow.MaxEdges + i) //nolint:gosec // Behind the numbers of other edges.
+		if len(c.Codes) > 0 && !slices.Contains(c.Codes, code) || c.Max > 0 && r.loops(r.Step, edge) >= c.Max {
+			continue
+		}
+		if c.Max > 0 {
+			r.loop(r.Step, edge)
+		}
+		if r.Live > 0 {
+			a.decide(Decision{Kind: StopJobs})
+		}
+		a.output = jsonPayload(a.errorJSON())
+		a.take()
+		return a.walk(uint32(c.To)) //nolint:gosec // A step's number.
+	}
+	return a.fail(code, message)
+}
+
+// fail ends the run with an error, as on_failure says.
+func (a *advance) fail(code, message string) error {
+	r := a.run
+	r.Error = &Error{Step: r.Step, Code: code, Message: message}
+	switch a.OnFailure {
+	case workflow.Incident:
+		a.take()
+		a.stick(Incident{Kind: StepFailed, Step: r.Step, Message: code + ": " + message})
+		return nil
+	case workflow.Compensate:
+		return a.unwind(Failed)
+	default:
+		a.stopAll()
+		a.end(Failed, command.Payload{})
+		return nil
+	}
+}
+
+func (a *advance) stopAll() {
+	if a.run.Live > 0 {
+		a.decide(Decision{Kind: StopJobs})
+	}
+}
+
+// unwind stops what goes on, and compensates when nothing does any more.
+func (a *advance) unwind(goal State) error {
+	r := a.run
+	a.leave()
+	a.stopAll()
+	r.Goal, r.Next, r.Holds = goal, r.Entries+1, false
+	if goal == Canceled {
+		r.State = Canceling
+	} else {
+		r.State = Compensating
+	}
+	a.take()
+	return a.drained()
+}
+
+// drained goes on to compensate, or ends, when nothing of the run lives any more.
+func (a *advance) drained() error {
+	r := a.run
+	if r.State != Canceling && r.State != Compensating || r.Live > 0 || len(r.Undoing) > 0 {
+		return nil
+	}
+	for r.Next > r.Floor+1 && a.OnFailure == workflow.Compensate {
+		r.Next--
+		entry, found := a.entry(r.Next)
+		if !found {
+			continue
+		}
+		r.State = Compensating
+		a.undo(r.Next, &entry)
+		if !a.Parallel {
+			return nil
+		}
+		a.undoBeside(&entry)
+		return nil
+	}
+	switch {
+	case r.Left > 0:
+		a.end(PartiallyCompensated, command.Payload{})
+	case r.Undid > 0:
+		a.end(Compensated, command.Payload{})
+	default:
+		a.end(r.Goal, command.Payload{})
+	}
+	return nil
+}
+
+// undoBeside starts the entries of the same visit of the same step beside the first.
+func (a *advance) undoBeside(first *Entry) {
+	r := a.run
+	for r.Next > r.Floor+1 {
+		entry, found := a.entry(r.Next - 1)
+		if found && (entry.Step != first.Step || entry.Iteration != first.Iteration) {
+			return
+		}
+		r.Next--
+		if found {
+			a.undo(r.Next, &entry)
+		}
+	}
+}
+
+func (a *advance) undo(number uint32, entry *Entry) {
+	c := a.Steps[entry.Step].Compensation
+	a.decide(Decision{
+		Kind: StartUndo, Entry: number, Step: entry.Step, Iteration: entry.Iteration, Item: entry.Item,
+		Channel: c.Channel, Data: entry.Input, Unknown: entry.Unknown,
+	})
+	a.run.Undoing = append(a.run.Undoing, number)
+}
+
+// undoEnded goes on after a compensation, or stops there, as the definition says.
+func (a *advance) undoEnded(h *Happening) error {
+	r := a.run
+	at := slices.Index(r.Undoing, h.Entry)
+	if at < 0 {
+		return nil
+	}
+	if h.Kind == Undone {
+		r.Undoing = slices.Delete(r.Undoing, at, at+1)
+		r.Undid++
+		r.Usage.add(h.Usage)
+		return a.afterUndo()
+	}
+	switch a.OnHandlerFailure {
+	case workflow.HandlerContinue:
+		r.Undoing = slices.Delete(r.Undoing, at, at+1)
+		r.Left++
+		return a.afterUndo()
+	case workflow.HandlerAbort:
+		r.Undoing, r.Next = slices.Delete(r.Undoing, at, at+1), r.Floor+1
+		r.Left++
+		return a.afterUndo()
+	default:
+		a.stick(Incident{Kind: UndoFailed, Step: h.Step, Item: h.Entry, Message: h.Code + ": " + h.Message})
+		return nil
+	}
+}
+
+// afterUndo goes on with the next entry, unless the run is stuck at another.
+func (a *advance) afterUndo() error {
+	if a.run.State == Stuck {
+		return nil
+	}
+	return a.drained()
+}
+
+// entry is a compensation's entry: of this happening, or kept before.
+func (a *advance) entry(number uint32) (Entry, bool) {
+	for i := range a.out {
+		if d := &a.out[i]; d.Kind == Register && d.Entry == number {
+			return Entry{Step: d.Step, Iteration: d.Iteration, Item: d.Item, Unknown: d.Unknown, Input: d.Data}, true
+		}
+	}
+	entry, found := a.facts.Entry(number)
+	for i := range a.out {
+		// One that was registered with the grant gives way to what is known now.
+		if d := &a.out[i]; found && entry.Unknown && d.Kind == Register && d.Step == entry.Step && d.Iteration == entry.Iteration && d.Item == entry.Item {
+			return Entry{}, false
+		}
+	}
+	return entry, found
+}
