@@ -48,20 +48,29 @@ func (a *advance) resolve(h *Happening) error {
 	if i.Kind == UndoFailed {
 		return a.resolveUndo(h, &i)
 	}
-	pending, found := a.facts.Pending()
+	pending := a.pending(&i)
 	switch {
 	case h.Kind == GiveUp:
-		return a.giveUp(h, &pending, found && i.Pending)
+		return a.giveUp(h, pending)
 	case h.Kind == Skip:
-		return a.skip(h, &pending, found && i.Pending)
-	case found && i.Pending:
+		return a.skip(h, pending)
+	case pending != nil:
 		pending.replaceOutput(h)
-		return a.happen(&pending)
+		return a.happen(pending)
 	case i.Kind == WaiterConflict:
 		return a.enterWait(r.at(a.Definition))
 	default:
 		return a.retry(h)
 	}
+}
+
+// pending is what an incident keeps, nil for nothing.
+func (a *advance) pending(i *Incident) *Happening {
+	pending, found := a.facts.Pending()
+	if !found || !i.Pending {
+		return nil
+	}
+	return &pending
 }
 
 // replaceOutput takes an operator's output in the place of what an expression could
@@ -101,8 +110,8 @@ func (a *advance) retry(h *Happening) error {
 }
 
 // skip goes on as if the step had succeeded with an output that the operator gives.
-func (a *advance) skip(h, pending *Happening, kept bool) error {
-	a.keepUndo(pending, kept)
+func (a *advance) skip(h, pending *Happening) error {
+	a.keepUndo(pending)
 	a.run.Error = nil
 	a.stopAll()
 	a.run.Items.Settled = true
@@ -111,15 +120,15 @@ func (a *advance) skip(h, pending *Happening, kept bool) error {
 
 // keepUndo registers what undoes a job whose compensation's input could not be
 // evaluated: it gets the job's output.
-func (a *advance) keepUndo(pending *Happening, kept bool) {
-	if kept && pending.Kind == Done && !pending.Again && a.Steps[pending.Step].Compensation != nil {
+func (a *advance) keepUndo(pending *Happening) {
+	if pending != nil && pending.Kind == Done && !pending.Again && a.Steps[pending.Step].Compensation != nil {
 		a.keepEntry(pending, pending.Output, false)
 	}
 }
 
 // giveUp lets the run fail.
-func (a *advance) giveUp(h, pending *Happening, kept bool) error { //nolint:revive // Whether there is one to keep.
-	a.keepUndo(pending, kept)
+func (a *advance) giveUp(h, pending *Happening) error {
+	a.keepUndo(pending)
 	r := a.run
 	code := CodeGivenUp
 	if r.Error != nil {
