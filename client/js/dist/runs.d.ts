@@ -156,7 +156,7 @@ export interface MessageOptions {
 }
 export declare function startRun(o: Settings, workflow: string, data: unknown, said: RunOptions, madeKey: string): Promise<StartedRun>;
 export declare function showRun(o: Settings, runId: string, wait: boolean, signal: AbortSignal | undefined): Promise<Run>;
-/** Asks until the run has ended. */
+/** Asks until the run has ended, also through changes of its leader. */
 export declare function awaitRun(o: Settings, runId: string, signal: AbortSignal | undefined): Promise<Run>;
 export declare function listRuns(o: Settings, want: RunFilter): Promise<RunPage>;
 export declare function controlRun(o: Settings, runId: string, action: RunAction, said: RunRequest, madeKey: string): Promise<string>;

@@ -1,4 +1,4 @@
-import { badRequest } from "./errors.js";
+import { badRequest, BatonError } from "./errors.js";
 import { askNodes } from "./http.js";
 import { payloadFields, payloadOf } from "./payload.js";
 /** For how long one request waits for a run's end: less than a node may take. */
@@ -19,12 +19,22 @@ export async function showRun(o, runId, wait, signal) {
         path: `/v1/runs/${encodeURIComponent(runId)}`, query: { wait: wait ? longestWait : undefined, tenant: o.tenant }, signal,
     }));
 }
-/** Asks until the run has ended. */
+/** How long to let a cluster be that cannot answer now. */
+const retryPauseMs = 500;
+/** Asks until the run has ended, also through changes of its leader. */
 export async function awaitRun(o, runId, signal) {
     for (;;) {
-        const run = await showRun(o, runId, true, signal);
-        if (run.endedAt !== undefined) {
-            return run;
+        try {
+            const run = await showRun(o, runId, true, signal);
+            if (run.endedAt !== undefined) {
+                return run;
+            }
+        }
+        catch (error) {
+            if (!(error instanceof BatonError && error.retryable)) {
+                throw error;
+            }
+            await new Promise((resolve) => setTimeout(resolve, Math.max(retryPauseMs, error.retryAfterMs)));
         }
     }
 }
