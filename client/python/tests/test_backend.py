@@ -311,10 +311,10 @@ class Looking(FakeNodeCase):
         serving = threading.Thread(target=server.serve_forever, args=(0.01,))
         serving.start()
         try:
-            opening = asyncio.ensure_future(baton.connect([self.url], client_id="ana", tenant="t"))
+            nodes = [self.url, "http://127.0.0.1:%d/ws" % server.server_port]
+            opening = asyncio.ensure_future(self._open(nodes, client_id="ana"))
             await (await self.next()).welcome()
-            self.client = client = await opening
-            client._settings.nodes = ["http://127.0.0.1:%d" % server.server_port]
+            client = await opening
             self.assertEqual(await client.start_run("w", {"n": 1}, alias="next", on_end="done"), baton.StartedRun("r1", "r1", False))
             ended = await client.await_run("r1")
             self.assertEqual((ended.state, ended.result, ended.input), ("succeeded", b"\xff", {"n": 1}))
@@ -348,8 +348,8 @@ class Looking(FakeNodeCase):
         keys = [one[3] for one in asked[5:8]]
         self.assertEqual(len({*keys} - {None}), 3, "each request has a key of its own")
 
-    async def _open(self, nodes: list[str]) -> baton.Client:
-        self.client = await baton.connect(nodes, in_order=True, tenant="t", token=lambda: "secret")
+    async def _open(self, nodes: list[str], **options: Any) -> baton.Client:
+        self.client = await baton.connect(nodes, in_order=True, tenant="t", token=lambda: "secret", **options)
         return self.client
 
 
