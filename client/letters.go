@@ -154,6 +154,50 @@ func (h *HTTP) Event(ctx context.Context, eventID string) (*EventView, error) {
 	return e, err
 }
 
+// Why tells why an event waits.
+type Why struct {
+	EventID string          `json:"event_id"`
+	Channel string          `json:"channel"`
+	Time    int64           `json:"time"`
+	Groups  []WhyGroup      `json:"groups"`
+	Raw     json.RawMessage `json:"-"`
+}
+
+// WhyGroup is why it waits in one group. Reason is a stable word; which fields are set
+// follows from it.
+type WhyGroup struct {
+	Group  string `json:"group"`
+	State  string `json:"state"`
+	Reason string `json:"reason"`
+	// Ahead is how many events of the tenant come first, at most 1000.
+	Ahead    int    `json:"ahead"`
+	BusyWith string `json:"busy_with"`
+	// Limit and LimitKey name the limit of which InFlight of MaxInFlight are in flight.
+	Limit       string `json:"limit"`
+	LimitKey    string `json:"limit_key"`
+	InFlight    int    `json:"in_flight"`
+	MaxInFlight int    `json:"max_in_flight"`
+	// Until and Since are Unix milliseconds.
+	Until   int64  `json:"until"`
+	Since   int64  `json:"since"`
+	Worker  string `json:"worker"`
+	Node    string `json:"node"`
+	Attempt int    `json:"attempt"`
+	Ended   string `json:"ended"`
+	// Workers may be given the event, Credit is how much they have free; nil where it
+	// does not wait for that.
+	Workers *int    `json:"workers"`
+	Credit  *uint64 `json:"credit"`
+}
+
+// Why tells why an event waits, or ErrNotFound.
+func (h *HTTP) Why(ctx context.Context, eventID string) (*Why, error) {
+	why := &Why{}
+	raw, err := h.get(ctx, h.path("/v1/events/", eventID, "/why"), why)
+	why.Raw = raw
+	return why, err
+}
+
 // DeadLetters returns a page of dead letters: those stored first come first.
 func (h *HTTP) DeadLetters(ctx context.Context, want Letters) (*DeadLetters, error) {
 	page := &DeadLetters{}

@@ -120,6 +120,8 @@ const (
 	opDefinition
 	// opDefinitions: the answer is a JSON list of the WorkflowParts that a partition has.
 	opDefinitions
+	// opWhy: body is tenant and event id, the answer's a JSON Why or null.
+	opWhy
 	// opRun: body is tenant, run and whether briefly, the answer's a JSON run or null.
 	opRun
 	// opRuns: body is a query of runs, the answer's a JSON page.
@@ -127,6 +129,8 @@ const (
 	// opRunEnd: body is tenant, run and for how many milliseconds to wait for its end at
 	// most, the answer's whether it has ended(1).
 	opRunEnd
+	// opTenant is of the meta group: body is a tenant, the answer's its settings as JSON.
+	opTenant
 )
 
 // status is how an ask was answered.

@@ -58,6 +58,15 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 	case opEvent:
 		tenant, id := r.String(), r.EventID()
 		return func(view *storage.View) (any, error) { return fsm.ReadEvent(view, tenant, id) }
+	case opTenant:
+		tenant := r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadTenantSettings(view, tenant) }
+	case opWhy:
+		if g.duty == nil {
+			return nil // The meta group has no events.
+		}
+		tenant, id := r.String(), r.EventID()
+		return whyOf(g, tenant, id)
 	case opRun:
 		look := readRunLook(r)
 		return func(view *storage.View) (any, error) { return fsm.ReadRun(view, &look) }
@@ -96,7 +105,7 @@ func lookUpWorkflows(what op, r *command.Reader) func(*storage.View) (any, error
 	part := fsm.WorkflowPart{Tenant: r.String(), Name: r.String()}
 	switch what { //nolint:exhaustive // lookUpJSON has chosen these.
 	case opWorkflows:
-		limit := int(min(r.Uint(), MaxListedWorkflows)) //nolint:gosec // A small number.
+		limit := int(min(r.Uint(), MaxListedWorkflows))
 		return func(view *storage.View) (any, error) { return fsm.ReadWorkflows(view, part.Tenant, part.Name, limit) }
 	case opWorkflow:
 		return func(view *storage.View) (any, error) { return fsm.ReadWorkflow(view, part.Tenant, part.Name) }

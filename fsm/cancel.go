@@ -38,7 +38,7 @@ func (m *Machine) cancelIn(cursor *cursor, e *event, c *command.Cancel) {
 		m.void(cursor, e, state, reason)
 	case j == nil:
 		m.stopParked(cursor, e, state, reason)
-	case j.state == jobReady:
+	case j.state == jobReady || j.state == jobCalled:
 		m.unready(j.cursor, j.key.position)
 		m.bury(j, state, reason)
 	default:
@@ -88,6 +88,8 @@ func (m *Machine) stopParked(c *cursor, e *event, state jobState, reason string)
 	case jobBlocked:
 		m.unblock(c, e)
 	case jobHeld:
+	case jobLimited:
+		m.leaveLine(j)
 	case jobParked:
 		m.end(j, &attemptRow{how: endFenced, message: reason})
 	default:

@@ -36,6 +36,9 @@ func (m *Machine) fail(c *command.Fail) command.Result {
 	if j == nil {
 		return answer
 	}
+	if c.Throttled {
+		m.pausePlaces(j, m.counters.timeMS+cmp.Or(delayMS(c.RetryAfterMS), m.policyOf(j).firstMS))
+	}
 	m.end(j, &attemptRow{how: how, code: c.Code, message: c.Message, detail: c.Detail})
 	m.failed(j, c)
 	return command.Result{}
@@ -48,6 +51,10 @@ func (m *Machine) failed(j *job, c *command.Fail) {
 	switch {
 	case j.canceling:
 		m.bury(j, jobCanceled, j.reason)
+	case c.Throttled && len(j.event.Uses) > 0:
+		j.attempt--
+		j.line, j.holder = 1, Holder{}
+		m.enterLine(j)
 	case c.Throttled:
 		j.attempt--
 		m.delay(j, now+cmp.Or(delayMS(c.RetryAfterMS), policy.firstMS))

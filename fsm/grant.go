@@ -127,6 +127,9 @@ func (m *Machine) serve(l *lot, c *cursor) {
 	} else {
 		m.serveNext(l, c)
 	}
+	if len(m.openLimits) > 0 {
+		m.callLimits()
+	}
 }
 
 // serveReady is serve for what waits again.
@@ -142,8 +145,11 @@ func (m *Machine) serveReady(l *lot, c *cursor) {
 	case !m.takeKey(j):
 		m.payReady(c, skipCost)
 		m.block(j)
+	case !m.takePlaces(j):
+		m.payReady(c, skipCost)
+		m.enterLine(j)
 	default:
-		m.payReady(c, stride)
+		m.payReady(c, turnCost(j.event))
 		m.grant(l, c, j)
 	}
 }
@@ -184,8 +190,12 @@ func (m *Machine) serveNext(l *lot, c *cursor) {
 		c.turns.pay(c, skipCost)
 		m.advance(c)
 		m.block(j)
+	case !m.takePlaces(j):
+		c.turns.pay(c, skipCost)
+		m.advance(c)
+		m.enterLine(j)
 	default:
-		c.turns.pay(c, stride)
+		c.turns.pay(c, turnCost(e))
 		m.advance(c)
 		m.grant(l, c, j)
 	}
@@ -237,6 +247,7 @@ func (m *Machine) grant(l *lot, c *cursor, j *job) {
 		m.out.Grants = append(m.out.Grants, Grant{Holder: j.holder, Job: m.jobOf(j)})
 	}
 	m.saveActive(j)
+	m.leasedOne(c)
 	m.jobGranted(j)
 }
 

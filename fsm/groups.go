@@ -89,6 +89,7 @@ func wrongGroup(c *command.CreateGroup) string {
 func (m *Machine) begin(t *turns, q *queue) {
 	c := &cursor{turns: t, queue: q}
 	t.join(c)
+	m.joinTenant(c)
 	if t.from == command.FromNew {
 		c.frontier, c.consumed = t.born, q.enqueued
 	} else {

@@ -38,6 +38,14 @@ type job struct {
 	failure *jobFailure
 }
 
+// use is the event's part in the limit in whose line the job stands, nil for none.
+func (j *job) use() *command.Use {
+	if j.line == 0 || int64(j.line) > int64(len(j.event.Uses)) {
+		return nil
+	}
+	return &j.event.Uses[j.line-1]
+}
+
 func errMissing(key jobKey) error {
 	return fmt.Errorf("job %d/%d/%d has no event or no cursor", key.group, key.queue, key.position)
 }
@@ -112,6 +120,8 @@ func (m *Machine) end(j *job, row *attemptRow) {
 		m.unpark(j) // Its worker and its clock were done with it then.
 		return
 	}
+	m.endPlaces(j, row)
+	m.gaveBack(j.cursor)
 	if m.out.effects {
 		lost := row.how == endExpired || row.how == endFenced
 		m.out.Ended = append(m.out.Ended, Ended{
@@ -123,10 +133,16 @@ func (m *Machine) end(j *job, row *attemptRow) {
 	}
 }
 
-// requeue makes a job ready again at once.
+// requeue makes a job ready again at once. Where others stand in line for its places,
+// it stands there too, in its place: else the first of them would be called before it.
 func (m *Machine) requeue(j *job) {
-	j.state = jobReady
 	j.holder = Holder{}
+	if at, why, _ := m.findRoom(j, math.MaxUint64, nil); why != roomy {
+		j.line = uint32(at) + 1 //nolint:gosec // Below MaxUses.
+		m.enterLine(j)
+		return
+	}
+	j.state = jobReady
 	m.saveActive(j)
 	m.makeReady(j.cursor, j.key.position)
 }
@@ -148,6 +164,9 @@ func (m *Machine) delay(j *job, dueMS int64) {
 
 // bury ends a job for good as dead, canceled or lapsed.
 func (m *Machine) bury(j *job, state jobState, reason string) {
+	if j.state == jobCalled {
+		m.uncall(j)
+	}
 	j.state, j.reason, j.holder = state, reason, Holder{}
 	j.dueMS = m.counters.timeMS
 	m.park(j)

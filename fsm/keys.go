@@ -20,11 +20,15 @@ import (
 //	o  group(4) queue(4)                     cursor of a group in a sub-queue: see cursorRow
 //	e  queue(4) position(8)                  event: see eventRow
 //	a  group(4) queue(4) position(8)         job below the frontier, leased or ready: see jobRow
-//	p  group(4) queue(4) position(8)         job set aside: delayed, in line behind its key, parked, dead, canceled, lapsed: see jobRow
+//	p  group(4) queue(4) position(8)         job set aside: delayed, in line behind its key or for a limit, parked, dead, canceled, lapsed: see jobRow
 //	b  group(4) channel(4) tenant(4) digest(16) position(8)  a job in the line of its key -> queue(4)
 //	z  group(4) channel(4) tenant(4) digest(16)  the key's holder -> position(uvarint)
 //	r  group(4) queue(4) position(8)         edited data of a redriven job: see revisionRow
+//	G  tenant(4)                             a tenant's settings: see tenantRow
 //	v  group(4) queue(4) position(8)         void: at or above the frontier, to be skipped
+//	Q  tenant(4) digest(16)                  a key of a limit that jobs share: see limitRow, with awayRow or homeRow
+//	B  tenant(4) digest(16) position(8) group(4)  a job in its line -> queue(4)
+//	E  due(8) tenant(4) digest(16)           its timer
 //	t  due(8) group(4) queue(4) position(8)  timer of a job -> fence(uvarint) of its lease, 0 for a delay
 //	d  bucket(4) tenant(4) digest(16)        idempotency: see dedupeRow
 //	x  tenant(4) digest(16)                  client sequence -> last(uvarint)
@@ -54,52 +58,56 @@ import (
 //	O  position(8) what(1) …                 what is kept beside a run: see runOutput and those after it
 //	T  due(8) what(1) …                      timer of a run, see keyRunTimer, or of what is kept for a time
 //	Y  tenant(4) digest(16)                  a step's result that is used again -> expires(varint), payload
-//	Q  tenant(4) digest(16) 0                who waits for a message: see waiterRow
-//	Q  tenant(4) digest(16) 1 number(8)      a message that waits: see messageRow
+//	M  tenant(4) digest(16) 0                who waits for a message: see waiterRow
+//	M  tenant(4) digest(16) 1 number(8)      a message that waits: see messageRow
 //	f  channel(4) tenant(4) name             a named follower; tenant 0 is all of them -> position(uvarint), up to which all is handled
 //
 // Every row begins with a version byte (rowVersion); a reader refuses another.
 const (
-	kindCounters     = 'c'
-	kindName         = 'n'
-	kindNameOf       = 'i'
-	kindGroup        = 'g'
-	kindSettings     = 'C'
-	kindQueue        = 'q'
-	kindCursor       = 'o'
-	kindEvent        = 'e'
-	kindActive       = 'a'
-	kindParked       = 'p'
-	kindBlocked      = 'b'
-	kindBusy         = 'z'
-	kindRevision     = 'r'
-	kindVoid         = 'v'
-	kindTimer        = 't'
-	kindDedupe       = 'd'
-	kindSequence     = 'x'
-	kindLineage      = 'l'
-	kindOpen         = 'L'
-	kindUnfinished   = 'U'
-	kindAttempt      = 'h'
-	kindAck          = 'k'
-	kindStream       = 's'
-	kindNotification = 'm'
-	kindRelay        = 'y'
-	kindOutbox       = 'u'
-	kindInbox        = 'w'
-	kindArrival      = 'j'
-	kindRetain       = 'R'
-	kindIsland       = 'I'
-	kindSweep        = 'Z'
-	kindFollower     = 'f'
-	kindDefinition   = 'D'
-	kindAliases      = 'A'
-	kindRun          = 'X'
-	kindRunPart      = 'O'
-	kindRunTimer     = 'T'
-	kindMemo         = 'Y'
-	kindPausedRun    = 'V'
-	kindMessage      = 'Q'
+	kindCounters       = 'c'
+	kindName           = 'n'
+	kindNameOf         = 'i'
+	kindGroup          = 'g'
+	kindSettings       = 'C'
+	kindQueue          = 'q'
+	kindCursor         = 'o'
+	kindEvent          = 'e'
+	kindActive         = 'a'
+	kindParked         = 'p'
+	kindBlocked        = 'b'
+	kindBusy           = 'z'
+	kindLimit          = 'Q'
+	kindInLine         = 'B'
+	kindLimitTimer     = 'E'
+	kindTenantSettings = 'G'
+	kindRevision       = 'r'
+	kindVoid           = 'v'
+	kindTimer          = 't'
+	kindDedupe         = 'd'
+	kindSequence       = 'x'
+	kindLineage        = 'l'
+	kindOpen           = 'L'
+	kindUnfinished     = 'U'
+	kindAttempt        = 'h'
+	kindAck            = 'k'
+	kindStream         = 's'
+	kindNotification   = 'm'
+	kindRelay          = 'y'
+	kindOutbox         = 'u'
+	kindInbox          = 'w'
+	kindArrival        = 'j'
+	kindRetain         = 'R'
+	kindIsland         = 'I'
+	kindSweep          = 'Z'
+	kindFollower       = 'f'
+	kindDefinition     = 'D'
+	kindAliases        = 'A'
+	kindRun            = 'X'
+	kindRunPart        = 'O'
+	kindRunTimer       = 'T'
+	kindMemo           = 'Y'
+	kindPausedRun      = 'V'
+	kindMessage        = 'M'
 )
 
 // What the rows of a version of a workflow say of it. A run's start writes how many are
@@ -194,6 +202,27 @@ func keyBlocked(dst []byte, channel uint32, line keyLine, position uint64) []byt
 func appendLine(dst []byte, channel uint32, line keyLine) []byte {
 	dst = appendU32(appendU32(appendU32(dst, line.group), channel), line.tenant)
 	return append(dst, line.of[:]...)
+}
+
+func keyLimit(dst []byte, id limitID) []byte { return appendLimitID(append(dst, kindLimit), id) }
+
+// keyLimitLine begins the keys of those in a limit's line.
+func keyLimitLine(dst []byte, id limitID) []byte { return appendLimitID(append(dst, kindInLine), id) }
+
+func keyInLine(dst []byte, id limitID, position uint64, group uint32) []byte {
+	return appendU32(appendU64(keyLimitLine(dst, id), position), group)
+}
+
+func keyLimitTimer(dst []byte, dueMS int64, id limitID) []byte {
+	return appendLimitID(appendU64(append(dst, kindLimitTimer), uint64(dueMS)), id) //nolint:gosec // Due times are not negative.
+}
+
+func keyTenantSettings(dst []byte, tenant uint32) []byte {
+	return appendU32(append(dst, kindTenantSettings), tenant)
+}
+
+func appendLimitID(dst []byte, id limitID) []byte {
+	return append(appendU32(dst, id.tenant), id.of[:]...)
 }
 
 func keyTimer(dst []byte, dueMS int64, key jobKey) []byte {

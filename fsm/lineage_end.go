@@ -84,6 +84,9 @@ func (m *Machine) refuseMore(tenant uint32, c *command.Publish) (command.Result,
 		r.RetryAfterMS = unfinishedRetryMS
 		return r, true
 	}
+	if refusal, refused := m.refuseBacklog(tenant); refused {
+		return refusal, true
+	}
 	if e.OnEnd != "" && e.CorrelationID != "" && len(m.rowOf(m.lineage(tenant, e.CorrelationID)).notices) >= MaxEndNotices {
 		return refuse(command.BadRequest, "too many events of the lineage have an on_end already"), true
 	}

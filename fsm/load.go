@@ -82,6 +82,11 @@ func (m *Machine) loadActive(from reader) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// placeCursors puts those in turn that have work.
+func (m *Machine) placeCursors(reader) error {
 	for _, q := range m.queues {
 		for _, c := range q.cursors {
 			c.turns.place(c)
@@ -105,18 +110,23 @@ func (m *Machine) loadJob(from reader, j *job) error {
 	j.event = readEvent(value, m.eventID(j.key.queue, j.key.position),
 		m.names.text(nameChannel, q.channel), m.names.text(nameTenant, q.tenant))
 	j.event.strip()
-	if j.state == jobReady {
+	if j.state == jobReady || j.state == jobCalled {
 		j.cursor.ready = append(j.cursor.ready, j.key.position)
 	}
 	return nil
 }
 
 func (m *Machine) loadTimers(from reader) error {
-	prefix := []byte{kindTimer}
-	return from.Scan(prefix, after(prefix), func(key, _ []byte) (bool, error) {
-		m.nextDueMS = timerDue(key)
-		return false, nil
-	})
+	for _, prefix := range [][]byte{{kindTimer}, {kindRunTimer}} {
+		err := from.Scan(prefix, after(prefix), func(key, _ []byte) (bool, error) {
+			m.nextDueMS = min(m.nextDueMS, timerDue(key))
+			return false, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // started is the state a new leader begins with, leases in the order of their

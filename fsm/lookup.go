@@ -158,11 +158,11 @@ func (l *lineageReader) groupState(e *event, group uint32) (GroupState, error) {
 		at.LeasedAt, at.ParkedAt, at.DueAt = j.grantedMS, j.parkedMS, j.dueMS
 	case jobDelayed:
 		at.DueAt = j.dueMS
-	case jobDead, jobCanceled:
+	case jobDead, jobCanceled, jobRunFailed:
 		at.EndedAt = j.dueMS
 	case jobLapsed:
 		at.EndedAt = l.lapsedMS(e, group)
-	case jobReady, jobBlocked:
+	case jobReady, jobBlocked, jobLimited, jobCalled, jobRuns, jobHeld:
 	}
 	if j.edited {
 		revised, err := l.revision(jobKey{group, e.id.Queue, e.id.Position}, e)

@@ -29,8 +29,17 @@ type Machine struct {
 	workflows workflows
 	// pausedRuns are the runs that are paused, by position.
 	pausedRuns map[uint64]struct{}
-	// nextDueMS is the earliest timer, or maxTime when there is none.
-	nextDueMS int64
+	// led are the ways of runs that were told.
+	led map[ledKey]struct{}
+	// limits are what jobs share: see limit.
+	limits map[limitID]*limit
+	// nextDueMS is the earliest timer of a job, nextLimitMS that of a limit, or maxTime
+	// when there is none.
+	nextDueMS, nextLimitMS int64
+	// tenants are those with settings, by id; nextTenantMS is when the next one goes on
+	// that its rate holds.
+	tenants      map[uint32]*tenant
+	nextTenantMS int64
 
 	// What follows is valid during one Apply.
 	tx    *storage.Tx
@@ -48,10 +57,15 @@ type Machine struct {
 	// childStarts counts the child runs that the entry began.
 	childStarts int
 	// fresh are the events whose bytes are in memory, until the entry's end.
-	fresh   []*event
-	tally   tally
-	entry   command.Entry
-	scratch scratch
+	fresh []*event
+	tally tally
+	// changedLimits are to be written, openLimits may call somebody out of their lines;
+	// calls counts those who were.
+	changedLimits, openLimits []*limit
+	calls                     int
+	changedTenants            []*tenant
+	entry                     command.Entry
+	scratch                   scratch
 }
 
 // MaxCommandBytes bounds one command, so that no row made of it is larger than
@@ -85,6 +99,7 @@ type scratch struct {
 	startRun   command.StartRun
 	control    command.ControlRun
 	message    command.SendMessage
+	tenant     command.ConfigureTenant
 	definition command.InstallDefinition
 	aliases    command.InstallAliases
 	gone       command.RemoveDefinition
@@ -111,11 +126,14 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		workflows:  newWorkflows(),
 		runs:       make(map[uint64]*run),
 		pausedRuns: make(map[uint64]struct{}),
-		nextDueMS:  maxTime,
+		led:        make(map[ledKey]struct{}),
+		limits:     make(map[limitID]*limit),
+		tenants:    make(map[uint32]*tenant),
+		nextDueMS:  maxTime, nextLimitMS: maxTime, nextTenantMS: maxTime,
 	}
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
-		m.loadVoids, m.loadActive, m.loadTimers, m.loadOutboxes, m.loadCanceled,
+		m.loadVoids, m.loadActive, m.loadTenants, m.placeCursors, m.loadTimers, m.loadOutboxes, m.loadCanceled, m.loadLimits,
 		m.loadDefinitions, m.loadLive, m.loadAliases, m.loadPaused,
 	} {
 		if err := load(view); err != nil {
@@ -139,7 +157,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	if err := m.entry.Decode(data); err != nil {
 		invariants.Failf("a committed entry cannot be read: %v", err)
 	}
-	m.tx = tx
+	m.tx, m.calls = tx, 0
 	m.out = newOutcome(effects, len(m.entry.Commands))
 	m.counters.timeMS = max(m.counters.timeMS, m.entry.TimeMS)
 	m.rotateDedupe()
@@ -148,13 +166,16 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 		m.settleRuns()
 	}
 	m.fireTimers()
+	m.fireLimits()
+	m.fireTenants()
 	m.sweep()
+	m.callLimits()
 	m.grantOffers()
 	m.settleRuns()
 	m.keepLeftover()
 	m.writeBack()
 	m.strip()
-	m.out.NextDueMS = m.nextDueMS
+	m.out.NextDueMS = m.nextDue()
 	m.tx = nil
 	return m.out, nil
 }
@@ -226,6 +247,9 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindBroadcast:
 		s.broadcast.Decode(&r)
 		return checked(&r, func() command.Result { return m.broadcast(&s.broadcast) })
+	case command.KindConfigureTenant:
+		s.tenant.Decode(&r)
+		return checked(&r, func() command.Result { return m.configureTenant(&s.tenant) })
 	case command.KindInstallDefinition:
 		s.definition.Decode(&r)
 		return checked(&r, func() command.Result { return m.installDefinition(&s.definition) })
@@ -248,7 +272,7 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 		return checked(&r, func() command.Result { return m.sendMessage(&s.message) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
 		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey,
-		command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow:
+		command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow, command.KindSetTenant:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)
@@ -322,6 +346,8 @@ func (m *Machine) writeBack() {
 		m.out.Backlogs = append(m.out.Backlogs, m.backlogOf(t))
 	}
 	m.noted = m.noted[:0]
+	m.saveLimits()
+	m.saveTenants()
 	m.settleTallies()
 	m.saveOutboxes()
 	m.savePinned()

@@ -112,6 +112,12 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 		c.read(value)
 	}
 	early, err := l.canceledBefore(e, group)
+	if err == nil && e.id.Position < c.frontier && l.passedOver(group) {
+		ran, err := l.ran(e, group)
+		if ran || err != nil {
+			return endCompleted.word(), nil, err
+		}
+	}
 	switch {
 	case err != nil:
 		return "", nil, err
@@ -139,6 +145,16 @@ func (l *lineageReader) passedOver(group uint32) bool {
 	return l.last[group].how != endCompleted && len(l.out.Marks) < MaxLineageMarks
 }
 
+// ran tells whether a group had nothing to do with an event because that began a run,
+// which has succeeded.
+func (l *lineageReader) ran(e *event, group uint32) (bool, error) {
+	if l.names.text(nameGroup, group) != DefaultGroup {
+		return false, nil
+	}
+	_, found, err := l.view.Get(keyRun(nil, l.queues[e.id.Queue].tenant, e.id.Position))
+	return found, err
+}
+
 // jobIn is the event's job in a group, or nil where it has none.
 func (l *lineageReader) jobIn(e *event, group uint32) (*jobRow, error) {
 	for _, kind := range []byte{kindActive, kindParked} {
@@ -149,7 +165,7 @@ func (l *lineageReader) jobIn(e *event, group uint32) (*jobRow, error) {
 		if found {
 			j := &jobRow{}
 			j.read(value)
-			if (j.state == jobReady || j.state == jobDelayed || j.state == jobBlocked) && e.lapsed(l.counters.timeMS) {
+			if j.state.waits() && e.lapsed(l.counters.timeMS) {
 				j.state = jobLapsed // Its turn to be set aside has not come yet.
 			}
 			return j, nil
@@ -208,7 +224,9 @@ func (l *lineageReader) standing(e *event, group uint32, j *jobRow) {
 		m.Time, m.Mark, m.Message = j.dueMS, "canceled", j.reason
 	case jobLapsed:
 		m.Time, m.Mark = l.lapsedMS(e, group), jobLapsed.String()
-	case jobReady, jobDelayed, jobBlocked:
+	case jobRunFailed:
+		m.Time, m.Mark, m.Message = j.dueMS, "failed", j.reason
+	case jobReady, jobDelayed, jobBlocked, jobLimited, jobCalled, jobRuns, jobHeld:
 		return
 	}
 	l.mark(e, m)

@@ -49,6 +49,20 @@ type WorkflowPart struct {
 	Tenant, Name, Version string
 }
 
+// Targets are those of an alias, none where there is no such alias.
+func (w *Workflow) Targets(alias string) []command.WorkflowTarget {
+	if at, found := w.findAlias(alias); found {
+		return w.Aliases[at].Targets
+	}
+	return nil
+}
+
+// Retires tells whether a version is on its way out.
+func (w *Workflow) Retires(version string) bool {
+	v := w.version(version)
+	return v != nil && v.Retiring
+}
+
 func (w *Workflow) append(dst []byte) []byte {
 	dst = command.AppendString(command.AppendString(append(dst, rowVersion), w.Tenant), w.Name)
 	dst = command.AppendWorkflowAliases(command.AppendUint(dst, w.Count), w.Aliases)
@@ -82,12 +96,6 @@ func (w *Workflow) version(version string) *WorkflowVersion {
 	return &w.Versions[at]
 }
 
-// Retires tells whether a version is on its way out.
-func (w *Workflow) Retires(version string) bool {
-	v := w.version(version)
-	return v != nil && v.Retiring
-}
-
 // setAlias moves an alias, or deletes it where there are no targets.
 func (w *Workflow) setAlias(alias string, targets []command.WorkflowTarget) {
 	at, found := w.findAlias(alias)
@@ -106,14 +114,6 @@ func (w *Workflow) findAlias(alias string) (at int, found bool) {
 	return slices.BinarySearchFunc(w.Aliases, alias, func(have command.WorkflowAlias, alias string) int {
 		return cmp.Compare(have.Alias, alias)
 	})
-}
-
-// Targets are those of an alias, none where there is no such alias.
-func (w *Workflow) Targets(alias string) []command.WorkflowTarget {
-	if at, found := w.findAlias(alias); found {
-		return w.Aliases[at].Targets
-	}
-	return nil
 }
 
 // metaWorkflows are the workflows of the cluster, without their definitions.

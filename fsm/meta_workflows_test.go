@@ -92,39 +92,51 @@ func TestMetaKeepsWorkflows(t *testing.T) {
 		t.Errorf("a new leader is told of %+v", start.Workflows)
 	}
 	w.read(func(view *storage.View) {
-		one, err := ReadWorkflow(view, "t", "answer")
+		checkKept(t, view)
+		checkListed(t, view)
+	})
+}
+
+// checkKept reads the workflow of TestMetaKeepsWorkflows.
+func checkKept(t *testing.T, view *storage.View) {
+	t.Helper()
+	one, err := ReadWorkflow(view, "t", "answer")
+	check(t, err)
+	if one.Count != 13 || len(one.Versions) != 1 || one.Versions[0].CreatedMS != 1000 || one.Targets("prod")[0].Version != versionOf("b") {
+		t.Errorf("read %+v", one)
+	}
+	definition, err := ReadKept(view, WorkflowPart{"t", "answer", versionOf("b")})
+	check(t, err)
+	if string(definition.Source) != "workflow: b" || definition.On[0] != "asked" {
+		t.Errorf("read %+v", definition)
+	}
+	gone, err := ReadKept(view, WorkflowPart{"t", "answer", versionOf("a")})
+	if check(t, err); gone != nil {
+		t.Errorf("what was forgotten is %+v", gone)
+	}
+}
+
+// checkListed reads the workflows of both tenants, page by page.
+func checkListed(t *testing.T, view *storage.View) {
+	t.Helper()
+	var pages []string
+	for after, more := "", true; more; {
+		page, err := ReadWorkflows(view, "t", after, 1)
 		check(t, err)
-		if one.Count != 13 || len(one.Versions) != 1 || one.Versions[0].CreatedMS != 1000 || one.Targets("prod")[0].Version != versionOf("b") {
-			t.Errorf("read %+v", one)
-		}
-		definition, err := ReadKept(view, WorkflowPart{"t", "answer", versionOf("b")})
-		check(t, err)
-		if string(definition.Source) != "workflow: b" || definition.On[0] != "asked" {
-			t.Errorf("read %+v", definition)
-		}
-		gone, err := ReadKept(view, WorkflowPart{"t", "answer", versionOf("a")})
-		if check(t, err); gone != nil {
-			t.Errorf("what was forgotten is %+v", gone)
-		}
-		var pages []string
-		for after, more := "", true; more; {
-			page, err := ReadWorkflows(view, "t", after, 1)
-			check(t, err)
-			if more = len(page) == 1; more {
-				after = page[0].Name
-				pages = append(pages, after)
-				if page[0].Versions != 1 || len(page[0].Aliases) != 1 {
-					t.Errorf("listed %+v", page[0])
-				}
+		if more = len(page) == 1; more {
+			after = page[0].Name
+			pages = append(pages, after)
+			if page[0].Versions != 1 || len(page[0].Aliases) != 1 {
+				t.Errorf("listed %+v", page[0])
 			}
 		}
-		if got := strings.Join(pages, " "); got != "answer next" {
-			t.Errorf("listed %s", got)
-		}
-		if none, err := ReadWorkflows(view, "u", "", 9); err != nil || len(none) != 0 {
-			t.Errorf("another tenant has %+v, %v", none, err)
-		}
-	})
+	}
+	if got := strings.Join(pages, " "); got != "answer next" {
+		t.Errorf("listed %s", got)
+	}
+	if none, err := ReadWorkflows(view, "u", "", 9); err != nil || len(none) != 0 {
+		t.Errorf("another tenant has %+v, %v", none, err)
+	}
 }
 
 // TestMetaForgetsAWorkflowWithItsLastVersion, and counts on: partitions take what is newer.

@@ -145,6 +145,8 @@ func (m *model) drawFail() *command.Fail {
 	switch {
 	case e.canceling:
 		m.stop(e)
+	case c.Throttled && len(e.fields.Uses) > 0:
+		e.state = waiting
 	case c.Throttled:
 		e.state, e.dueMS = delayed, m.nowMS+int64(cmp.Or(c.RetryAfterMS, 1000))
 	case c.Final || e.failures+1 == DefaultMaxAttempts:

@@ -68,12 +68,18 @@ func (e *modelEvent) inWork() bool {
 // isBlocked tells whether an event may wait though there is credit: another of its
 // key is in work, and does not itself wait for that credit.
 func (m *model) isBlocked(e *modelEvent) bool {
+	if m.isHeld(e.fields.Tenant) {
+		return true
+	}
+	if len(e.fields.Uses) > 0 {
+		return true // checkLimits looks at those.
+	}
 	order := m.orderOf(e.fields.Channel)
 	if !order.byKey && !order.mixed {
 		return false
 	}
 	for _, other := range m.ofKey(e) {
-		if other.inWork() && other.state != waiting {
+		if other.inWork() && other.state != waiting || other.state == waiting && len(other.fields.Uses) > 0 {
 			return true
 		}
 	}

@@ -22,6 +22,7 @@ func (m *model) drawPublish() *command.Publish {
 		Payload:        command.Payload{Codec: command.CodecJSON, Bytes: []byte(rapid.SampledFrom([]string{"1", "1", "2", `"a long one"`}).Draw(m.t, "data"))},
 	}
 	c := &command.Publish{Route: command.Route{Slot: command.SlotOf(e.Tenant, e.Key)}, Event: e}
+	c.Event.Uses = drawUses(m.t)
 	c.MaxUnfinished, c.MaxTenantBytes = m.drawLimit(&e), m.drawBytes(e.Tenant)
 	m.expect = append(m.expect, m.publish(c))
 	return c
@@ -88,7 +89,7 @@ func (m *model) refusal(c *command.Publish) func(r *command.Result) {
 // result is.
 func (m *model) store(e *command.Event) *modelEvent {
 	m.position++
-	event := &modelStored{id: command.EventID{Epoch: 1, Position: m.position}, fields: *e, late: e.DelayMS > 0}
+	event := &modelStored{id: command.EventID{Epoch: 1, Position: m.position}, fields: *e, late: e.DelayMS > 0 || len(e.Uses) > 0}
 	if e.TTLMS > 0 {
 		event.endMS = m.nowMS + int64(e.TTLMS)
 	}

@@ -33,6 +33,9 @@ import (
 //   - In a channel that is ordered by key, no two events of a key are in work at a
 //     time, first grants come in the order of publishes, and nobody waits behind
 //     a key that nobody holds.
+//   - As many jobs of a limit are in flight as it allows, and nobody stands in a line
+//     that does not go on by itself.
+//   - A tenant has no more leases than it may.
 //   - The events of a fan-out are none of the group default's.
 //   - All of this holds of each group by itself, for the events that it has.
 //   - What is open of each lineage and client is what the rows of all events say, and
@@ -92,6 +95,7 @@ func walk(t *rapid.T, w *world) (entries [][]byte) {
 			open := recount(t, view)
 			open.check(t, view)
 			m.checkWishes(open)
+			checkLimits(t, view)
 		})
 		if rapid.IntRange(0, 5).Draw(t, "reopen") == 0 {
 			w.reopen()
@@ -190,6 +194,8 @@ type model struct {
 	wishes   []*modelEvent
 	// orders are the channels' settings.
 	orders map[string]*modelOrder
+	// quotas are the tenants' settings.
+	quotas map[string]command.TenantSettings
 	// ended are the fences of leases that ended in the entry under way, offers
 	// what it offers.
 	ended  []uint64
@@ -208,7 +214,7 @@ func newModel(t *rapid.T) *model {
 		t: t, nowMS: 1_000_000, dedupe: make(map[[3]string]*modelEvent), stored: make(map[*modelEvent]int64),
 		sequences: make(map[[3]string]uint64), heads: make(map[modelClient]uint64), acked: make(map[modelClient]uint64),
 		once: make(map[onceKey]int64), canceled: make(map[modelLineage]bool), names: make(map[followerKey]uint64),
-		orders: make(map[string]*modelOrder),
+		orders: make(map[string]*modelOrder), quotas: make(map[string]command.TenantSettings),
 	}
 }
 
@@ -277,6 +283,9 @@ func (m *model) drawCommand() interface{ Append([]byte) []byte } {
 		return m.drawRare()
 	case "configure":
 		m.accept()
+		if rapid.Bool().Draw(m.t, "a tenant") {
+			return m.drawTenant()
+		}
 		return m.drawConfigure()
 	default:
 		return m.drawEnd(kind)
@@ -395,6 +404,7 @@ func (m *model) checkGrant(g *Grant) {
 	m.must(e.state == waiting, "granted %v, which is %s", e.id, e.state)
 	m.must(string(g.Job.Event.Payload.Bytes) == e.data(), "the data of %v", e.id)
 	m.checkOrder(e)
+	defer m.checkPlaces(e)
 	e.state, e.fence, e.granted, e.holds, e.canceling = leased, id.Fence, true, true, false
 	m.leases = append(m.leases, &modelLease{id: id, event: e})
 	offer := &m.offers[g.Holder.Session]

@@ -30,6 +30,8 @@ type Outcome struct {
 	Relays []RelayState
 	// Started is set by a LeaderStart.
 	Started *Started
+	// Led are the ways that runs have gone for the first time since the Machine was opened.
+	Led []Led
 	// Runs are the runs that changed.
 	Runs []RunChange
 	// Dead are the reasons of the jobs that became dead letters.
@@ -39,6 +41,9 @@ type Outcome struct {
 	// Configured are the channels whose settings a meta command changed, or all
 	// where its leader starts.
 	Configured []ConfiguredChannel
+	// Tenants are the tenants whose settings a meta command changed, or all where its
+	// leader starts.
+	Tenants []ConfiguredTenant
 	// Workflows are what a meta command changed of workflows, or all of them where its
 	// leader starts.
 	Workflows []WorkflowPart
@@ -47,6 +52,15 @@ type Outcome struct {
 	// NextDueMS is when the next timer is due, in Unix milliseconds, or far in
 	// the future.
 	NextDueMS int64
+}
+
+// Led is a way that a run has gone: the end of a job of one channel, or an event of it
+// that began the run, has put a job into another one. A leader that knows the ways of
+// runs attaches credit for where they go to.
+type Led struct {
+	From, To string
+	// Queue is the sub-queue of what it came of.
+	Queue uint32
 }
 
 // Grant is a lease given to a subscription.

@@ -37,6 +37,8 @@ func (m *Machine) parkLease(c *command.Park) command.Result {
 		m.out.Ended = append(m.out.Ended, Ended{Lease: j.leaseID(m), Holder: j.holder, Reason: endParked})
 	}
 	m.stopClock(j)
+	m.leave(j, j.grantedMS, endReleased)
+	m.gaveBack(j.cursor)
 	now := m.counters.timeMS
 	j.state, j.parkedMS = jobParked, now
 	j.dueMS = now + int64(min(cmp.Or(c.TimeoutMS, DefaultParkMS), MaxParkMS))

@@ -122,6 +122,7 @@ func (m *Machine) addQueue(id uint32, row queueRow) *queue {
 	for _, t := range m.channelOf(row.channel).turns {
 		c := &cursor{turns: t, queue: q, complete: row.enqueued == 0}
 		t.join(c)
+		m.joinTenant(c)
 		q.cursors = append(q.cursors, c)
 	}
 	return q

@@ -159,19 +159,24 @@ const (
 	jobBlocked jobState = 7
 	// jobParked: its lease is in force, but no worker holds it.
 	jobParked jobState = 8
+	// jobLimited: it stands in the line of a limit that it shares with others.
+	jobLimited jobState = 9
+	// jobCalled: it waits for credit as a ready one does, and has its places in its
+	// limits meanwhile.
+	jobCalled jobState = 10
 	// jobRuns: the event began a run, which goes on.
-	jobRuns jobState = 9
+	jobRuns jobState = 11
 	// jobRunFailed: the event began a run, which has ended otherwise than well.
-	jobRunFailed jobState = 10
+	jobRunFailed jobState = 12
 	// jobHeld: its run is paused.
-	jobHeld jobState = 11
+	jobHeld jobState = 13
 )
 
 func (s jobState) String() string {
 	switch s {
 	case jobLeased:
 		return "leased"
-	case jobReady, jobBlocked, jobHeld:
+	case jobReady, jobBlocked, jobLimited, jobCalled, jobHeld:
 		return "waiting"
 	case jobRuns:
 		return "running"
@@ -190,6 +195,11 @@ func (s jobState) String() string {
 	default:
 		return "unknown"
 	}
+}
+
+// waits tells whether a job may lapse: nobody has it, and it has not ended.
+func (s jobState) waits() bool {
+	return s == jobReady || s == jobDelayed || s == jobBlocked || s == jobLimited || s == jobCalled || s == jobHeld
 }
 
 // Holder names the subscription that holds a lease.
@@ -214,7 +224,8 @@ type jobRow struct {
 	// canceling means that the worker was asked to stop: the next end is final.
 	canceling bool
 	// dueMS is when a delayed job becomes ready, a canceling one is fenced, a
-	// parked one is lost, or a dead, canceled or lapsed one came to its end.
+	// parked one is lost, a called one gives its places back, or a dead, canceled or
+	// lapsed one came to its end.
 	dueMS int64
 	// reason says why a dead or canceled job ended.
 	reason     string
@@ -224,6 +235,9 @@ type jobRow struct {
 	edited bool
 	// parkedMS is when a parked job was parked, in the row only of such.
 	parkedMS int64
+	// line is the limit in whose line a limited job stands, by the number of its
+	// event's use, from 1. It is in the row only of such.
+	line uint32
 }
 
 func (j *jobRow) append(dst []byte) []byte {
@@ -239,11 +253,14 @@ func (j *jobRow) append(dst []byte) []byte {
 	dst = command.AppendInt(dst, j.dueMS)
 	dst = command.AppendString(dst, j.reason)
 	dst = command.AppendString(dst, j.checkpoint)
-	if j.edited || j.parkedMS != 0 {
+	if j.edited || j.parkedMS != 0 || j.line != 0 {
 		dst = command.AppendBool(dst, j.edited)
 	}
-	if j.parkedMS != 0 {
+	if j.parkedMS != 0 || j.line != 0 {
 		dst = command.AppendInt(dst, j.parkedMS)
+	}
+	if j.line != 0 {
+		dst = command.AppendUint(dst, uint64(j.line))
 	}
 	return dst
 }
@@ -263,6 +280,7 @@ func (j *jobRow) read(value []byte) {
 	j.checkpoint = append([]byte(nil), r.Bytes()...)
 	j.edited = r.Bool()
 	j.parkedMS = r.Int()
+	j.line = r.Uint32()
 	closeRow(&r)
 }
 

@@ -41,6 +41,11 @@ type runRow struct {
 	name, version string
 	// from is the run that it was forked from.
 	from command.EventID
+	// kept are the kinds of rows that there may be beside it, a bit each: see keptOf.
+	kept uint32
+	// called means that another run began it, size is the bytes of its event's data.
+	called bool
+	size   int64
 }
 
 // runJob is a job, or a child run, of a run that has not ended.
@@ -70,6 +75,7 @@ type happening struct {
 // entry's end.
 func (m *Machine) runOf(id command.EventID) *run {
 	if r := m.runs[id.Position]; r != nil {
+		r.def = m.definition(r.definition)
 		return r
 	}
 	q := m.queues[id.Queue]
@@ -103,9 +109,17 @@ func (m *Machine) saveRuns() {
 			m.out.Runs = append(m.out.Runs, RunChange{ID: r.id, Tenant: m.names.text(nameTenant, r.tenant), Ended: r.State.Ended()})
 		}
 	}
+	for _, r := range m.changed {
+		r.dirty, r.start = false, nil
+	}
 	m.changed = m.changed[:0]
-	clear(m.runs)
+	if len(m.runs) > maxRunsInMemory {
+		clear(m.runs)
+	}
 }
+
+// maxRunsInMemory bounds the runs that are kept from one entry to the next.
+const maxRunsInMemory = 8192
 
 // RunChange is a run that an entry changed.
 type RunChange struct {
@@ -154,7 +168,7 @@ func (m *Machine) advanceRun(r *run, h *happening) {
 	r.Run = *next
 	switch {
 	case pending != nil:
-		m.set(keyRunPart(m.scratch.key[:0], r.id.Position, runPending), appendHappening(m.scratch.value[:0], pending))
+		m.keep(r, runPending, keyRunPart(m.scratch.key[:0], r.id.Position, runPending), appendHappening(m.scratch.value[:0], pending))
 	case facts.pendingRead:
 		m.remove(keyRunPart(m.scratch.key[:0], r.id.Position, runPending))
 	}
@@ -172,11 +186,32 @@ func (m *Machine) stickRun(r *run, why string) {
 	r.State = engine.Stuck
 }
 
+// keptOf is the bit of a kind of rows beside a run.
+func keptOf(what byte) uint32 { return 1 << (what - 'a') }
+
+// has tells whether there may be rows of a kind beside a run.
+func (r *run) has(what byte) bool { return r.kept&keptOf(what) != 0 }
+
+// keep writes a row beside a run: key is one of keyRunPart and what follows it.
+func (m *Machine) keep(r *run, what byte, key, value []byte) {
+	r.kept |= keptOf(what)
+	m.touchRun(r)
+	m.set(key, value)
+}
+
+// forget deletes all rows of a kind beside a run.
+func (m *Machine) forget(r *run, what byte) {
+	if r.has(what) {
+		must(m.tx.DeleteRange(keyRunPart(nil, r.id.Position, what), keyRunPart(nil, r.id.Position, what+1)))
+		r.kept &^= keptOf(what)
+	}
+}
+
 // keepJob takes note of what lives of a run.
 func (m *Machine) keepJob(r *run, j runJob) {
 	if j.item != 0 && !j.child && j.entry == 0 {
 		key := keyRunEvent(m.scratch.key[:0], r.id.Position, runLive, j.event)
-		m.set(key, command.AppendUint(append(m.scratch.value[:0], rowVersion), uint64(j.item)))
+		m.keep(r, runLive, key, command.AppendUint(append(m.scratch.value[:0], rowVersion), uint64(j.item)))
 		return
 	}
 	r.jobs = append(r.jobs, j)
@@ -190,12 +225,17 @@ func (m *Machine) forgetJob(r *run, id command.EventID) {
 			return
 		}
 	}
-	m.remove(keyRunEvent(m.scratch.key[:0], r.id.Position, runLive, id))
+	if r.has(runLive) {
+		m.remove(keyRunEvent(m.scratch.key[:0], r.id.Position, runLive, id))
+	}
 }
 
 // liveJobs are what lives of a run: those of a map's items in the order of their events.
 func (m *Machine) liveJobs(r *run) []runJob {
 	jobs := slices.Clone(r.jobs)
+	if !r.has(runLive) {
+		return jobs
+	}
 	prefix := keyRunPart(nil, r.id.Position, runLive)
 	must(m.tx.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
 		row := openRow(value)

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -21,19 +22,19 @@ func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:
 	case engine.StopJobs:
 		m.stopJobs(r, h)
 	case engine.KeepOutput:
-		m.set(appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runOutput), d.Step), appendPayloadRow(m.scratch.value[:0], d.Data))
+		m.keep(r, runOutput, appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runOutput), d.Step), appendPayloadRow(m.scratch.value[:0], d.Data))
 	case engine.KeepItems:
 		m.keepItems(r, d)
 	case engine.KeepItem:
 		value := command.AppendString(appendPayloadRow(m.scratch.value[:0], d.Data), d.Code)
-		m.set(appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runResult), d.Item), value)
+		m.keep(r, runResult, appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runResult), d.Item), value)
 	case engine.KeepMemo:
 		m.keepMemo(r, d)
 	case engine.Register:
 		m.registerEntry(r, d)
 	case engine.Forget:
-		must(m.tx.DeleteRange(keyRunPart(nil, r.id.Position, runEntry), keyRunPart(nil, r.id.Position, runEntry+1)))
-		must(m.tx.DeleteRange(keyRunPart(nil, r.id.Position, runUnknown), keyRunPart(nil, r.id.Position, runUnknown+1)))
+		m.forget(r, runEntry)
+		m.forget(r, runUnknown)
 	case engine.StartUndo:
 		m.startUndo(r, h, d)
 	case engine.Emit:
@@ -51,7 +52,7 @@ func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:
 	case engine.RedriveJob:
 		m.redriveJob(r, d)
 	case engine.KeepHeld:
-		m.set(keyRunPart(m.scratch.key[:0], r.id.Position, runHeld), appendPayloadRow(m.scratch.value[:0], d.Data))
+		m.keep(r, runHeld, keyRunPart(m.scratch.key[:0], r.id.Position, runHeld), appendPayloadRow(m.scratch.value[:0], d.Data))
 	case engine.End:
 		m.endRun(r, d)
 	}
@@ -100,6 +101,7 @@ func (m *Machine) startJob(r *run, h *happening, d *engine.Decision) {
 		Run: r.id, Definition: r.definition, Step: d.Step, Iteration: d.Iteration, Item: d.Item, Depth: r.Depth,
 	}
 	m.storeOfRun(h, e)
+	m.tellWay(h, e)
 	m.keepJob(r, runJob{event: e.id, step: d.Step, iteration: d.Iteration, item: d.Item})
 	if program, _ := m.stepOf(&e.Task); program != nil {
 		m.waitToStart(e, program.Steps[d.Step].Policy.ScheduleToStart)
@@ -127,6 +129,28 @@ func (m *Machine) startUndo(r *run, h *happening, d *engine.Decision) {
 		row.job = e.id
 		m.set(key, row.append(m.scratch.value[:0]))
 	}
+}
+
+// ledKey is a way of runs, by the sub-queues at its ends.
+type ledKey struct{ from, to uint32 }
+
+// maxLed bounds how many ways of runs are remembered; then they are told anew.
+const maxLed = 65_536
+
+// tellWay tells the leader where the end of a job, or a beginning, has led.
+func (m *Machine) tellWay(h *happening, e *event) {
+	if !m.out.effects || h.cause == nil {
+		return
+	}
+	key := ledKey{h.cause.id.Queue, e.id.Queue}
+	if _, told := m.led[key]; told {
+		return
+	}
+	if len(m.led) >= maxLed {
+		clear(m.led)
+	}
+	m.led[key] = struct{}{}
+	m.out.Led = append(m.out.Led, Led{From: h.cause.Channel, To: e.Channel, Queue: key.from})
 }
 
 // undoPriority is the class of compensations: apart from what steps ask for.
@@ -210,14 +234,13 @@ func (m *Machine) keepItems(r *run, d *engine.Decision) {
 	m.forgetItems(r)
 	for i, item := range d.List {
 		key := appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runItem), uint32(i)+1) //nolint:gosec // Bounded by MaxMapItems.
-		m.set(key, append(append(m.scratch.value[:0], rowVersion), item...))
+		m.keep(r, runItem, key, append(append(m.scratch.value[:0], rowVersion), item...))
 	}
 }
 
 func (m *Machine) forgetItems(r *run) {
-	for _, what := range []byte{runItem, runResult} {
-		must(m.tx.DeleteRange(keyRunPart(nil, r.id.Position, what), keyRunPart(nil, r.id.Position, what+1)))
-	}
+	m.forget(r, runItem)
+	m.forget(r, runResult)
 }
 
 func (m *Machine) keepMemo(r *run, d *engine.Decision) {
@@ -231,15 +254,14 @@ func (m *Machine) keepMemo(r *run, d *engine.Decision) {
 // registerEntry keeps a compensation. The one that was registered when its job was
 // granted gives way: now it is known what came of it.
 func (m *Machine) registerEntry(r *run, d *engine.Decision) {
-	unknown := keyUnknown(nil, r.id.Position, d.Step, d.Iteration, d.Item)
 	if before := (&runFacts{machine: m, run: r}).Unknown(d.Step, d.Iteration, d.Item); before != 0 {
 		m.remove(appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runEntry), before))
-		m.remove(unknown)
+		m.remove(keyUnknown(m.scratch.key[:0], r.id.Position, d.Step, d.Iteration, d.Item))
 	}
 	row := entryRow{Entry: engine.Entry{Step: d.Step, Iteration: d.Iteration, Item: d.Item, Unknown: d.Unknown, Input: d.Data}}
-	m.set(appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runEntry), d.Entry), row.append(m.scratch.value[:0]))
+	m.keep(r, runEntry, appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runEntry), d.Entry), row.append(m.scratch.value[:0]))
 	if d.Unknown {
-		m.set(unknown, command.AppendUint(append(m.scratch.value[:0], rowVersion), uint64(d.Entry)))
+		m.keep(r, runUnknown, keyUnknown(m.scratch.key[:0], r.id.Position, d.Step, d.Iteration, d.Item), command.AppendUint(append(m.scratch.value[:0], rowVersion), uint64(d.Entry)))
 	}
 }
 
@@ -273,28 +295,33 @@ func (m *Machine) stopJob(id command.EventID) {
 func (m *Machine) endRun(r *run, d *engine.Decision) {
 	m.set(keyRunPart(m.scratch.key[:0], r.id.Position, runEnd), appendPayloadRow(m.scratch.value[:0], d.Data))
 	m.forgetItems(r)
-	for _, what := range []byte{runHeld, runPending} {
-		m.remove(keyRunPart(m.scratch.key[:0], r.id.Position, what))
-	}
+	m.forget(r, runHeld)
+	m.forget(r, runPending)
 	m.pin(r.def, -1)
 	r.name, r.version = r.def.name, r.def.version
 	m.setRunTimer(r, m.counters.timeMS+runRetentionMS, timerPurge, 0, 0, 0)
 	m.unpause(r)
-	e := m.loadEvent(r.id.Queue, r.id.Position)
-	if e == nil {
-		return
-	}
 	switch r.State { //nolint:exhaustive // A run ends in one of these.
 	case engine.Succeeded:
-		m.endAside(e, 0, "")
+		m.endAside(m.shadowOf(r), 0, "")
 	case engine.Canceled:
-		m.endAside(e, jobCanceled, r.Error.Message)
+		m.endAside(m.shadowOf(r), jobCanceled, r.Error.Message)
 	default:
-		m.endAside(e, jobRunFailed, r.State.String())
+		m.endAside(m.shadowOf(r), jobRunFailed, r.State.String())
 	}
-	if !e.Task.Run.IsZero() {
+	if !r.called {
+		return
+	}
+	if e := m.loadEvent(r.id.Queue, r.id.Position); e != nil {
 		m.childEnded(e, m.newsOfEnd(r), d.Data)
 	}
+}
+
+// shadowOf is as much of the event that a run began with as its end has to know.
+func (m *Machine) shadowOf(r *run) *event {
+	e := &event{id: r.id, size: r.size}
+	e.Tenant, e.ClientID, e.CorrelationID = m.names.text(nameTenant, r.tenant), r.client, r.correlation
+	return e
 }
 
 func (m *Machine) newsOfEnd(r *run) command.RunNews {
@@ -311,7 +338,14 @@ func (m *Machine) newsOfEnd(r *run) command.RunNews {
 
 // purgeRun deletes what is kept of a run that has ended long ago.
 func (m *Machine) purgeRun(tenant uint32, position uint64) {
-	must(m.tx.DeleteRange(keyRunPart(nil, position, 0), keyRunPart(nil, position, 255)))
+	if r := m.runAt(tenant, position); r != nil {
+		for what := byte('a'); what < 'z'; what++ {
+			m.forget(r, what)
+		}
+		r.dirty = true // It is not written any more.
+		m.changed = slices.DeleteFunc(m.changed, func(of *run) bool { return of == r })
+	}
+	m.remove(keyRunPart(m.scratch.key[:0], position, runEnd))
 	m.remove(keyRun(m.scratch.key[:0], tenant, position))
 	delete(m.runs, position)
 }

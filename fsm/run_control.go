@@ -231,7 +231,7 @@ func (m *Machine) copyOutputs(r, forked *run, from, to *definition) {
 			continue
 		}
 		output, _ := (&runFacts{machine: m, run: r}).Output(step)
-		m.set(appendU32(keyRunPart(m.scratch.key[:0], forked.id.Position, runOutput), at), appendPayloadRow(m.scratch.value[:0], output))
+		m.keep(forked, runOutput, appendU32(keyRunPart(m.scratch.key[:0], forked.id.Position, runOutput), at), appendPayloadRow(m.scratch.value[:0], output))
 	}
 }
 
@@ -273,6 +273,9 @@ func (m *Machine) held(c *cursor, e *event) bool {
 
 // hold sets a job aside until its run goes on.
 func (m *Machine) hold(j *job) {
+	if j.state == jobCalled {
+		m.uncall(j)
+	}
 	j.state = jobHeld
 	m.park(j)
 }

@@ -193,7 +193,11 @@ func (m *Machine) deadJob(r *run, d *engine.Decision) command.EventID {
 
 // keepDead takes note of a job that has died: an operator may want it tried again.
 func (m *Machine) keepDead(t *command.Task, id command.EventID) {
-	m.set(keyDead(m.scratch.key[:0], t.Run.Position, t.Item), command.AppendEventID(append(m.scratch.value[:0], rowVersion), id))
+	r := m.runOf(t.Run)
+	if r == nil {
+		return
+	}
+	m.keep(r, runDead, keyDead(m.scratch.key[:0], t.Run.Position, t.Item), command.AppendEventID(append(m.scratch.value[:0], rowVersion), id))
 }
 
 // policyOf is how a job is tried: as its step says, and for what that leaves open as its
@@ -304,13 +308,19 @@ func (m *Machine) notStarted(key jobKey) {
 		m.voids[key] = struct{}{}
 		m.set(keyJob(m.scratch.key[:0], kindVoid, key), append(m.scratch.value[:0], rowVersion))
 	case j == nil:
-		if j = m.readParked(key); j == nil || j.attempt != 0 || j.state != jobDelayed && j.state != jobBlocked {
+		if j = m.readParked(key); j == nil || j.attempt != 0 {
 			return
 		}
-		if j.state == jobBlocked {
+		switch j.state { //nolint:exhaustive // The others are not in line.
+		case jobBlocked:
 			m.unblock(c, e)
+		case jobLimited:
+			m.leaveLine(j)
+		case jobDelayed, jobHeld:
+		default:
+			return
 		}
-	case j.state != jobReady || j.attempt != 0:
+	case j.state != jobReady && j.state != jobCalled || j.attempt != 0:
 		return
 	default:
 		m.unready(c, key.position)

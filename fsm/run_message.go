@@ -74,7 +74,7 @@ type home struct {
 	name, key string
 }
 
-func (m *Machine) homeOf(tenant uint32, name, key string) *home {
+func (m *Machine) messageHome(tenant uint32, name, key string) *home {
 	return &home{tenant: tenant, of: digestOf("message", name, key), name: name, key: key}
 }
 
@@ -97,7 +97,7 @@ func (m *Machine) sendMessage(c *command.SendMessage) command.Result {
 			return command.Result{Duplicate: true}
 		}
 	}
-	at := m.homeOf(tenant, c.Name, c.Key)
+	at := m.messageHome(tenant, c.Name, c.Key)
 	if m.messagesAt(at) >= MaxMessages {
 		return refuse(command.TooManyUnfinished, "as many messages of that name and key wait already as may")
 	}
@@ -160,7 +160,7 @@ func (m *Machine) offer(at *home) {
 func (m *Machine) await(r *run, d *engine.Decision) {
 	news := command.RunNews{From: r.id, Step: d.Step, Iteration: d.Iteration, Part: d.Part, Name: d.Name, Key: d.Key}
 	key := appendU32(keyRunPart(nil, r.id.Position, runAwaits), d.Part)
-	m.set(key, command.AppendString(command.AppendString(append(m.scratch.value[:0], rowVersion), d.Name), d.Key))
+	m.keep(r, runAwaits, key, command.AppendString(command.AppendString(append(m.scratch.value[:0], rowVersion), d.Name), d.Key))
 	m.tell(m.homePartition(r.tenant, d.Name, d.Key), r.tenant, command.RelayAwait, &news, command.Payload{})
 }
 
@@ -189,7 +189,7 @@ func (m *Machine) homePartition(tenant uint32, name, key string) uint32 {
 
 // awaited takes a waiter at its message's home: one at a time.
 func (m *Machine) awaited(tenant uint32, n *command.RunNews) {
-	at := m.homeOf(tenant, n.Name, n.Key)
+	at := m.messageHome(tenant, n.Name, n.Key)
 	if w, waits := m.waiterAt(at); waits && !w.is(n) {
 		m.tell(uint32(n.From.Partition), tenant, command.RelayConflict, &command.RunNews{
 			To: n.From, Step: n.Step, Iteration: n.Iteration, Part: n.Part, Name: n.Name, Key: n.Key,
@@ -203,7 +203,7 @@ func (m *Machine) awaited(tenant uint32, n *command.RunNews) {
 
 // unawaited forgets a waiter. One that was offered something answers for that, too.
 func (m *Machine) unawaited(tenant uint32, n *command.RunNews) {
-	at := m.homeOf(tenant, n.Name, n.Key)
+	at := m.messageHome(tenant, n.Name, n.Key)
 	if w, waits := m.waiterAt(at); waits && w.is(n) && w.offered == 0 {
 		m.remove(keyWaiter(m.scratch.key[:0], tenant, at.of))
 	}
@@ -232,17 +232,16 @@ func ownPayload(p command.Payload) command.Payload {
 // answered ends an offer: the message is gone where it was taken, and waits for another
 // run where it was not.
 func (m *Machine) answered(tenant uint32, n *command.RunNews) {
-	at := m.homeOf(tenant, n.Name, n.Key)
+	at := m.messageHome(tenant, n.Name, n.Key)
 	if w, waits := m.waiterAt(at); waits && w.is(n) {
 		m.remove(keyWaiter(m.scratch.key[:0], tenant, at.of))
 	}
-	key := keyMessage(nil, tenant, at.of, n.Number)
-	value, found := m.get(key)
+	value, found := m.get(keyMessage(m.scratch.key[:0], tenant, at.of, n.Number))
 	if !n.Taken || !found {
 		return
 	}
-	m.clearKeptTimer(readMessage(value).expiresMS, timerMessage, key[1:])
-	m.remove(key)
+	m.clearKeptTimer(readMessage(value).expiresMS, timerMessage, keyMessage(nil, tenant, at.of, n.Number)[1:])
+	m.remove(keyMessage(m.scratch.key[:0], tenant, at.of, n.Number))
 }
 
 // forgetMessage deletes a message for which nobody came in time. One that is offered

@@ -66,6 +66,7 @@ func (r *runRow) append(dst []byte) []byte {
 		dst = command.AppendString(dst, text)
 	}
 	dst = command.AppendEventID(append(dst, byte(r.Goal)), r.from)
+	dst = command.AppendInt(command.AppendBool(command.AppendUint(dst, uint64(r.kept)), r.called), r.size)
 	return r.appendLists(dst)
 }
 
@@ -148,6 +149,7 @@ func (r *runRow) read(value []byte) {
 		*text = row.String()
 	}
 	r.Goal, r.from = engine.State(row.Byte()), row.EventID()
+	r.kept, r.called, r.size = row.Uint32(), row.Bool(), row.Int()
 	r.readLists(&row)
 	closeRow(&row)
 }

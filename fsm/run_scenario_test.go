@@ -35,17 +35,39 @@ import (
 func TestRuns(t *testing.T) {
 	datadriven.Walk(t, "testdata/runs", func(t *testing.T, path string) {
 		t.Helper()
-		s := &runScenario{
-			world: newWorld(t, openStore(t), new(uint32)), runs: make(map[string]command.EventID), names: make(map[command.EventID]string),
-			leases: make(map[string][]command.LeaseID), timeMS: 1000,
-		}
-		s.apply(true, entryOf(command.Header{}, firstLeader()))
+		datadriven.RunTest(t, path, newRunScenario(t).run)
+	})
+}
+
+// TestRunsSurviveRestarts: the same, with the machine read back from its rows before every
+// entry, and a new leader at every one. What an entry does is done whole, and what comes
+// next follows from the rows.
+func TestRunsSurviveRestarts(t *testing.T) {
+	datadriven.Walk(t, "testdata/runs", func(t *testing.T, path string) {
+		t.Helper()
+		s := newRunScenario(t)
+		s.restarts = true
 		datadriven.RunTest(t, path, s.run)
 	})
 }
 
+func newRunScenario(t *testing.T) *runScenario {
+	t.Helper()
+	s := &runScenario{
+		world: newWorld(t, openStore(t), new(uint32)), runs: make(map[string]command.EventID), names: make(map[command.EventID]string),
+		leases: make(map[string][]command.LeaseID), timeMS: 1000, steps: make(map[string][]string),
+	}
+	s.apply(true, entryOf(command.Header{}, firstLeader()))
+	return s
+}
+
 type runScenario struct {
 	*world
+
+	// restarts means that the machine is read back, and led anew, before each entry.
+	restarts bool
+	// steps are the names of the steps of each version.
+	steps map[string][]string
 
 	timeMS  int64
 	workers []string
@@ -60,6 +82,10 @@ type runScenario struct {
 func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:revive // A case for each directive.
 	t.Helper()
 	s.tb = t
+	if s.restarts {
+		s.reopen()
+		s.apply(true, entryOf(command.Header{}, firstLeader()))
+	}
 	a := args{d.Cmd, d.CmdArgs}
 	switch d.Cmd {
 	case "workers":
@@ -90,6 +116,10 @@ func (s *runScenario) workflow(a args, input string) string {
 	def, problems := workflow.Parse([]byte(input))
 	if len(problems) > 0 {
 		s.tb.Fatalf("%+v", problems)
+	}
+	s.steps[def.Version] = nil
+	for i := range def.Steps {
+		s.steps[def.Version] = append(s.steps[def.Version], def.Steps[i].Name)
 	}
 	s.count++
 	alias := a.get("alias", DefaultAlias)
@@ -281,8 +311,8 @@ func (s *runScenario) rowOf(id command.EventID) *runRow {
 
 func (s *runScenario) stateOf(r *runRow) string {
 	text := r.State.String()
-	if d := s.machine.definition(r.definition); d != nil && d.program != nil {
-		text += " at " + d.program.Steps[r.Step].Name
+	if d := s.machine.definition(r.definition); d != nil {
+		text += " at " + s.steps[d.version][r.Step]
 	}
 	if r.Paused {
 		text += " (paused)"

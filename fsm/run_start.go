@@ -127,6 +127,7 @@ const codeNoWorkflow = "no_such_workflow"
 func (m *Machine) beginRun(q *queue, e *event, d *definition) {
 	r := &run{id: e.id, tenant: q.tenant, def: d, start: e, runRow: runRow{
 		definition: d.number, queue: q.id, key: e.Key, client: e.ClientID, correlation: e.correlationID(),
+		called: !e.Task.Run.IsZero(), size: int64(len(e.Payload.Bytes)),
 	}}
 	r.State, r.StartedMS, r.Depth = engine.Running, m.counters.timeMS, e.Task.Depth
 	m.runs[e.id.Position] = r

@@ -121,7 +121,7 @@ func (m *Machine) fireRunTimer(t *dueRunTimer) {
 // runAt is the run of a tenant at a position.
 func (m *Machine) runAt(tenant uint32, position uint64) *run {
 	if r := m.runs[position]; r != nil {
-		return r
+		return m.runOf(r.id)
 	}
 	value, found := m.get(keyRun(m.scratch.key[:0], tenant, position))
 	if !found {

@@ -20,7 +20,8 @@ import (
 //	                                                 with repeat=n as many, and the last one's outcome
 //	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= priority= data= slot= end= most= mostbytes=]
 //	                                                 end is its on_end, most the client's limit
-//	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result=]
+//	publish … [use=(LIMIT,key:,max:,adaptive:true,rate:UNIT/COUNT/MS,cost:UNIT/AMOUNT)]…  in limits
+//	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result= usage=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
 //	release LEASE… · disconnect LEASE… (of a lost socket) · expire LEASE… [generation=n] · checkpoint LEASE data= · park LEASE [timeout=ms]
 //	redrive EVENT [group= tenant= once= data= type=] · discard EVENT [group= tenant= once=]
@@ -35,6 +36,7 @@ import (
 //	group CHANNEL GROUP [from=earliest]              a new group
 //	configure CHANNEL [version= attempts= losses= lease= backoff= max-backoff= order=key disconnect=requeue fan-out
 //	retention= bytes= retain=nothing]                a channel's settings
+//	tenant NAME [version= weight= in-flight= rate= events= bytes=]  a tenant's settings
 //	define NAME VERSION [on=(CHANNEL,…) tenant=]     a version of a workflow arrives; VERSION is its digit, 32 times
 //	aliases NAME count=n [ALIAS=(VERSION,VERSION:SHARE,…)]… [tenant=]  all its aliases, a share in hundredths of a percent
 //	undefine NAME VERSION [tenant=]                  a version goes
@@ -49,6 +51,8 @@ import (
 //	stream CLIENT [device= tenant=]                  a client's stream, as a device sees it
 //	follow CHANNEL [after=n] [tenant=|all] [events=n] [bytes=n]  a channel as a follower gets it, piece by piece
 //	before CHANNEL time=ms [tenant=|all]             where a follower from that time begins
+//	why EVENT [tenant=]                              why it waits
+//	limits                                           the limits of which something is known
 //	pick NAME [ALIAS|VERSION] [seed=n tenant=]       which version a run is started of
 //	started CHANNEL [seed=n tenant=]                 which versions an event starts runs of
 //	rows [KIND]                                      how many rows of each kind, or the keys of one
@@ -199,6 +203,10 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:r
 		return s.started(a)
 	case "rows":
 		return s.rows(a.word())
+	case "limits":
+		return s.limits()
+	case "why":
+		return s.why(a)
 	case "job":
 		return s.job(a)
 	case "has":
@@ -310,7 +318,7 @@ func (s *scenario) encode(l *line) {
 		if a.has("slot") {
 			slot = uint32(a.number("slot"))
 		}
-		e.OnEnd = a.get("end", "")
+		e.OnEnd, e.Uses = a.get("end", ""), usesOf(a)
 		l.encoded = (&command.Publish{Route: command.Route{Slot: slot}, Event: e, MaxUnfinished: a.number("most"), MaxTenantBytes: a.number("mostbytes")}).Append(nil)
 	case "complete":
 		l.encoded, l.as = s.complete(a)
@@ -387,6 +395,8 @@ func (s *scenario) encodeOther(l *line) { //nolint:revive // A case for each dir
 		l.encoded = c.Append(nil)
 	case "configure":
 		l.encoded = configureCommand(a)
+	case "tenant":
+		l.encoded = tenantCommand(a)
 	case "define", "aliases", "undefine":
 		l.encoded = workflowCommand(a)
 	case "follower":
@@ -431,6 +441,7 @@ func (s *scenario) complete(a args) (encoded []byte, as []string) {
 	if a.has("result") {
 		c.Result = command.Payload{Codec: command.CodecJSON, Bytes: []byte(a.get("result", ""))}
 	}
+	c.Usage = []byte(a.get("usage", ""))
 	for i := range a.list {
 		switch arg := &a.list[i]; arg.Key {
 		case "emit":

@@ -13,6 +13,8 @@ import "slices"
 // have nothing of it.
 type share struct {
 	tenant uint32
+	// owner is the tenant where it has settings, nil else.
+	owner *tenant
 	// cursors are the group's in the tenant's sub-queues, oldest first; waiting are
 	// those with work.
 	cursors, waiting []*cursor

@@ -72,7 +72,9 @@ func firstOf(states map[string]string) string {
 		return stateStored
 	}
 	there := slices.Collect(maps.Values(states))
-	for _, state := range []jobState{jobLeased, jobParked, jobReady, jobDelayed, jobDead, jobCanceled, jobLapsed} {
+	for _, state := range []jobState{
+		jobLeased, jobParked, jobReady, jobDelayed, jobRuns, jobDead, jobRunFailed, jobCanceled, jobLapsed,
+	} {
 		if slices.Contains(there, state.String()) {
 			return state.String()
 		}

@@ -168,6 +168,7 @@ func (m *Machine) opened(q *queue, e *event, groups int) *lineageTally {
 		m.client(q.tenant, e.ClientID).delta += int64(groups)
 	}
 	m.weigh(q.tenant, e, int64(groups))
+	m.countOpen(q, e, int64(groups))
 	return l
 }
 
@@ -185,6 +186,7 @@ func (m *Machine) finished(c *cursor, e *event, state jobState) {
 		m.client(c.queue.tenant, e.ClientID).delta--
 	}
 	m.weigh(c.queue.tenant, e, -1)
+	m.countOpen(c.queue, e, -1)
 }
 
 // publishedBy takes note of who published into a lineage.

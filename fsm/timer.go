@@ -61,9 +61,17 @@ func (m *Machine) fireTimers() {
 	m.fireRunTimers()
 }
 
-// wake makes a delayed job ready.
+// wake makes a delayed job ready, and ends what a job of a limit waits for.
 func (m *Machine) wake(key jobKey) {
+	if j := m.active[key]; j != nil {
+		m.wakeCalled(j)
+		return
+	}
 	j := m.readParked(key)
+	if j != nil && j.state == jobLimited {
+		m.lapseInLine(j)
+		return
+	}
 	if j == nil || j.state != jobDelayed {
 		return
 	}

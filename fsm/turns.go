@@ -16,6 +16,13 @@ const stride = 1 << 20
 // wait a turn for each event that nobody worked on.
 const skipCost = stride / 64
 
+// What an event that declares its costs is charged for its turn: a stride for each
+// turnAmount of its dearest unit, one at least and maxTurnCost at most.
+const (
+	turnAmount  = 1000
+	maxTurnCost = 64
+)
+
 // maxBacklogTenants is how many tenants a group's Backlog lists in full; beyond
 // them an entry would pay for every waiting tenant whenever one has an event.
 const maxBacklogTenants = 64
@@ -53,7 +60,7 @@ func newTurns(channel, group uint32) *turns {
 // place puts a cursor and its share in or out of turn as the work says, without
 // moving a pass: for one that was waiting before, or is read back.
 func (t *turns) place(c *cursor) {
-	s, waiting := c.share, c.waiting()
+	s, waiting := c.share, c.offered()
 	t.total += waiting - c.counted
 	s.counted += waiting - c.counted
 	c.counted = waiting
@@ -69,7 +76,7 @@ func (t *turns) place(c *cursor) {
 // settle is place for a cursor whose work just changed: one that begins to
 // wait starts at the clock of its share, and a share at that of the group.
 func (t *turns) settle(c *cursor) {
-	if s := c.share; !c.waits && c.waiting() > 0 {
+	if s := c.share; !c.waits && c.offered() > 0 {
 		if s.heapAt < 0 {
 			s.pass = max(s.pass, t.clock)
 			c.pass = s.pass
@@ -87,10 +94,52 @@ func (t *turns) settle(c *cursor) {
 func (t *turns) pay(c *cursor, cost uint64) {
 	s := c.share
 	t.clock = max(t.clock, t.waiting[0].pass)
-	s.pass += cost
+	s.pass += s.charge(cost)
 	c.pass, c.clock = s.pass, t.clock
 	heap.Fix(&t.waiting, s.heapAt)
 	s.pay(c, cost)
+}
+
+// turnCost is what a turn costs that goes to an event.
+func turnCost(e *event) uint64 {
+	if len(e.Uses) == 0 {
+		return stride
+	}
+	return stride * max(turnsFor(dearest(e)), 1)
+}
+
+func turnsFor(amount uint64) uint64 { return min(amount/turnAmount, maxTurnCost) }
+
+// dearest is the largest amount that an event declares of a unit.
+func dearest(e *event) (amount uint64) {
+	for i := range e.Uses {
+		for _, cost := range e.Uses[i].Costs {
+			amount = max(amount, cost.Amount)
+		}
+	}
+	return amount
+}
+
+// chargeTurns charges a tenant for what a job used of its limits' units beyond what its
+// event declared. What it did not use is not given back: passes only grow.
+func (m *Machine) chargeTurns(j *job, reported map[string]uint64) {
+	used := uint64(0)
+	for i := range j.event.Uses {
+		for _, rate := range j.event.Uses[i].Rates {
+			used = max(used, reported[rate.Unit])
+		}
+	}
+	paid, owed := max(turnsFor(dearest(j.event)), 1), turnsFor(used)
+	if owed <= paid {
+		return
+	}
+	c, s := j.cursor, j.cursor.share
+	s.pass += s.charge((owed - paid) * stride)
+	c.pass = s.pass
+	if s.heapAt >= 0 {
+		heap.Fix(&c.turns.waiting, s.heapAt)
+	}
+	m.touch(c)
 }
 
 // noteBacklog puts a group whose work changed into the outcome.

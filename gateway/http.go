@@ -73,6 +73,7 @@ func (g *Gateway) asked() []route {
 	return []route{
 		{"POST /v1/events", needToken, "", g.publishEvents},
 		{"GET /v1/events/{event_id}", needAdmin, "", g.showEvent},
+		{"GET /v1/events/{event_id}/why", needAdmin, "", g.showWhy},
 		{"POST /v1/notifications", needToken, "", g.broadcastOverHTTP},
 		{"GET /v1/clients/{client_id}", needToken, "", g.showClient},
 		{"GET /v1/traces/{correlation_id}", needAdmin, "", g.trace},
@@ -112,6 +113,10 @@ func (g *Gateway) asked() []route {
 		{"GET /v1/tenants", needAllTenants, "", g.listTenants},
 		{"POST /v1/tenants", needAllTenants, "tenant.create", g.createTenant},
 		{"DELETE /v1/tenants/{tenant}", needAllTenants, "tenant.delete", g.deleteTenant},
+		{"GET /v1/tenants/{tenant}/limits", needAllTenants, "", g.showTenantLimits},
+		{"PUT /v1/tenants/{tenant}/limits", needAllTenants, "tenant.limits", g.replaceTenantLimits},
+		{"PATCH /v1/tenants/{tenant}/limits", needAllTenants, "tenant.limits", g.changeTenantLimits},
+		{"DELETE /v1/tenants/{tenant}/limits", needAllTenants, "tenant.limits", g.resetTenantLimits},
 		{"GET /v1/tokens", needAdmin, "", g.listTokens},
 		{"POST /v1/tokens", needAdmin, "token.create", g.createToken},
 		{"DELETE /v1/tokens/{id}", needAdmin, "token.revoke", g.revokeToken},

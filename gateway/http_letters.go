@@ -77,6 +77,17 @@ func (g *Gateway) showEvent(w http.ResponseWriter, r *http.Request) {
 	g.answerLook(w, json.RawMessage(body), err)
 }
 
+// showWhy answers why an event waits.
+func (g *Gateway) showWhy(w http.ResponseWriter, r *http.Request) {
+	id, err := command.ParseEventID(r.PathValue("event_id"))
+	if err != nil {
+		g.refuseHTTP(w, refusal{wire.ReasonNotFound, "the tenant has no such event"})
+		return
+	}
+	body, err := g.broker.Why(r.Context(), tenantOf(r), id)
+	g.answerLook(w, json.RawMessage(body), err)
+}
+
 func (g *Gateway) answerLook(w http.ResponseWriter, found any, err error) {
 	switch {
 	case errors.Is(err, ErrNotFound):

@@ -103,7 +103,7 @@ func (g *Gateway) apply(r *http.Request, definition *workflow.Definition, source
 		}
 	}
 	if how.share != 0 && !how.dryRun {
-		if err := g.startCanary(r.Context(), put, how.alias, how.share); err != nil {
+		if err = g.startCanary(r.Context(), put, how.alias, how.share); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -60,6 +61,13 @@ func (b *fakeBroker) Event(_ context.Context, tenant string, id command.EventID)
 	return []byte(`{"event_id":"` + id.String() + `","tenant":"` + tenant + `"}`), nil
 }
 
+func (b *fakeBroker) Why(_ context.Context, tenant string, id command.EventID) ([]byte, error) {
+	if id.Position > fakeLetters {
+		return nil, ErrNotFound
+	}
+	return []byte(`{"event_id":"` + id.String() + `","tenant":"` + tenant + `","groups":[]}`), nil
+}
+
 func (s submission) redrive() command.Redrive {
 	var c command.Redrive
 	c.Decode(s.reader())
@@ -89,9 +97,10 @@ func TestHTTPLetters(t *testing.T) {
 	e.do(t, e.request("DELETE", "/v1/deadletters?channel=dead&code=x", ""), 400, "bad_request")
 	contains(t, e.get(t, "/v1/deadletters/"+id+"?group=g", 200, ""), `"group":"g"`)
 	contains(t, e.get(t, "/v1/events/"+id+"?tenant=acme", 200, ""), `"tenant":"acme"`)
-	for _, path := range []string{"/v1/deadletters/", "/v1/events/"} {
-		e.get(t, path+letterID(fakeLetters).String(), 404, "not_found")
-		e.get(t, path+"nonsense", 404, "not_found")
+	contains(t, e.get(t, "/v1/events/"+id+"/why?tenant=acme", 200, ""), `"tenant":"acme"`)
+	for _, path := range []string{"/v1/deadletters/%s", "/v1/events/%s", "/v1/events/%s/why"} {
+		e.get(t, fmt.Sprintf(path, letterID(fakeLetters)), 404, "not_found")
+		e.get(t, fmt.Sprintf(path, "nonsense"), 404, "not_found")
 	}
 }
 

@@ -270,8 +270,11 @@ func TestWorkflowsOfOthers(t *testing.T) {
 	contains(t, ask("GET", "", "", other, 200), `{"workflows":[]}`)
 	alias := `{"targets":[{"version":"` + version + `","share":100}]}`
 	for _, request := range [][3]string{
-		{"GET", "/greet", ""}, {"GET", "/greet/versions/" + version, ""}, {"DELETE", "/greet/versions/" + version, ""},
-		{"PUT", "/greet/aliases/prod", alias}, {"DELETE", "/greet/aliases/prod", ""},
+		{"GET", "/greet", ""},
+		{"GET", "/greet/versions/" + version, ""},
+		{"DELETE", "/greet/versions/" + version, ""},
+		{"PUT", "/greet/aliases/prod", alias},
+		{"DELETE", "/greet/aliases/prod", ""},
 	} {
 		ask(request[0], request[1], request[2], other, 404)
 		ask(request[0], request[1]+"?tenant=acme", request[2], other, 403)

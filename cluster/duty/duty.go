@@ -75,6 +75,7 @@ type Duty struct {
 		clock   leaseClock
 		pump    pump
 		tenants fsm.KnownTenants
+		ways    ways
 		relay   relayBook
 		follow  followBook
 	}
@@ -154,6 +155,7 @@ func (d *Duty) Applied(outcome *fsm.Outcome) {
 		d.notified(&outcome.Notified[i])
 	}
 	d.stored(outcome.Stored)
+	d.mu.ways.learn(outcome.Led)
 	d.relaysChanged(outcome.Relays)
 	if outcome.Unswept {
 		d.config.Proposer.Wake()

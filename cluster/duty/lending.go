@@ -30,7 +30,13 @@ func (d *Duty) Pack(commands [][]byte) Packed {
 	}
 	book := &d.mu.credit
 	for _, encoded := range commands {
-		command.VisitChannels(encoded, func(channel []byte) { packed.add(channel) })
+		command.VisitChannels(encoded, func(channel []byte) {
+			packed.add(channel)
+			packed.addAll(d.mu.ways.after(channel))
+		})
+		if queue, ends := command.VisitEnded(encoded); ends {
+			packed.addAll(d.mu.ways.behind[queue])
+		}
 	}
 	packed.fresh = book.inGroups(packed.fresh)
 	for i := range packed.fresh {
@@ -52,6 +58,12 @@ func (p *Packed) add(channel []byte) {
 		}
 	}
 	p.fresh = append(p.fresh, freshEvents{topic: topic{string(channel), fsm.DefaultGroup}, events: 1})
+}
+
+func (p *Packed) addAll(channels []string) {
+	for _, channel := range channels {
+		p.add([]byte(channel))
+	}
 }
 
 // Done accounts for an entry whose fate is known; applied is false when it was

@@ -19,3 +19,22 @@ func (d *Duty) Present(tenant, client string) []Socket {
 	}
 	return sockets
 }
+
+// Workers is how many subscriptions are registered here that may be given a tenant's events
+// of a channel in a group, and how much credit they have free: what this leader knows, as
+// with Present.
+func (d *Duty) Workers(channel, group, tenant string) (workers int, credit uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	book := d.mu.credit.topics[topic{channel, group}]
+	if book == nil {
+		return 0, 0
+	}
+	for _, l := range book.loans.all {
+		if l.Tenant == "" || l.Tenant == tenant {
+			workers++
+			credit += uint64(l.free)
+		}
+	}
+	return workers, credit
+}

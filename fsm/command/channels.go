@@ -32,12 +32,28 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 				fn(channel)
 			}
 		}
+	case KindStartRun:
+		r.skipEvent()
+		if name := r.Bytes(); r.Err() == nil {
+			fn(append([]byte(RunChannelPrefix), name...))
+		}
 	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
 		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark,
-		KindBroadcast, KindStartRun, KindControlRun, KindSendMessage, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
+		KindBroadcast, KindControlRun, KindSendMessage, KindConfigureTenant, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
 		KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey,
-		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
+		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow, KindSetTenant:
 	}
+}
+
+// VisitEnded is the sub-queue of the job that an encoded command ends, where it does: a
+// leader guesses by it where a run goes on.
+func VisitEnded(encoded []byte) (queue uint32, ends bool) {
+	prefix, r := ReadPrefix(encoded)
+	if prefix.Kind != KindComplete && prefix.Kind != KindFail {
+		return 0, false
+	}
+	id := r.LeaseID()
+	return id.Event.Queue, r.Err() == nil
 }
 
 // skipEvent passes over an event and returns its channel.

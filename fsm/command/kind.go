@@ -39,6 +39,8 @@ const (
 	KindStartRun    Kind = 23
 	KindControlRun  Kind = 24
 	KindSendMessage Kind = 25
+	// KindConfigureTenant is a tenant's settings, in a partition.
+	KindConfigureTenant Kind = 41
 
 	KindFormCluster Kind = 64
 	KindAdmitMember Kind = 65
@@ -53,10 +55,12 @@ const (
 	KindPutWorkflow    Kind = 72
 	KindSetAlias       Kind = 73
 	KindDeleteWorkflow Kind = 74
+	// KindSetTenant is a tenant's settings, in the meta group.
+	KindSetTenant Kind = 75
 )
 
 // String is the kind's name in logs and metrics.
-func (k Kind) String() string { //nolint:revive // A line for each kind.
+func (k Kind) String() string { //nolint:revive,funlen // A line for each kind.
 	switch k {
 	case KindLeaderStart:
 		return "leader_start"
@@ -108,8 +112,11 @@ func (k Kind) String() string { //nolint:revive // A line for each kind.
 		return "control_run"
 	case KindSendMessage:
 		return "send_message"
+	case KindConfigureTenant:
+		return "configure_tenant"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
-		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey, KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
+		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey, KindPutWorkflow, KindSetAlias, KindDeleteWorkflow,
+		KindSetTenant:
 		return k.metaString()
 	default:
 		return "unknown"
@@ -122,6 +129,8 @@ func (k Kind) metaString() string {
 		return "form_cluster"
 	case KindAdmitMember:
 		return "admit_member"
+	case KindSetTenant:
+		return "set_tenant"
 	case KindSetChannel:
 		return "set_channel"
 	case KindPutTenant:

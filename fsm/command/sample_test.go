@@ -19,10 +19,12 @@ func bodies() map[Kind]body {
 		KindCheckpoint: &Checkpoint{}, KindRelay: &Relay{}, KindRelayTrim: &RelayTrim{}, KindFormCluster: &FormCluster{},
 		KindAdmitMember: &AdmitMember{}, KindSetReplicas: &SetReplicas{}, KindRedrive: &Redrive{}, KindDiscard: &Discard{},
 		KindCreateGroup: &CreateGroup{}, KindConfigureChannel: &ConfigureChannel{}, KindSetChannel: &SetChannel{},
-		KindCancelLineage:  &CancelLineage{},
-		KindCommitFollower: &CommitFollower{},
-		KindPark:           &Park{},
-		KindBroadcast:      &Broadcast{},
+		KindCancelLineage:   &CancelLineage{},
+		KindCommitFollower:  &CommitFollower{},
+		KindPark:            &Park{},
+		KindBroadcast:       &Broadcast{},
+		KindSetTenant:       &SetTenant{},
+		KindConfigureTenant: &ConfigureTenant{},
 
 		KindInstallDefinition: &InstallDefinition{}, KindInstallAliases: &InstallAliases{}, KindRemoveDefinition: &RemoveDefinition{},
 		KindStartRun: &StartRun{}, KindControlRun: &ControlRun{}, KindSendMessage: &SendMessage{},
@@ -91,6 +93,10 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *Park:
 		c.Route = route
 	case *Broadcast:
+		c.Route = route
+	case *SetTenant:
+		c.Route = route
+	case *ConfigureTenant:
 		c.Route = route
 	case *PutWorkflow:
 		c.Route = route
@@ -225,6 +231,10 @@ func sampleCommands() map[Kind]body {
 			Route: route, Tenant: "acme", IdempotencyKey: "once-1", CorrelationID: "corr-2", CausationID: "cause-3", Name: "news",
 			Payload: Payload{Codec: CodecJSON, Bytes: []byte("[4]")}, Clients: []string{"ana", "ben"},
 		},
+		KindSetTenant: &SetTenant{Route: route, Tenant: "acme", Expect: 6, Settings: TenantSettings{Weight: 208, MaxInFlight: 9}},
+		KindConfigureTenant: &ConfigureTenant{Route: route, Tenant: "acme", Settings: TenantSettings{
+			Version: 7, Weight: 208, MaxInFlight: 9, Rate: 310, MaxBacklogBytes: 11 << 33, MaxBacklogEvents: 12_000,
+		}},
 		KindInstallDefinition: &InstallDefinition{
 			Route: route, Tenant: "acme", Name: "answer", Version: sampleVersion(), Canonical: []byte(`{"workflow":"answer"}`), On: []string{"asked", "told"},
 		},
