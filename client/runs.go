@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -219,7 +220,11 @@ type Message struct {
 }
 
 // longestRunWait is for how long one request waits for a run's end: less than httpTimeout.
-const longestRunWait = 10 * time.Second
+// retryRunWait is the pause behind an answer that may be another one later.
+const (
+	longestRunWait = 10 * time.Second
+	retryRunWait   = 500 * time.Millisecond
+)
 
 // StartRun begins a run of a workflow.
 func (h *HTTP) StartRun(ctx context.Context, start RunStart) (*StartedRun, error) {
@@ -278,8 +283,19 @@ func (h *HTTP) AwaitRun(ctx context.Context, runID string) (*Run, error) {
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case err != nil || run.Ended():
-			return run, err
+		case err == nil && run.Ended():
+			return run, nil
+		case err == nil:
+			continue
+		}
+		refused, ok := errors.AsType[*Error](err)
+		if !ok || !refused.Retryable {
+			return nil, err
+		}
+		select { // Its partition changes leaders, say.
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(max(retryRunWait, refused.RetryAfter)):
 		}
 	}
 }

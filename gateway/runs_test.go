@@ -277,3 +277,25 @@ func TestWhoMaySeeRuns(t *testing.T) {
 		t.Fatalf("%+v", c)
 	}
 }
+
+// TestJobsOfRuns: the job of a step says which run and step it is of.
+func TestJobsOfRuns(t *testing.T) {
+	e := newEdge(t)
+	c := e.open(`{"type":"hello"}`)
+	s := e.subscribe(c, 10)
+	run := letterID(3)
+	for key, step := range map[string]any{
+		run.String() + "/answer/0/0": "answer", "compensate/" + run.String() + "/a/b/1/20": "a/b", "other/answer/0/0": nil,
+		run.String() + "/0": nil, run.String(): nil,
+	} {
+		s.sink.Job(&command.Job{
+			Lease: command.LeaseID{Event: letterID(1), Fence: 1}, LeaseMS: 1000, CorrelationID: "co", CausationID: "ca",
+			Event: command.Event{Channel: "c", Tenant: "t", Key: "k", IdempotencyKey: key, Task: command.Task{Run: run}},
+		})
+		job := c.expect("job")
+		has(t, job, "run", run.String())
+		if job["step"] != step {
+			t.Errorf("%s is of step %v", key, job["step"])
+		}
+	}
+}
