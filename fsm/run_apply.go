@@ -28,6 +28,8 @@ func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:
 	case engine.KeepItem:
 		value := command.AppendString(appendPayloadRow(m.scratch.value[:0], d.Data), d.Code)
 		m.keep(r, runResult, appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runResult), d.Item), value)
+	case engine.ForgetItem:
+		m.remove(appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runResult), d.Item))
 	case engine.KeepMemo:
 		m.keepMemo(r, d)
 	case engine.Register:

@@ -133,6 +133,16 @@ func (f *runFacts) Unknown(step, iteration, item uint32) uint32 {
 	return number
 }
 
+// Dead implements engine.Facts.
+func (f *runFacts) Dead(step, iteration, item uint32) bool {
+	return f.machine.deadJob(f.run, &engine.Decision{Step: step, Iteration: iteration, Item: item}) != nil
+}
+
+// DeadUndo implements engine.Facts.
+func (f *runFacts) DeadUndo(entry uint32) bool {
+	return f.machine.deadJob(f.run, &engine.Decision{Entry: entry}) != nil
+}
+
 // Pending implements engine.Facts.
 func (f *runFacts) Pending() (engine.Happening, bool) {
 	value, found := f.machine.get(f.key(runPending))
