@@ -21,22 +21,50 @@ const (
 	HeaderNominalTime = "baton-nominal-time"
 )
 
-// fireSchedule works off the times of a schedule whose timer has come.
+// fireSchedule works off the times of a schedule whose timer has come: as a rule there is
+// one. After an outage they come one after another, each as if it were the only one; what
+// is too much for an entry waits for the next.
 func (m *Machine) fireSchedule(dueMS int64, of []byte) {
-	s := m.scheduleAt(binary.BigEndian.Uint32(of), string(of[4:]))
-	if s == nil || s.dueMS != dueMS {
-		return
+	tenant, id := binary.BigEndian.Uint32(of), string(of[4:])
+	for n := range maxCatchUp {
+		m.settleRuns() // A run that has ended by now does not go on.
+		s := m.scheduleAt(tenant, id)
+		if s == nil || n == 0 && s.dueMS != dueMS {
+			return
+		}
+		if n == 0 {
+			s.dueMS = 0 // Its timer is gone.
+		}
+		more := m.fireNext(s)
+		m.saveSchedule(s)
+		if !more {
+			return
+		}
 	}
-	s.dueMS = 0 // Its timer is gone.
+}
+
+// fireNext works off a schedule's next time, where that has come, and tells whether another
+// has.
+func (m *Machine) fireNext(s *schedule) (more bool) {
 	clock, err := m.clockOf(&s.Schedule)
 	if err != nil {
 		s.fail(m.counters.timeMS, err.Error())
 		s.nextMS = 0
-	} else {
-		m.passMissed(s, clock)
-		m.catchUp(s, clock)
+		return false
 	}
-	m.saveSchedule(s)
+	m.passMissed(s, clock)
+	if !m.isDue(s) {
+		return false
+	}
+	m.firings++
+	m.fireAt(s, firing{nominalMS: s.nextMS}, s.Overlap)
+	s.advance(clock, s.nextMS)
+	return m.isDue(s)
+}
+
+// isDue tells whether a schedule's next time is to be worked off in this entry.
+func (m *Machine) isDue(s *schedule) bool {
+	return s.nextMS != 0 && s.nextMS+s.offset() <= m.counters.timeMS && !s.over() && m.firings < maxFirings
 }
 
 // passMissed goes by the times that are over for too long.
@@ -48,19 +76,6 @@ func (m *Machine) passMissed(s *schedule, clock *workflow.Schedule) {
 			return
 		}
 		s.missed++
-		s.advance(clock, s.nextMS)
-	}
-}
-
-// catchUp works off the times that have come, one after another: as a rule there is one.
-func (m *Machine) catchUp(s *schedule, clock *workflow.Schedule) {
-	latest := m.counters.timeMS - s.offset()
-	for range maxCatchUp {
-		if s.nextMS == 0 || s.nextMS > latest || s.over() || m.firings == maxFirings {
-			return
-		}
-		m.firings++
-		m.fireAt(s, firing{nominalMS: s.nextMS}, s.Overlap)
 		s.advance(clock, s.nextMS)
 	}
 }

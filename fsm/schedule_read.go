@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 
-	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/internal/invariants"
 	"github.com/batonmq/baton/storage"
 )
