@@ -154,6 +154,11 @@ func (m *Machine) saveSchedule(s *schedule) {
 			m.setKeptTimer(due, timerSchedule, s.timerOf())
 		}
 	}
+	m.writeSchedule(s)
+}
+
+// writeSchedule is saveSchedule for one whose next time is looked at at once.
+func (m *Machine) writeSchedule(s *schedule) {
 	m.set(keySchedule(m.scratch.key[:0], scheduleIs, s.tenant, s.id), s.append(m.scratch.value[:0]))
 }
 

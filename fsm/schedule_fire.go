@@ -35,11 +35,11 @@ func (m *Machine) fireSchedule(dueMS int64, of []byte) {
 		if n == 0 {
 			s.dueMS = 0 // Its timer is gone.
 		}
-		more := m.fireNext(s)
-		m.saveSchedule(s)
-		if !more {
+		if !m.fireNext(s) || n == maxCatchUp-1 {
+			m.saveSchedule(s)
 			return
 		}
+		m.writeSchedule(s)
 	}
 }
 
