@@ -51,6 +51,9 @@ func Pipeline(ctx context.Context, config Config) (*Result, error) {
 	if err := p.connect(ctx); err != nil {
 		return nil, err
 	}
+	if err := p.applyWorkflow(ctx); err != nil {
+		return nil, err
+	}
 	result := p.describe()
 	if err := p.probe(ctx, result); err != nil {
 		return nil, err
@@ -148,7 +151,7 @@ func (p *pipeline) describe() *Result {
 	c := p.config
 	r := &Result{
 		Scenario: "pipeline", Run: p.run, Nodes: c.Nodes, Loop: "open", Steps: c.Steps, Size: c.Size, Clients: c.Clients,
-		Workers: c.Workers, Credit: c.Credit, Rate: c.Rate, InFlight: c.InFlight,
+		Workers: c.Workers, Credit: c.Credit, Rate: c.Rate, InFlight: c.InFlight, Workflow: c.Workflow,
 	}
 	if c.InFlight > 0 {
 		r.Loop = "closed"
@@ -180,9 +183,12 @@ func (p *pipeline) startWorkers(ctx context.Context, running *sync.WaitGroup) {
 				if job.Attempt > 1 {
 					p.retried.Add(1)
 				}
-				if last {
+				switch {
+				case p.config.Workflow:
+					job.Result(job.Data)
+				case last:
 					job.Notify("done", job.Data)
-				} else {
+				default:
 					job.Emit(next, job.Data)
 				}
 				return nil

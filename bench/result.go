@@ -15,6 +15,7 @@ type Result struct {
 	Nodes    []string `json:"nodes"`
 	Loop     string   `json:"loop"` // open or closed
 	Steps    int      `json:"steps"`
+	Workflow bool     `json:"workflow,omitempty"` // the steps are a workflow's
 	Size     int      `json:"size_bytes"`
 	Clients  int      `json:"clients"`
 	Workers  int      `json:"workers_per_step"`

@@ -129,6 +129,8 @@ const (
 	// opRunEnd: body is tenant, run and for how many milliseconds to wait for its end at
 	// most, the answer's whether it has ended(1).
 	opRunEnd
+	// opTenant is of the meta group: body is a tenant, the answer's its settings as JSON.
+	opTenant
 )
 
 // status is how an ask was answered.

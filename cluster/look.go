@@ -58,6 +58,9 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 	case opEvent:
 		tenant, id := r.String(), r.EventID()
 		return func(view *storage.View) (any, error) { return fsm.ReadEvent(view, tenant, id) }
+	case opTenant:
+		tenant := r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadTenantSettings(view, tenant) }
 	case opWhy:
 		if g.duty == nil {
 			return nil // The meta group has no events.

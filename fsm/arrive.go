@@ -72,6 +72,8 @@ func (m *Machine) readRows(encoded [][]byte) (rows []command.RelayRow, wrong str
 func (m *Machine) wrongRow(row *command.RelayRow) string {
 	e := &row.Event
 	switch {
+	case row.Kind >= command.RelayBorrow && row.Kind <= command.RelayReturn:
+		return m.wrongPermits(row)
 	case row.Kind == command.RelayEnded, row.Kind == command.RelayCancel:
 		return wrongLineage(e)
 	case ofRuns(row.Kind):
@@ -121,6 +123,10 @@ func (m *Machine) arrive(row *command.RelayRow, source relaySource) {
 	}
 	if ofRuns(row.Kind) {
 		m.hear(m.intern(nameTenant, row.Event.Tenant, &m.counters.nextTenant), row.Kind, &row.Run, row.Event.Payload)
+		return
+	}
+	if row.Kind >= command.RelayBorrow && row.Kind <= command.RelayReturn {
+		m.arrivePermits(row, source)
 		return
 	}
 	tenant := m.names.find(nameTenant, row.Event.Tenant)

@@ -26,7 +26,7 @@ import (
 //	r  group(4) queue(4) position(8)         edited data of a redriven job: see revisionRow
 //	G  tenant(4)                             a tenant's settings: see tenantRow
 //	v  group(4) queue(4) position(8)         void: at or above the frontier, to be skipped
-//	Q  tenant(4) digest(16)                  a key of a limit that jobs share: see limitRow
+//	Q  tenant(4) digest(16)                  a key of a limit that jobs share: see limitRow, with awayRow or homeRow
 //	B  tenant(4) digest(16) position(8) group(4)  a job in its line -> queue(4)
 //	E  due(8) tenant(4) digest(16)           its timer
 //	t  due(8) group(4) queue(4) position(8)  timer of a job -> fence(uvarint) of its lease, 0 for a delay

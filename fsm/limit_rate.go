@@ -29,6 +29,8 @@ type bucket struct {
 	unit string
 	// fullNS is a time in Unix nanoseconds.
 	fullNS int64
+	// count and perMS are the rate that was charged last.
+	count, perMS uint64
 }
 
 // grantable is from when a job may take what it costs, in Unix milliseconds. One that
@@ -42,6 +44,7 @@ func (b bucket) grantable(rate *command.UseRate, costs []command.UseCost, nowMS 
 // charge takes an amount out.
 func (b *bucket) charge(rate *command.UseRate, amount uint64, nowMS int64) {
 	now := nanoseconds(nowMS)
+	b.count, b.perMS = rate.Count, rate.PerMS
 	b.fullNS = min(max(b.fullNS, now)+flow(rate, amount), now+nanoseconds(maxDebtMS))
 }
 

@@ -41,7 +41,7 @@ func (l *limitRow) pause(takenMS, untilMS int64) {
 	if l.adaptive && takenMS >= l.pausedMS {
 		places := l.bound(l.max, true)
 		if l.ramp == 0 {
-			places = min(places, max(l.inFlight, 1))
+			places = min(places, max(l.inFlight+l.away(), 1))
 		}
 		l.window = max(uint64(places)*windowUnit/2, windowUnit)
 	}
@@ -85,8 +85,14 @@ func (m *Machine) pausePlaces(j *job, untilMS int64) {
 	for i := range j.event.Uses {
 		u := &j.event.Uses[i]
 		l := m.touchLimit(j, u)
+		if l.foreign {
+			l.pausedMS = max(l.pausedMS, untilMS)
+			p := m.permitsFor(l, l.home)
+			p.PausedMS = max(p.PausedMS, untilMS)
+			continue
+		}
 		l.max, l.adaptive = u.MaxInFlight, u.Adaptive
-		l.pause(j.grantedMS, untilMS)
+		m.pauseAll(l, untilMS, j.grantedMS >= l.pausedMS)
 		m.openLimit(l)
 	}
 }

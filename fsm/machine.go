@@ -292,7 +292,7 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 		return checked(&r, func() command.Result { return m.controlSchedule(&s.reschedule) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
 		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey,
-		command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow:
+		command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow, command.KindSetTenant:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)

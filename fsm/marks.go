@@ -112,6 +112,12 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 		c.read(value)
 	}
 	early, err := l.canceledBefore(e, group)
+	if err == nil && e.id.Position < c.frontier && l.passedOver(group) {
+		ran, err := l.ran(e, group)
+		if ran || err != nil {
+			return endCompleted.word(), nil, err
+		}
+	}
 	switch {
 	case err != nil:
 		return "", nil, err
@@ -137,6 +143,16 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 // them were read.
 func (l *lineageReader) passedOver(group uint32) bool {
 	return l.last[group].how != endCompleted && len(l.out.Marks) < MaxLineageMarks
+}
+
+// ran tells whether a group had nothing to do with an event because that began a run,
+// which has succeeded.
+func (l *lineageReader) ran(e *event, group uint32) (bool, error) {
+	if l.names.text(nameGroup, group) != DefaultGroup {
+		return false, nil
+	}
+	_, found, err := l.view.Get(keyRun(nil, l.queues[e.id.Queue].tenant, e.id.Position))
+	return found, err
 }
 
 // jobIn is the event's job in a group, or nil where it has none.

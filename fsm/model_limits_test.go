@@ -215,7 +215,10 @@ func (l *limitRecount) checkWaits(row *limitRow, count *limitCount) {
 	case row.dueMS != 0 && row.dueMS <= now: // The next entry goes on.
 	case why == roomy:
 		l.t.Fatalf("position %d waits for limit %s, which has room", count.position, row.name)
-	case why == allTaken && row.inFlight == 0:
+	case row.foreign && why == allTaken && row.asked == 0 && row.lent == row.inFlight && row.lent == 0:
+		l.t.Fatalf("position %d waits for limit %s, and asked nobody: %+v", count.position, row.name, row)
+	case row.foreign && why == allTaken:
+	case why == allTaken && row.inFlight == 0 && row.away() == 0:
 		l.t.Fatalf("position %d waits for limit %s, which nobody has a place in: %+v", count.position, row.name, row)
 	case why != allTaken && (row.dueMS == 0 || row.dueMS > untilMS):
 		l.t.Fatalf("limit %s has room at %d, and is looked at at %d", row.name, untilMS, row.dueMS)

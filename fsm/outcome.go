@@ -41,6 +41,9 @@ type Outcome struct {
 	// Configured are the channels whose settings a meta command changed, or all
 	// where its leader starts.
 	Configured []ConfiguredChannel
+	// Tenants are the tenants whose settings a meta command changed, or all where its
+	// leader starts.
+	Tenants []ConfiguredTenant
 	// Workflows are what a meta command changed of workflows, or all of them where its
 	// leader starts.
 	Workflows []WorkflowPart

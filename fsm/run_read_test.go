@@ -85,10 +85,7 @@ func (s *runScenario) readable(of any) string {
 
 // TestRunEnded: a run is waited for until it has ended, and what is none is not.
 func TestRunEnded(t *testing.T) {
-	s := &runScenario{
-		world: newWorld(t, openStore(t), new(uint32)), runs: make(map[string]command.EventID), names: make(map[command.EventID]string),
-		leases: make(map[string][]command.LeaseID), timeMS: 1000,
-	}
+	s := newRunScenario(t)
 	s.tb = t
 	s.apply(true, entryOf(command.Header{}, firstLeader()))
 	s.workflow(args{cmd: "workflow"}, "workflow: w\nstart: {on: [c]}\nsteps:\n  a: {channel: a, end: true}\n")

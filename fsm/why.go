@@ -22,6 +22,8 @@ const (
 	WhyLimitFull = "limit_full"
 	// WhyLimitRate: a rate of a limit is used up.
 	WhyLimitRate = "limit_rate"
+	// WhyPermit: the limit's home is another partition, and has not lent a permit yet.
+	WhyPermit = "limit_permit"
 	// WhyThrottled: a limit is paused, since a worker was throttled.
 	WhyThrottled = "limit_throttled"
 	// WhyTenantFull and WhyTenantRate: the tenant has all the leases that it may, or was
@@ -320,7 +322,9 @@ func (l *lineageReader) whyLimited(e *event, key jobKey, row *jobRow, at *WhyGro
 	case outOfRate:
 		at.Reason, at.Until = WhyLimitRate, untilMS
 	case allTaken:
-		at.Reason = WhyLimitFull
+		if at.Reason = WhyLimitFull; limit.foreign {
+			at.Reason = WhyPermit
+		}
 	case roomy, behindOthers:
 		at.Reason = WhyLimitLine
 	}

@@ -75,6 +75,9 @@ type Broker interface {
 	// *cluster.RefusedError where there is another one.
 	Channels(ctx context.Context, tenant, channel string) ([]cluster.ChannelState, error)
 	ChannelSettings(ctx context.Context, channel string) (command.ChannelSettings, error)
+	// TenantSettings and SetTenant are the same for what a tenant may use.
+	TenantSettings(ctx context.Context, tenant string) (command.TenantSettings, error)
+	SetTenant(ctx context.Context, tenant string, expect uint64, settings *command.TenantSettings) (version uint64, err error)
 	SetChannel(ctx context.Context, channel string, expect uint64, settings *command.ChannelSettings) (version uint64, err error)
 	// Workflows are a tenant's workflows behind a name, Workflow is one and Definition
 	// what a version of it says; cluster.ErrNoWorkflow where there is none. PutWorkflow

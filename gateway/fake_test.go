@@ -72,6 +72,8 @@ type fakeBroker struct {
 	// settings are those of every channel; rivals change them just before.
 	settings command.ChannelSettings
 	rivals   int
+	// limits are those of every tenant.
+	limits command.TenantSettings
 	// workflows are those that were applied.
 	workflows fakeWorkflows
 	runs      fakeRuns

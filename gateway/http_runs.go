@@ -17,9 +17,6 @@ import (
 	"github.com/batonmq/baton/transport/wire"
 )
 
-// MaxRunWait is for how long a request may wait for a run's end.
-const MaxRunWait = 30 * time.Second
-
 // startFields are what a start of a run may say: what a publish may, but for its channel
 // and what would hold it back.
 var startFields = []string{ //nolint:gochecknoglobals // A list that is not changed.
@@ -213,8 +210,8 @@ func readWait(r *http.Request) (time.Duration, refusal) {
 		return 0, refusal{}
 	}
 	waits, err := time.ParseDuration(text)
-	if err != nil || waits < 0 || waits > MaxRunWait {
-		return 0, refusal{wire.ReasonBadRequest, fmt.Sprintf("wait must be a time such as 10s, up to %s", MaxRunWait)}
+	if err != nil || waits < 0 || waits > cluster.MaxRunWait {
+		return 0, refusal{wire.ReasonBadRequest, fmt.Sprintf("wait must be a time such as 10s, up to %s", cluster.MaxRunWait)}
 	}
 	return waits, refusal{}
 }

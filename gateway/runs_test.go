@@ -65,7 +65,7 @@ func (s submission) message() command.SendMessage {
 
 // TestHTTPStartRun: a run is begun in the partition of its key, which is the client's
 // where none is named.
-func TestHTTPStartRun(t *testing.T) {
+func TestHTTPStartRun(t *testing.T) { //nolint:revive // A list of what a start may say.
 	e := newEdge(t)
 	body := e.do(t, e.request("POST", "/v1/runs", `{"workflow":"w","alias":"canary","client_id":"ann","tenant":"acme","headers":{"a":"b"},"data":{"x":1},"on_end":"done"}`,
 		"Idempotency-Key", "k1"), 202, "")
@@ -149,7 +149,7 @@ func TestHTTPListRuns(t *testing.T) {
 
 // TestHTTPControlRun: what is asked of a run gets to its partition, and what an action
 // would pass over is refused.
-func TestHTTPControlRun(t *testing.T) {
+func TestHTTPControlRun(t *testing.T) { //nolint:revive // A list of what may be asked.
 	e := newEdge(t)
 	id := letterID(3)
 	path := "/v1/runs/" + id.String() + "/"
@@ -275,5 +275,27 @@ func TestWhoMaySeeRuns(t *testing.T) {
 	}
 	if c := e.submission().control(); c.ClientID != "ana" || c.Tenant != "acme" {
 		t.Fatalf("%+v", c)
+	}
+}
+
+// TestJobsOfRuns: the job of a step says which run and step it is of.
+func TestJobsOfRuns(t *testing.T) {
+	e := newEdge(t)
+	c := e.open(`{"type":"hello"}`)
+	s := e.subscribe(c, 10)
+	run := letterID(3)
+	for key, step := range map[string]any{
+		run.String() + "/answer/0/0": "answer", "compensate/" + run.String() + "/a/b/1/20": "a/b", "other/answer/0/0": nil,
+		run.String() + "/0": nil, run.String(): nil,
+	} {
+		s.sink.Job(&command.Job{
+			Lease: command.LeaseID{Event: letterID(1), Fence: 1}, LeaseMS: 1000, CorrelationID: "co", CausationID: "ca",
+			Event: command.Event{Channel: "c", Tenant: "t", Key: "k", IdempotencyKey: key, Task: command.Task{Run: run}},
+		})
+		job := c.expect("job")
+		has(t, job, "run", run.String())
+		if job["step"] != step {
+			t.Errorf("%s is of step %v", key, job["step"])
+		}
 	}
 }

@@ -62,6 +62,7 @@ The exit code is 1 when an acknowledged event did not come back or came twice.`,
 	flags := cmd.Flags()
 	c := &f.config
 	flags.IntVar(&c.Steps, "steps", 3, "worker steps of an event")
+	flags.BoolVar(&c.Workflow, "workflow", false, "make the steps those of a workflow that each event starts a run of")
 	flags.Float64Var(&c.Rate, "rate", 0, "open loop: events per second")
 	flags.IntVar(&c.InFlight, "in-flight", 0, "closed loop: events under way at any time")
 	flags.DurationVar(&c.Duration, "duration", 10*time.Second, "how long to measure")

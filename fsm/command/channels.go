@@ -42,7 +42,7 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 		KindBroadcast, KindControlRun, KindSendMessage, KindPutSchedule, KindDeleteSchedule, KindControlSchedule,
 		KindConfigureTenant, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
 		KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey,
-		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
+		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow, KindSetTenant:
 	}
 }
 

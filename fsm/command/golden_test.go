@@ -58,6 +58,13 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 			return hex.Dump(AppendNotification(nil, &n))
 		case "relay_row":
 			return hex.Dump(encodedRow(sampleRelayRow()))
+		case "relay_row_permits":
+			return hex.Dump(encodedRow(RelayRow{
+				Kind: RelayReturn, TimeMS: 1_700, Event: Event{Tenant: "acme", Uses: []Use{{Limit: "llm", Key: "k"}}},
+				Permits: RelayedPermits{
+					Count: 300, Completed: 299, PausedMS: 1_800, Refund: []UseCost{{"tokens", 301}}, Charge: []UseCost{{"cost", 302}},
+				},
+			}))
 		case "relay_row_group":
 			row := sampleRelayRow()
 			row.Group = "audit"

@@ -60,6 +60,8 @@ const (
 	KindPutWorkflow    Kind = 72
 	KindSetAlias       Kind = 73
 	KindDeleteWorkflow Kind = 74
+	// KindSetTenant is a tenant's settings, in the meta group.
+	KindSetTenant Kind = 75
 )
 
 // String is the kind's name in logs and metrics.
@@ -124,7 +126,8 @@ func (k Kind) String() string { //nolint:revive,funlen // A line for each kind.
 	case KindConfigureTenant:
 		return "configure_tenant"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
-		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey, KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
+		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey, KindPutWorkflow, KindSetAlias, KindDeleteWorkflow,
+		KindSetTenant:
 		return k.metaString()
 	default:
 		return "unknown"
@@ -137,6 +140,8 @@ func (k Kind) metaString() string {
 		return "form_cluster"
 	case KindAdmitMember:
 		return "admit_member"
+	case KindSetTenant:
+		return "set_tenant"
 	case KindSetChannel:
 		return "set_channel"
 	case KindPutTenant:

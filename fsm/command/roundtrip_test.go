@@ -88,6 +88,8 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("configure_channel", commandComesBack[ConfigureChannel])
 	t.Run("park", commandComesBack[Park])
 	t.Run("set_channel", commandComesBack[SetChannel])
+	t.Run("set_tenant", commandComesBack[SetTenant])
+	t.Run("configure_tenant", commandComesBack[ConfigureTenant])
 	t.Run("commit_follower", commandComesBack[CommitFollower])
 	t.Run("start_run", commandComesBack[StartRun])
 	t.Run("control_run", commandComesBack[ControlRun])

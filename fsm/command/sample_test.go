@@ -23,6 +23,7 @@ func bodies() map[Kind]body {
 		KindCommitFollower:  &CommitFollower{},
 		KindPark:            &Park{},
 		KindBroadcast:       &Broadcast{},
+		KindSetTenant:       &SetTenant{},
 		KindConfigureTenant: &ConfigureTenant{},
 
 		KindInstallDefinition: &InstallDefinition{}, KindInstallAliases: &InstallAliases{}, KindRemoveDefinition: &RemoveDefinition{},
@@ -93,6 +94,8 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *Park:
 		c.Route = route
 	case *Broadcast:
+		c.Route = route
+	case *SetTenant:
 		c.Route = route
 	case *ConfigureTenant:
 		c.Route = route
@@ -235,6 +238,7 @@ func sampleCommands() map[Kind]body {
 			Route: route, Tenant: "acme", IdempotencyKey: "once-1", CorrelationID: "corr-2", CausationID: "cause-3", Name: "news",
 			Payload: Payload{Codec: CodecJSON, Bytes: []byte("[4]")}, Clients: []string{"ana", "ben"},
 		},
+		KindSetTenant: &SetTenant{Route: route, Tenant: "acme", Expect: 6, Settings: TenantSettings{Weight: 208, MaxInFlight: 9}},
 		KindConfigureTenant: &ConfigureTenant{Route: route, Tenant: "acme", Settings: TenantSettings{
 			Version: 7, Weight: 208, MaxInFlight: 9, Rate: 310, MaxBacklogBytes: 11 << 33, MaxBacklogEvents: 12_000,
 		}},

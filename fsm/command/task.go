@@ -73,7 +73,8 @@ func (r *Reader) task() Task {
 	}
 }
 
-func appendUses(dst []byte, uses []Use) []byte {
+// AppendUses appends an event's parts in limits.
+func AppendUses(dst []byte, uses []Use) []byte {
 	dst = AppendUint(dst, uint64(len(uses)))
 	for i := range uses {
 		u := &uses[i]
@@ -83,23 +84,36 @@ func appendUses(dst []byte, uses []Use) []byte {
 		for _, rate := range u.Rates {
 			dst = AppendUint(AppendUint(AppendString(dst, rate.Unit), rate.Count), rate.PerMS)
 		}
-		dst = AppendUint(dst, uint64(len(u.Costs)))
-		for _, cost := range u.Costs {
-			dst = AppendUint(AppendString(dst, cost.Unit), cost.Amount)
-		}
+		dst = AppendCosts(dst, u.Costs)
 	}
 	return dst
 }
 
-func (r *Reader) uses() (uses []Use) {
+// AppendCosts appends amounts of units.
+func AppendCosts(dst []byte, costs []UseCost) []byte {
+	dst = AppendUint(dst, uint64(len(costs)))
+	for _, cost := range costs {
+		dst = AppendUint(AppendString(dst, cost.Unit), cost.Amount)
+	}
+	return dst
+}
+
+// Costs reads what AppendCosts wrote.
+func (r *Reader) Costs() (costs []UseCost) {
+	for range r.Count(MaxRates) {
+		costs = append(costs, UseCost{Unit: r.String(), Amount: r.Uint()})
+	}
+	return costs
+}
+
+// Uses reads what AppendUses wrote.
+func (r *Reader) Uses() (uses []Use) {
 	for range r.Count(MaxUses) {
 		u := Use{Limit: r.String(), Key: r.String(), MaxInFlight: r.Uint32(), Adaptive: r.Bool()}
 		for range r.Count(MaxRates) {
 			u.Rates = append(u.Rates, UseRate{Unit: r.String(), Count: r.Uint(), PerMS: r.Uint()})
 		}
-		for range r.Count(MaxRates) {
-			u.Costs = append(u.Costs, UseCost{Unit: r.String(), Amount: r.Uint()})
-		}
+		u.Costs = r.Costs()
 		uses = append(uses, u)
 	}
 	return uses
