@@ -73,6 +73,12 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 	case opRuns:
 		query := readRunQuery(r)
 		return func(view *storage.View) (any, error) { return fsm.ReadRuns(view, &query) }
+	case opSchedule:
+		tenant, id := r.String(), r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadSchedule(view, tenant, id) }
+	case opSchedules:
+		query := readScheduleQuery(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadSchedules(view, &query) }
 	case opMembers:
 		return func(view *storage.View) (any, error) { return readMembers(view) }
 	case opSettings:

@@ -311,6 +311,9 @@ func (m *Machine) endRun(r *run, d *engine.Decision) {
 	default:
 		m.endAside(m.shadowOf(r), jobRunFailed, r.State.String())
 	}
+	if r.has(runSchedule) {
+		m.scheduledEnded(r)
+	}
 	if !r.called {
 		return
 	}

@@ -10,14 +10,15 @@ import (
 
 // What the rows of kindRunTimer are of. Numbers are for ever.
 const (
-	timerRun     = 1
-	timerStep    = 2
-	timerWait    = 3
-	timerItems   = 4
-	timerBegin   = 5
-	timerPurge   = 6
-	timerMemo    = 7
-	timerMessage = 8
+	timerRun      = 1
+	timerStep     = 2
+	timerWait     = 3
+	timerItems    = 4
+	timerBegin    = 5
+	timerPurge    = 6
+	timerMemo     = 7
+	timerMessage  = 8
+	timerSchedule = 9
 )
 
 func timerOf(kind engine.TimerKind) byte { return byte(kind) }
@@ -91,6 +92,9 @@ func (m *Machine) fireRunTimer(t *dueRunTimer) {
 		return
 	case timerMessage:
 		m.forgetMessage(of)
+		return
+	case timerSchedule:
+		m.fireSchedule(timerDue(t.key), of)
 		return
 	}
 	tenant, position, part := binary.BigEndian.Uint32(of), binary.BigEndian.Uint64(of[4:]), binary.BigEndian.Uint32(of[12:])
