@@ -56,6 +56,8 @@ type Group struct {
 	duty    *duty.Duty
 	// board has the partition's token streams; nil for meta.
 	board *tokens.Board
+	// ends has those who wait for the ends of runs.
+	ends runEnds
 
 	// leading is true from the moment Raft says so; serving is the generation
 	// whose LeaderStart was applied here, 0 for none.
@@ -214,6 +216,7 @@ func (g *Group) resign() {
 		g.duty.Resign()
 		g.board.Resign()
 	}
+	g.ends.wakeAll()
 	g.batcher.flush(statusNotLeader)
 }
 
@@ -249,6 +252,7 @@ func (g *Group) applied(outcome *fsm.Outcome) {
 		g.serving.Store(started.Generation)
 		g.config.leads(g.config.id, started.Generation)
 	}
+	g.ends.wake(outcome.Runs)
 	if g.duty != nil {
 		g.duty.Applied(outcome)
 		tellBoard(g.board, outcome)

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -110,39 +109,21 @@ func (c *Cluster) askOf(ctx context.Context, id command.EventID, what op, body [
 }
 
 // mergeLetters takes the first letters of all partitions' pages, and moves
-// places behind what it took. It ends where it does not know what comes next in
-// some partition, so that the order holds from page to page.
+// places behind what it took.
 func mergeLetters(pages []fsm.LetterPage, places []fsm.LetterPlace, limit int) *LettersPage {
 	merged := &LettersPage{Letters: []fsm.DeadLetter{}}
-	taken := make([]int, len(pages))
-	for len(merged.Letters) < limit {
-		first := -1
-		for i := range pages {
-			if taken[i] == len(pages[i].Letters) {
-				if pages[i].More {
-					first = -1
-					break
-				}
-				continue
-			}
-			if first < 0 || cmp.Compare(pages[i].Letters[taken[i]].Time, pages[first].Letters[taken[first]].Time) < 0 {
-				first = i
-			}
-		}
-		if first < 0 {
-			break
-		}
-		merged.Letters = append(merged.Letters, pages[first].Letters[taken[first]])
-		places[first] = pages[first].Places[taken[first]]
-		taken[first]++
+	from := make([]partPage[fsm.DeadLetter], len(pages))
+	for i := range pages {
+		from[i] = partPage[fsm.DeadLetter]{pages[i].Letters, pages[i].More}
 	}
-	more := false
+	order, taken, more := mergePages(from, limit, func(a, b *fsm.DeadLetter) bool { return a.Time < b.Time })
+	for _, at := range order {
+		merged.Letters = append(merged.Letters, pages[at.page].Letters[at.item])
+		places[at.page] = pages[at.page].Places[at.item]
+	}
 	for i := range pages {
 		if taken[i] == len(pages[i].Letters) {
 			places[i] = pages[i].Next
-			more = more || pages[i].More
-		} else {
-			more = true
 		}
 	}
 	if more {

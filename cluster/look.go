@@ -64,6 +64,12 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 		}
 		tenant, id := r.String(), r.EventID()
 		return whyOf(g, tenant, id)
+	case opRun:
+		look := readRunLook(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadRun(view, &look) }
+	case opRuns:
+		query := readRunQuery(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadRuns(view, &query) }
 	case opMembers:
 		return func(view *storage.View) (any, error) { return readMembers(view) }
 	case opSettings:
@@ -83,7 +89,7 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 		return presenceOf(g, tenant, client)
 	case opWorkflows, opWorkflow, opDefinition, opDefinitions:
 		return lookUpWorkflows(what, r)
-	case opCommand, opRenew, opFollow:
+	case opCommand, opRenew, opFollow, opRunEnd:
 	}
 	return nil
 }

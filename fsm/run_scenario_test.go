@@ -28,6 +28,7 @@ import (
 //	redrive CHANNEL/n                                  of a dead job
 //	pass ms=n                                          time goes by
 //	show RUN                                           what is known of it
+//	look RUN [tenant=] [brief] · runs [limit=] [tenant= workflow= version= state= client= error= since= until=]   as users see it
 //	reopen · rows                                      as in scenarios
 //
 // What comes of it: leased jobs, notifications, what is canceled, and each run's state.
@@ -100,6 +101,10 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolin
 		return "ok\n"
 	case "show":
 		return s.show(s.runs[a.word()])
+	case "look":
+		return s.look(a)
+	case "runs":
+		return s.list(a)
 	case "rows":
 		return s.rowKinds()
 	default:

@@ -90,6 +90,12 @@ type Broker interface {
 	// about them carried out. It is a *cluster.RefusedError where the state says no.
 	Credentials(ctx context.Context) (cluster.Credentials, error)
 	ChangeCredentials(ctx context.Context, encoded []byte) (command.Result, error)
+	// Runs is a page of runs; cluster.ErrBadRunCursor for a cursor that no page gave. Run
+	// is one, cluster.ErrNoRun where the tenant has none of that id. AwaitRun returns
+	// when one has ended, or is none.
+	Runs(ctx context.Context, want *cluster.Runs) (*cluster.RunsPage, error)
+	Run(ctx context.Context, look *cluster.RunLook) (*cluster.RunInfo, error)
+	AwaitRun(ctx context.Context, look *cluster.RunLook) error
 	// Ready is nil once the node belongs to a formed cluster and reaches the
 	// leaders of meta and every partition; else an error that says what is
 	// missing.

@@ -74,6 +74,7 @@ type fakeBroker struct {
 	rivals   int
 	// workflows are those that were applied.
 	workflows fakeWorkflows
+	runs      fakeRuns
 	// credentials are what is listed.
 	credentials cluster.Credentials
 }
@@ -97,6 +98,7 @@ func newFakeBroker() *fakeBroker {
 		renewals:    make(chan renewCall, 1000),
 		followed:    make(chan *fakeFollower, 100),
 		tokens:      newFakeTokens(),
+		runs:        newFakeRuns(),
 		state:       StreamState{Epoch: "e1", Head: 5, Oldest: 2, Resumed: ResumedFull},
 		terms:       func(command.LeaseID) uint32 { return 30000 },
 	}
