@@ -15,7 +15,8 @@ const (
 	MaxRunWait = 30 * time.Second
 	// runEndTurn is for how long a leader lets one ask wait for a run's end: less than
 	// AnswerTimeout, after which an ask is given up.
-	runEndTurn = 2 * time.Second
+	runEndTurn   = runEndTurnMS * time.Millisecond
+	runEndTurnMS = 2000
 	// maxRunWaiters is how many asks wait at one leader. Those beyond it are answered as
 	// the run stands, and ask again after runEndPause.
 	maxRunWaiters = 10_000
@@ -46,7 +47,7 @@ func (c *Cluster) runEnded(ctx context.Context, look *RunLook) (bool, error) {
 		return true, nil
 	}
 	body := command.AppendEventID(command.AppendString(nil, look.Tenant), look.Run)
-	body = command.AppendUint(body, uint64(runEndTurn.Milliseconds()))
+	body = command.AppendUint(body, runEndTurnMS)
 	answer, err := c.await(ctx, c.laneOf(uint32(look.Run.Partition)), opRunEnd, body)
 	return err == nil && len(answer) == 1 && answer[0] != 0, err
 }
@@ -55,7 +56,7 @@ func (c *Cluster) runEnded(ctx context.Context, look *RunLook) (bool, error) {
 // the run is looked at: no end comes between.
 func (a answerTo) serveRunEnd(g *Group, r *command.Reader) {
 	look := RunLook{Tenant: r.String(), Run: r.EventID()}
-	longest := time.Duration(min(r.Uint(), uint64(runEndTurn.Milliseconds()))) * time.Millisecond //nolint:gosec // Bounded.
+	longest := time.Duration(min(r.Uint(), runEndTurnMS)) * time.Millisecond
 	if r.Err() != nil || g.duty == nil {
 		a.status(statusUnknown)
 		return

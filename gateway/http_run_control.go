@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
@@ -96,7 +97,10 @@ func (g *Gateway) readControl(w http.ResponseWriter, r *http.Request, action com
 		return nil, bad
 	}
 	var said runRequest
-	if bad := readObject(raw, &said); bad.any() {
+	if bad = readObject(raw, &said); !bad.any() {
+		bad = wrongControl(action, &said)
+	}
+	if bad.any() {
 		return nil, bad
 	}
 	c := &command.ControlRun{
@@ -105,9 +109,6 @@ func (g *Gateway) readControl(w http.ResponseWriter, r *http.Request, action com
 	}
 	if who := whoOf(r); !seesAll(who) {
 		c.ClientID = who.ClientID
-	}
-	if bad := wrongControl(action, &said); bad.any() {
-		return nil, bad
 	}
 	if action == command.RunFork {
 		c.Code = said.Version
@@ -134,24 +135,28 @@ func readObject(raw []byte, into any) refusal {
 
 // wrongControl refuses what would be passed over: whoever says it means something by it.
 func wrongControl(action command.RunAction, said *runRequest) refusal {
-	begins := action == command.RunRedrive || action == command.RunFork
-	hasData := said.Data != nil || said.DataBase64 != nil
-	switch {
-	case len(said.Reason) > wire.MaxReasonBytes || len(said.Code) > wire.MaxReasonBytes:
+	if len(said.Reason) > wire.MaxReasonBytes || len(said.Code) > wire.MaxReasonBytes {
 		return refusal{wire.ReasonBadRequest, "reason and code are too long"}
-	case said.Step != "" && !begins:
-		return refusal{wire.ReasonBadRequest, "step is for redrive and fork"}
-	case said.Version != "" && action != command.RunFork:
-		return refusal{wire.ReasonBadRequest, "version is for fork"}
-	case said.NoCompensation && action != command.RunCancel:
-		return refusal{wire.ReasonBadRequest, "no_compensation is for cancel"}
-	case said.Code != "" && action != command.RunFail && action != command.RunCancel:
-		return refusal{wire.ReasonBadRequest, "code is for cancel and fail"}
-	case hasData && !begins && action != command.RunRetry && action != command.RunSkip:
-		return refusal{wire.ReasonBadRequest, "data is for retry, skip, redrive and fork"}
-	default:
-		return refusal{}
 	}
+	for _, part := range []struct {
+		said bool
+		name string
+		of   []command.RunAction
+	}{
+		{said.Step != "", "step is for redrive and fork", []command.RunAction{command.RunRedrive, command.RunFork}},
+		{said.Version != "", "version is for fork", []command.RunAction{command.RunFork}},
+		{said.NoCompensation, "no_compensation is for cancel", []command.RunAction{command.RunCancel}},
+		{said.Code != "", "code is for cancel and fail", []command.RunAction{command.RunCancel, command.RunFail}},
+		{
+			said.Data != nil || said.DataBase64 != nil, "data is for retry, skip, redrive and fork",
+			[]command.RunAction{command.RunRetry, command.RunSkip, command.RunRedrive, command.RunFork},
+		},
+	} {
+		if part.said && !slices.Contains(part.of, action) {
+			return refusal{wire.ReasonBadRequest, part.name}
+		}
+	}
+	return refusal{}
 }
 
 // payloadOf is data as JSON, or bytes, or none.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/batonmq/baton/cluster"
@@ -119,18 +120,8 @@ func readTime(text string) (ms int64, ok bool) {
 
 // english is a list of words as one says it.
 func english(words []string) string {
-	text := ""
-	for i, word := range words {
-		switch {
-		case i == 0:
-		case i == len(words)-1:
-			text += " and "
-		default:
-			text += ", "
-		}
-		text += word
-	}
-	return text
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // showRun answers one run. To who may not see it, it is not there.

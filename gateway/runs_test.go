@@ -65,7 +65,7 @@ func (s submission) message() command.SendMessage {
 
 // TestHTTPStartRun: a run is begun in the partition of its key, which is the client's
 // where none is named.
-func TestHTTPStartRun(t *testing.T) {
+func TestHTTPStartRun(t *testing.T) { //nolint:revive // A list of what a start may say.
 	e := newEdge(t)
 	body := e.do(t, e.request("POST", "/v1/runs", `{"workflow":"w","alias":"canary","client_id":"ann","tenant":"acme","headers":{"a":"b"},"data":{"x":1},"on_end":"done"}`,
 		"Idempotency-Key", "k1"), 202, "")
@@ -149,7 +149,7 @@ func TestHTTPListRuns(t *testing.T) {
 
 // TestHTTPControlRun: what is asked of a run gets to its partition, and what an action
 // would pass over is refused.
-func TestHTTPControlRun(t *testing.T) {
+func TestHTTPControlRun(t *testing.T) { //nolint:revive // A list of what may be asked.
 	e := newEdge(t)
 	id := letterID(3)
 	path := "/v1/runs/" + id.String() + "/"
