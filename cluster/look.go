@@ -67,12 +67,8 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 		}
 		tenant, id := r.String(), r.EventID()
 		return whyOf(g, tenant, id)
-	case opRun:
-		look := readRunLook(r)
-		return func(view *storage.View) (any, error) { return fsm.ReadRun(view, &look) }
-	case opRuns:
-		query := readRunQuery(r)
-		return func(view *storage.View) (any, error) { return fsm.ReadRuns(view, &query) }
+	case opRun, opRuns:
+		return lookUpRuns(what, r)
 	case opMembers:
 		return func(view *storage.View) (any, error) { return readMembers(view) }
 	case opSettings:
