@@ -47,7 +47,7 @@ func TestStartRun(t *testing.T) {
 		t.Fatalf("%+v, %v", started, err)
 	}
 	var body map[string]any
-	if err := json.Unmarshal([]byte(strings.TrimPrefix((*asked)[0], "POST /v1/runs ")), &body); err != nil {
+	if err = json.Unmarshal([]byte(strings.TrimPrefix((*asked)[0], "POST /v1/runs ")), &body); err != nil {
 		t.Fatal(err)
 	}
 	if key, _ := body["idempotency_key"].(string); !strings.HasPrefix(key, "~") || len(key) < 10 {
@@ -88,7 +88,7 @@ func TestSteerRuns(t *testing.T) {
 	if err != nil || page.Cursor != "c" || len(page.Runs) != 1 {
 		t.Fatalf("%+v, %v", page, err)
 	}
-	if err := h.CancelRun(t.Context(), "r", "why"); err != nil {
+	if err = h.CancelRun(t.Context(), "r", "why"); err != nil {
 		t.Fatal(err)
 	}
 	forked, err := h.ControlRun(t.Context(), "r", RunFork, RunRequest{Step: "s", Version: "v", HasData: true})
