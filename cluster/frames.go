@@ -131,6 +131,10 @@ const (
 	opRunEnd
 	// opTenant is of the meta group: body is a tenant, the answer's its settings as JSON.
 	opTenant
+	// opSchedule: body is tenant and id, the answer's a JSON schedule or null.
+	opSchedule
+	// opSchedules: body is a query of schedules, the answer's a JSON page.
+	opSchedules
 )
 
 // status is how an ask was answered.

@@ -69,6 +69,12 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 		return whyOf(g, tenant, id)
 	case opRun, opRuns:
 		return lookUpRuns(what, r)
+	case opSchedule:
+		tenant, id := r.String(), r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadSchedule(view, tenant, id) }
+	case opSchedules:
+		query := readScheduleQuery(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadSchedules(view, &query) }
 	case opMembers:
 		return func(view *storage.View) (any, error) { return readMembers(view) }
 	case opSettings:

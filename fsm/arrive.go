@@ -148,7 +148,11 @@ func (m *Machine) arriveEvent(row *command.RelayRow, source relaySource) {
 			m.cancelArrived(l, &row.Lineage)
 		}
 	}
-	m.storeEmit(&event{storedMS: m.counters.timeMS, whole: true, parent: row.Parent, Event: row.Event}, row.Group, true)
+	e := &event{storedMS: m.counters.timeMS, whole: true, parent: row.Parent, Event: row.Event}
+	begins := e.CorrelationID == "" // A schedule's run: it starts a lineage of its own, as a publish does.
+	if id := m.storeEmit(e, row.Group, !begins); begins && id == e.id {
+		m.publishedInto(e)
+	}
 }
 
 // deliver puts a notification of another partition's event, or one that no job

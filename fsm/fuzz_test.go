@@ -79,6 +79,8 @@ func rowOf(kind byte) row { //nolint:revive // A case for each kind.
 		return &definitionRow{}
 	case kindAliases:
 		return &workflowRow{}
+	case kindSchedule:
+		return &scheduleRow{}
 	default:
 		return nil
 	}
@@ -94,6 +96,9 @@ func FuzzRow(f *testing.F) {
 		}
 		if kind == kindDefinition && r.key[1] == definitionHead {
 			kind = kindHeadRow
+		}
+		if kind == kindSchedule && r.key[1] != scheduleIs {
+			continue // What it says is a record of package command.
 		}
 		f.Add(kind, r.value)
 	}
@@ -261,6 +266,9 @@ func livedWorld(f *testing.F) *lived {
 	))
 	l.w.apply(true, entryOf(header,
 		definitionOf(l.tenant(), "answer", 'a', "asked"), aliasesOf(l.tenant(), "answer", 1, "prod", 'a')))
+	l.w.apply(true, entryOf(header, &command.PutSchedule{
+		Route: route, Tenant: l.tenant(), ID: "daily", Pause: true, Note: "why", Schedule: command.Schedule{Workflow: "answer", Spec: "@daily"},
+	}))
 	l.stand(publishes[0].(*command.Publish).Event)
 	l.share(publishes[0].(*command.Publish).Event)
 	l.next = [][]byte{

@@ -60,6 +60,8 @@ import (
 //	Y  tenant(4) digest(16)                  a step's result that is used again -> expires(varint), payload
 //	M  tenant(4) digest(16) 0                who waits for a message: see waiterRow
 //	M  tenant(4) digest(16) 1 number(8)      a message that waits: see messageRow
+//	S  's' tenant(4) id                       what a schedule says: see command.AppendSchedule
+//	S  'i' tenant(4) id                       how far it is: see scheduleRow
 //	f  channel(4) tenant(4) name             a named follower; tenant 0 is all of them -> position(uvarint), up to which all is handled
 //
 // Every row begins with a version byte (rowVersion); a reader refuses another.
@@ -108,6 +110,7 @@ const (
 	kindMemo           = 'Y'
 	kindPausedRun      = 'V'
 	kindMessage        = 'M'
+	kindSchedule       = 'S'
 )
 
 // What the rows of a version of a workflow say of it. A run's start writes how many are
@@ -116,6 +119,13 @@ const (
 	definitionHead = 'd'
 	definitionText = 't'
 	definitionLive = 'n'
+)
+
+// What the rows of a schedule say of it: its times write how far it is, and not its input
+// again.
+const (
+	scheduleSays = 's'
+	scheduleIs   = 'i'
 )
 
 // rowVersion is the version byte of every row there is so far.
@@ -353,6 +363,11 @@ func keyWaiter(dst []byte, tenant uint32, of digest) []byte {
 
 func keyMessage(dst []byte, tenant uint32, of digest, number uint64) []byte {
 	return appendU64(append(append(appendU32(append(dst, kindMessage), tenant), of[:]...), 1), number)
+}
+
+// keySchedule is the key of a row of a schedule: scheduleSays or scheduleIs.
+func keySchedule(dst []byte, what byte, tenant uint32, id string) []byte {
+	return append(appendU32(append(dst, kindSchedule, what), tenant), id...)
 }
 
 // u32At is a number of a key, or of a value of fixed size. One that ends before

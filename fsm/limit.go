@@ -50,6 +50,9 @@ type limit struct {
 
 // limitRow is the state of a limit's key in a partition.
 type limitRow struct {
+	homeRow
+	awayRow
+
 	name, key string
 	// inFlight counts the jobs that have a place, waiting those that stand in line; none
 	// of them stands before the position first.
@@ -69,12 +72,9 @@ type limitRow struct {
 	// dueMS is when its timer fires, 0 for none.
 	dueMS   int64
 	buckets []bucket
-
 	// foreign means that the limit's home is another partition: awayRow is of such, and
 	// homeRow of the others.
 	foreign bool
-	homeRow
-	awayRow
 }
 
 func (l *limitRow) append(dst []byte) []byte {
@@ -156,7 +156,8 @@ func (l *limitRow) roomFirst(u *command.Use, nowMS int64) (why obstacle, untilMS
 		return allTaken, 0
 	}
 	for i := range u.Rates {
-		untilMS = max(untilMS, l.bucket(u.Rates[i].Unit).grantable(&u.Rates[i], u.Costs, nowMS))
+		b := l.bucket(u.Rates[i].Unit)
+		untilMS = max(untilMS, b.grantable(&u.Rates[i], u.Costs, nowMS))
 	}
 	if untilMS > nowMS {
 		return outOfRate, untilMS
@@ -271,15 +272,15 @@ func (m *Machine) findRoom(j *job, position uint64, line *limit) (at int, why ob
 	for at := range j.event.Uses {
 		u := &j.event.Uses[at]
 		l := m.limitFor(j, u)
-		switch {
-		case l == nil:
-		case l == line:
+		switch l {
+		case nil:
+			if m.isForeign(j, u) {
+				why = allTaken
+			}
+		case line:
 			why, untilMS = l.roomFirst(u, m.counters.timeMS)
 		default:
 			why, untilMS = l.room(u, position, m.counters.timeMS)
-		}
-		if l == nil && m.isForeign(j, u) {
-			why = allTaken
 		}
 		if why != roomy {
 			return at, why, untilMS
@@ -378,7 +379,7 @@ func (m *Machine) saveLimits() {
 
 // idle tells whether nobody has a place in a limit, or waits for one.
 func (l *limitRow) idle() bool {
-	return l.inFlight == 0 && l.waiting == 0 && l.awayRow.empty() && len(l.borrowers)+len(l.wants) == 0
+	return l.inFlight == 0 && l.waiting == 0 && l.holdsNothing() && len(l.borrowers)+len(l.wants) == 0
 }
 
 func (m *Machine) forgetLimit(l *limit) {

@@ -58,7 +58,7 @@ type awayRow struct {
 	unusedMS int64
 }
 
-func (a *awayRow) empty() bool { return a.lent == 0 && a.asked == 0 && len(a.stock) == 0 }
+func (a *awayRow) holdsNothing() bool { return a.lent == 0 && a.asked == 0 && len(a.stock) == 0 }
 
 // away is how many permits a home has lent.
 func (h *homeRow) away() (count uint32) {

@@ -32,7 +32,7 @@ func (l *limitRow) bound(most uint32, adaptive bool) uint32 {
 	if l.window == 0 {
 		return most
 	}
-	return uint32(min(uint64(most), max(l.window/windowUnit, 1))) //nolint:gosec // At most most.
+	return uint32(min(uint64(most), max(l.window/windowUnit, 1)))
 }
 
 // pause keeps a limit from granting until then, because a job was throttled that took
@@ -50,7 +50,7 @@ func (l *limitRow) pause(takenMS, untilMS int64) {
 }
 
 // ended takes note of the end of a job that took its place at takenMS.
-func (l *limitRow) ended(takenMS int64, well bool) { //nolint:revive // How it ended is what is noted.
+func (l *limitRow) ended(takenMS int64, well bool) {
 	ramping := l.ramp > 0
 	if ramping && takenMS < l.pausedMS {
 		return

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/fsm/workflow"
 	"github.com/batonmq/baton/internal/invariants"
 	"github.com/batonmq/baton/storage"
 )
@@ -33,6 +34,8 @@ type Machine struct {
 	led map[ledKey]struct{}
 	// limits are what jobs share: see limit.
 	limits map[limitID]*limit
+	// clocks are calendars of schedules that were read.
+	clocks map[clockName]*workflow.Schedule
 	// nextDueMS is the earliest timer of a job, nextLimitMS that of a limit, or maxTime
 	// when there is none.
 	nextDueMS, nextLimitMS int64
@@ -54,8 +57,9 @@ type Machine struct {
 	runs     map[uint64]*run
 	changed  []*run
 	happened []*happening
-	// childStarts counts the child runs that the entry began.
-	childStarts int
+	// childStarts counts the child runs that the entry began, firings the times of
+	// schedules that it worked off.
+	childStarts, firings int
 	// fresh are the events whose bytes are in memory, until the entry's end.
 	fresh []*event
 	tally tally
@@ -99,6 +103,9 @@ type scratch struct {
 	startRun   command.StartRun
 	control    command.ControlRun
 	message    command.SendMessage
+	schedule   command.PutSchedule
+	unschedule command.DeleteSchedule
+	reschedule command.ControlSchedule
 	tenant     command.ConfigureTenant
 	definition command.InstallDefinition
 	aliases    command.InstallAliases
@@ -127,6 +134,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		runs:       make(map[uint64]*run),
 		pausedRuns: make(map[uint64]struct{}),
 		led:        make(map[ledKey]struct{}),
+		clocks:     make(map[clockName]*workflow.Schedule),
 		limits:     make(map[limitID]*limit),
 		tenants:    make(map[uint32]*tenant),
 		nextDueMS:  maxTime, nextLimitMS: maxTime, nextTenantMS: maxTime,
@@ -157,7 +165,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	if err := m.entry.Decode(data); err != nil {
 		invariants.Failf("a committed entry cannot be read: %v", err)
 	}
-	m.tx, m.calls = tx, 0
+	m.tx, m.calls, m.childStarts, m.firings = tx, 0, 0, 0
 	m.out = newOutcome(effects, len(m.entry.Commands))
 	m.counters.timeMS = max(m.counters.timeMS, m.entry.TimeMS)
 	m.rotateDedupe()
@@ -270,6 +278,18 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 		s.message.Decode(&r)
 		s.message.Route = prefix.Route
 		return checked(&r, func() command.Result { return m.sendMessage(&s.message) })
+	case command.KindPutSchedule:
+		s.schedule.Decode(&r)
+		s.schedule.Route = prefix.Route
+		return checked(&r, func() command.Result { return m.putSchedule(&s.schedule) })
+	case command.KindDeleteSchedule:
+		s.unschedule.Decode(&r)
+		s.unschedule.Route = prefix.Route
+		return checked(&r, func() command.Result { return m.deleteSchedule(&s.unschedule) })
+	case command.KindControlSchedule:
+		s.reschedule.Decode(&r)
+		s.reschedule.Route = prefix.Route
+		return checked(&r, func() command.Result { return m.controlSchedule(&s.reschedule) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
 		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey,
 		command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow, command.KindSetTenant:

@@ -26,7 +26,11 @@ import (
 //	run RUN cancel|pause|resume|retry|skip|fail|redrive|fork [step=] [data=] [reason=] [no-undo] [as=]
 //	cancel RUN                                         of its event
 //	redrive CHANNEL/n                                  of a dead job
-//	pass ms=n                                          time goes by
+//	schedule ID workflow=… [zone= overlap= catch-up= jitter= start= end= max= client= key= alias= data=] [pause] [note=]
+//	                                                   the calendar is below it
+//	unschedule ID · ask ID pause|resume|trigger [note=] [overlap=] [once=]
+//	plan ID · plans [after=] [limit=] [workflow=]      schedules as users see them
+//	pass ms=n · pass to=TIME                           time goes by
 //	show RUN                                           what is known of it
 //	look RUN [tenant=] [brief] · runs [limit=] [tenant= workflow= version= state= client= error= since= until=]   as users see it
 //	reopen · rows                                      as in scenarios
@@ -76,10 +80,9 @@ type runScenario struct {
 	leases  map[string][]command.LeaseID
 	aliases []command.WorkflowAlias
 	count   uint64
-	control bool
 }
 
-func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:revive // A case for each directive.
+func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
 	s.tb = t
 	if s.restarts {
@@ -94,7 +97,7 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolin
 	case "workflow":
 		return s.workflow(a, d.Input)
 	case "pass":
-		s.timeMS += int64(a.number("ms"))
+		s.pass(a)
 		return s.apply1(a)
 	case "reopen":
 		s.reopen()
@@ -103,6 +106,8 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolin
 		return s.show(s.runs[a.word()])
 	case "look":
 		return s.look(a)
+	case "plan", "plans":
+		return s.plans(a)
 	case "runs":
 		return s.list(a)
 	case "rows":
@@ -152,7 +157,7 @@ func jsonOfText(text string) command.Payload {
 	return command.Payload{Codec: command.CodecJSON, Bytes: []byte(strings.ReplaceAll(text, "'", `"`))}
 }
 
-func (s *runScenario) command(a args, input string) []byte { //nolint:revive,cyclop // A case for each command.
+func (s *runScenario) command(a args, input string) []byte { //nolint:cyclop // A case for each command.
 	data := command.Payload{}
 	if text := a.get("data", strings.TrimSpace(input)); text != "" {
 		data = jsonOfText(text)
@@ -200,6 +205,8 @@ func (s *runScenario) command(a args, input string) []byte { //nolint:revive,cyc
 			Run: s.runs[a.word()], Tenant: a.get("tenant", "t"), Action: command.RunAction(at), Step: a.get("step", ""), Data: data,
 			Reason: a.get("reason", ""), Code: a.get("code", ""), NoUndo: a.has("no-undo"), Once: a.get("once", ""),
 		}).Append(nil)
+	case "schedule", "unschedule", "ask":
+		return s.scheduleCommand(a, input)
 	case "cancel":
 		return (&command.Cancel{Tenant: "t", Event: s.runs[a.word()], Reason: "asked", GraceMS: 1000}).Append(nil)
 	case "redrive":

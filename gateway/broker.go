@@ -99,6 +99,10 @@ type Broker interface {
 	Runs(ctx context.Context, want *cluster.Runs) (*cluster.RunsPage, error)
 	Run(ctx context.Context, look *cluster.RunLook) (*cluster.RunInfo, error)
 	AwaitRun(ctx context.Context, look *cluster.RunLook) error
+	// Schedules is a page of schedules, Schedule is one, cluster.ErrNoSchedule where the
+	// tenant has none of that id.
+	Schedules(ctx context.Context, want *cluster.ScheduleQuery) (*cluster.SchedulesPage, error)
+	Schedule(ctx context.Context, tenant, id string) (*cluster.ScheduleInfo, error)
 	// Ready is nil once the node belongs to a formed cluster and reaches the
 	// leaders of meta and every partition; else an error that says what is
 	// missing.

@@ -77,6 +77,7 @@ type fakeBroker struct {
 	// workflows are those that were applied.
 	workflows fakeWorkflows
 	runs      fakeRuns
+	schedules fakeSchedules
 	// credentials are what is listed.
 	credentials cluster.Credentials
 }
@@ -101,6 +102,7 @@ func newFakeBroker() *fakeBroker {
 		followed:    make(chan *fakeFollower, 100),
 		tokens:      newFakeTokens(),
 		runs:        newFakeRuns(),
+		schedules:   newFakeSchedules(),
 		state:       StreamState{Epoch: "e1", Head: 5, Oldest: 2, Resumed: ResumedFull},
 		terms:       func(command.LeaseID) uint32 { return 30000 },
 	}

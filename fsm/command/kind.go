@@ -39,6 +39,11 @@ const (
 	KindStartRun    Kind = 23
 	KindControlRun  Kind = 24
 	KindSendMessage Kind = 25
+	// KindPutSchedule keeps a schedule that starts runs, KindDeleteSchedule takes one away,
+	// and KindControlSchedule asks something of one.
+	KindPutSchedule     Kind = 26
+	KindDeleteSchedule  Kind = 27
+	KindControlSchedule Kind = 28
 	// KindConfigureTenant is a tenant's settings, in a partition.
 	KindConfigureTenant Kind = 41
 
@@ -112,6 +117,12 @@ func (k Kind) String() string { //nolint:revive,funlen // A line for each kind.
 		return "control_run"
 	case KindSendMessage:
 		return "send_message"
+	case KindPutSchedule:
+		return "put_schedule"
+	case KindDeleteSchedule:
+		return "delete_schedule"
+	case KindControlSchedule:
+		return "control_schedule"
 	case KindConfigureTenant:
 		return "configure_tenant"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,

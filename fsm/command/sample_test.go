@@ -28,6 +28,7 @@ func bodies() map[Kind]body {
 
 		KindInstallDefinition: &InstallDefinition{}, KindInstallAliases: &InstallAliases{}, KindRemoveDefinition: &RemoveDefinition{},
 		KindStartRun: &StartRun{}, KindControlRun: &ControlRun{}, KindSendMessage: &SendMessage{},
+		KindPutSchedule: &PutSchedule{}, KindDeleteSchedule: &DeleteSchedule{}, KindControlSchedule: &ControlSchedule{},
 		KindPutWorkflow: &PutWorkflow{}, KindSetAlias: &SetAlias{}, KindDeleteWorkflow: &DeleteWorkflow{},
 
 		KindPutTenant: &PutTenant{}, KindDeleteTenant: &DeleteTenant{}, KindPutKey: &PutKey{}, KindRevokeKey: &RevokeKey{},
@@ -115,6 +116,12 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *ControlRun:
 		c.Route = route
 	case *SendMessage:
+		c.Route = route
+	case *PutSchedule:
+		c.Route = route
+	case *DeleteSchedule:
+		c.Route = route
+	case *ControlSchedule:
 		c.Route = route
 	case *PutTenant:
 		c.Route = route
@@ -259,6 +266,17 @@ func sampleCommands() map[Kind]body {
 		KindSendMessage: &SendMessage{
 			Route: route, Tenant: "acme", Name: "approval", Key: "k", ID: "m-1", TTLMS: 60_000,
 			Payload: Payload{Codec: CodecJSON, Bytes: []byte("[6]")},
+		},
+		KindPutSchedule: &PutSchedule{
+			Route: route, Tenant: "acme", ID: "nightly", Pause: true, Note: "not yet", Schedule: Schedule{
+				Workflow: "answer", Alias: "canary", Input: Payload{Codec: CodecJSON, Bytes: []byte("[7]")}, ClientID: "c", Key: "k",
+				Spec: "30 2 * * *", Timezone: "Europe/Berlin", Overlap: OverlapAllow, CatchUpMS: 8 << 20, JitterMS: 900,
+				StartMS: 10 << 32, EndMS: 11 << 33, MaxRuns: 12_000,
+			},
+		},
+		KindDeleteSchedule: &DeleteSchedule{Route: route, Tenant: "acme", ID: "nightly"},
+		KindControlSchedule: &ControlSchedule{
+			Route: route, Tenant: "acme", ID: "nightly", Action: ScheduleTrigger, Note: "now", Overlap: OverlapCancel, Once: "once-3",
 		},
 
 		KindSetChannel:   &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},
