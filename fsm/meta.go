@@ -143,7 +143,8 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 		command.KindRedrive, command.KindDiscard, command.KindCreateGroup, command.KindConfigureChannel,
 		command.KindCancelLineage, command.KindCommitFollower, command.KindPark, command.KindBroadcast,
 		command.KindConfigureTenant,
-		command.KindInstallDefinition, command.KindInstallAliases, command.KindRemoveDefinition, command.KindStartRun, command.KindControlRun, command.KindSendMessage:
+		command.KindInstallDefinition, command.KindInstallAliases, command.KindRemoveDefinition, command.KindStartRun, command.KindControlRun, command.KindSendMessage,
+		command.KindCancelGone, command.KindPutSchedule, command.KindDeleteSchedule, command.KindControlSchedule:
 		return refuse(command.BadRequest, "a partition's command in the meta group's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)

@@ -303,6 +303,7 @@ func (m *Machine) endRun(r *run, d *engine.Decision) {
 	r.name, r.version = r.def.name, r.def.version
 	m.setRunTimer(r, m.counters.timeMS+runRetentionMS, runTimer{what: timerPurge})
 	m.unpause(r)
+	m.unbind(r)
 	switch r.State { //nolint:exhaustive // A run ends in one of these.
 	case engine.Succeeded:
 		m.endAside(m.shadowOf(r), 0, "")

@@ -156,6 +156,7 @@ func (m *Machine) reopen(r *run, c *command.ControlRun, h *happening) (refusal s
 	m.clearRunTimer(r, r.EndedMS+runRetentionMS, timerPurge, 0)
 	m.remove(keyRunPart(m.scratch.key[:0], r.id.Position, runEnd))
 	m.pin(d, 1)
+	m.bind(r)
 	q := m.queues[r.id.Queue]
 	m.setAside(q, e)
 	if m.counts(m.cursorOf(q.id, m.names.find(nameGroup, DefaultGroup)), e.id.Position) {

@@ -133,6 +133,7 @@ func (m *Machine) beginRun(q *queue, e *event, d *definition) {
 	m.runs[e.id.Position] = r
 	m.touchRun(r)
 	m.pin(d, 1)
+	m.bind(r)
 	m.setAside(q, e)
 	if e.forks {
 		return
