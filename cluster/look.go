@@ -47,7 +47,7 @@ func lookUp(g *Group, what op, r *command.Reader) func(*storage.View) ([]byte, e
 }
 
 // lookUpJSON is lookUp for what is answered as JSON.
-func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) {
+func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) { //nolint:revive // A case for each.
 	switch what {
 	case opTrace:
 		tenant, id := r.String(), r.String()
@@ -67,12 +67,8 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 		}
 		tenant, id := r.String(), r.EventID()
 		return whyOf(g, tenant, id)
-	case opRun:
-		look := readRunLook(r)
-		return func(view *storage.View) (any, error) { return fsm.ReadRun(view, &look) }
-	case opRuns:
-		query := readRunQuery(r)
-		return func(view *storage.View) (any, error) { return fsm.ReadRuns(view, &query) }
+	case opRun, opRuns:
+		return lookUpRuns(what, r)
 	case opSchedule:
 		tenant, id := r.String(), r.String()
 		return func(view *storage.View) (any, error) { return fsm.ReadSchedule(view, tenant, id) }

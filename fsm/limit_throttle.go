@@ -89,10 +89,10 @@ func (m *Machine) pausePlaces(j *job, untilMS int64) {
 			l.pausedMS = max(l.pausedMS, untilMS)
 			p := m.permitsFor(l, l.home)
 			p.PausedMS = max(p.PausedMS, untilMS)
-			continue
+		} else {
+			l.max, l.adaptive = u.MaxInFlight, u.Adaptive
+			m.pauseAll(l, untilMS, j.grantedMS >= l.pausedMS)
 		}
-		l.max, l.adaptive = u.MaxInFlight, u.Adaptive
-		m.pauseAll(l, untilMS, j.grantedMS >= l.pausedMS)
-		m.openLimit(l)
+		m.openLimit(l) // Who stands in its line waits for the end of the pause now.
 	}
 }
