@@ -122,8 +122,8 @@ func TestCountAnswers(t *testing.T) {
 		{correlationID: "c", question: question{Fail: true}},
 	}
 	got := func(names ...string) (list []received) {
-		for i, name := range names {
-			id, name, _ := strings.Cut(name, " ")
+		for i, text := range names {
+			id, name, _ := strings.Cut(text, " ")
 			list = append(list, received{seq: uint64(i) + 1, correlationID: id, name: name})
 		}
 		return list

@@ -19,6 +19,13 @@ func (r *onceRun) check(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	for _, a := range r.askers {
+		for _, q := range a.asked {
+			if err := q.awaitQuiet(ctx); err != nil {
+				return err
+			}
+		}
+	}
 	problems := r.checkLedger()
 	for _, a := range r.askers {
 		problems = append(problems, a.checkStream()...)
@@ -36,6 +43,22 @@ func (r *onceRun) check(ctx context.Context) error {
 	r.options.say("\n%d questions of %d clients, %d answers and %d undone: each exactly once, every stream without a hole; "+
 		"killed: worker %s, node %s", asked, len(r.askers), succeeded, asked-succeeded, r.victim, r.deadNode)
 	return nil
+}
+
+// awaitQuiet waits until nothing is open any more of what a question led to: the client
+// hears of its end before the event that tells of it is worked on.
+func (q *asked) awaitQuiet(ctx context.Context) error {
+	for {
+		trace, err := q.by.client.Trace(ctx, q.correlationID)
+		if err == nil && trace.Ended {
+			return nil
+		}
+		select {
+		case <-time.After(readyInterval):
+		case <-ctx.Done():
+			return fmt.Errorf("%q has not come to rest: %w", q.Text, errors.Join(err, ctx.Err()))
+		}
+	}
 }
 
 // count is how many questions there were, and how many of them are to have succeeded.

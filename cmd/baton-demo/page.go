@@ -168,9 +168,11 @@ func (o *options) introduce(f *fleet, url string) {
 		_, _ = fmt.Fprintf(&workers, "  %s %d", p.name, p.pid())
 	}
 	o.say("\nask at       %s\n\nnodes      %s\nworkers    %s\n\n"+
+		"Its steps are those of the workflow %s, cmd/baton-demo/workflow.yaml: watch a run with\n"+
+		"  bin/baton run ls --nodes %s\n\n"+
 		"Kill one and watch that nothing gets lost:  kill -9 %d   (a worker)   kill -9 %d   (a node)\n"+
 		"Killed processes are not started again: one worker of each kind and two nodes of three go on.\nCtrl-C ends the demo.",
-		url, nodes.String(), workers.String(), f.workers[2].pid(), f.nodes[2].pid())
+		url, nodes.String(), workers.String(), workflowName, f.urls[0], f.workers[2].pid(), f.nodes[2].pid())
 }
 
 // openBrowser tries; the address was printed anyway.

@@ -97,7 +97,7 @@ func (f *workerFlags) work(ctx context.Context, s service, out io.Writer) error 
 	err = <-ends
 	stop() // One channel less is a worker that does half of its work: it ends.
 	for range len(s) - 1 {
-		<-ends
+		err = errors.Join(err, <-ends)
 	}
 	return err
 }

@@ -13,6 +13,9 @@ import (
 //go:embed workflow.yaml
 var workflowText []byte
 
+// workflowName is what it is called.
+const workflowName = "ask-the-documents"
+
 // Names that the workflow uses. Its steps' channels are those that workers serve.
 const (
 	channelAsked   = "question.asked"

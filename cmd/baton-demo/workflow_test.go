@@ -15,6 +15,9 @@ func TestWorkflow(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
+	if definition.Name != workflowName {
+		t.Errorf("its name is %s", definition.Name)
+	}
 	served := make(map[string]bool)
 	for _, kind := range services() {
 		s, err := newService(kind, t.TempDir(), t.TempDir())

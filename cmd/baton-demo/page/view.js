@@ -58,8 +58,9 @@ class View {
       const done = jobs.filter((j) => j.state === "completed").length;
       const odd = jobs.find((j) => j.state !== "completed");
       const count = jobs.length > 1 ? ` ${done} of ${jobs.length}` : "";
-      const again = Math.max(...jobs.map((j) => j.attempts || 0)) > 1 ? ", tried again" : "";
-      add(name, name + count + (odd ? ": " + odd.state : "") + again, (odd ? odd.state : "completed") + (odd && !q.run.ended_at ? " now" : ""));
+      const attempts = Math.max(...jobs.map((j) => j.attempts || 0));
+      const state = !odd ? "" : odd.state === "dead" ? " failed" : ": " + odd.state;
+      add(name, name + count + state + (attempts > 1 ? `, ${attempts} attempts` : ""), (odd ? odd.state : "completed") + (odd && !q.run.ended_at ? " now" : ""));
     }
     if (!q.run.ended_at && q.run.step && !bySteps.has(q.run.step)) {
       add(q.run.step, q.run.step + (q.run.waits ? ": waiting" : ""), "now");
@@ -85,6 +86,7 @@ class View {
       return [element("p", `no answer, the run is ${q.ended.status}${why}`, "bad")];
     }
     if (q.growing && !q.review) return [element("p", q.growing.text, "answer growing")];
+    if (q.review) return []; // It is in the review's box.
     return [element("p", q.runId ? "stored; working on it" : "sending", "by")];
   }
 
