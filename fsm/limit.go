@@ -59,9 +59,8 @@ type limitRow struct {
 	inFlight uint32
 	waiting  uint64
 	first    uint64
-	// max and adaptive are as the last job had them that took a place.
-	max      uint32
-	adaptive bool
+	// bounds are as the last job had them that took a place.
+	bounds
 	// window is how many places an adaptive limit has now, in parts of windowUnit; 0 for
 	// all of them.
 	window uint64
@@ -81,7 +80,8 @@ func (l *limitRow) append(dst []byte) []byte {
 	dst = command.AppendString(command.AppendString(append(dst, rowVersion), l.name), l.key)
 	dst = command.AppendUint(dst, uint64(l.inFlight))
 	dst = command.AppendUint(command.AppendUint(dst, l.waiting), l.first)
-	dst = command.AppendBool(command.AppendUint(dst, uint64(l.max)), l.adaptive)
+	dst = command.AppendBool(command.AppendUint(dst, uint64(l.most)), l.adaptive)
+	dst = command.AppendUint(dst, uint64(l.least))
 	dst = command.AppendInt(command.AppendUint(dst, l.window), l.pausedMS)
 	dst = command.AppendUint(command.AppendUint(dst, uint64(l.ramp)), uint64(l.round))
 	dst = command.AppendInt(dst, l.dueMS)
@@ -105,7 +105,7 @@ func (l *limitRow) read(value []byte) {
 	r := openRow(value)
 	l.name, l.key = r.String(), r.String()
 	l.inFlight, l.waiting, l.first = r.Uint32(), r.Uint(), r.Uint()
-	l.max, l.adaptive = r.Uint32(), r.Bool()
+	l.bounds = bounds{most: r.Uint32(), adaptive: r.Bool(), least: r.Uint32()}
 	l.window, l.pausedMS = r.Uint(), r.Int()
 	l.ramp, l.round = r.Uint32(), r.Uint32()
 	l.dueMS = r.Int()
@@ -152,7 +152,7 @@ func (l *limitRow) roomFirst(u *command.Use, nowMS int64) (why obstacle, untilMS
 		return l.roomAway(u, nowMS)
 	case nowMS < l.pausedMS:
 		return throttled, l.pausedMS
-	case l.inFlight+l.away() >= l.bound(u.MaxInFlight, u.Adaptive), l.ramp > 0 && l.round >= l.ramp:
+	case l.inFlight+l.away() >= l.bound(boundsOf(u)), l.ramp > 0 && l.round >= l.ramp:
 		return allTaken, 0
 	}
 	for i := range u.Rates {
@@ -298,7 +298,7 @@ func (m *Machine) take(j *job) {
 		if l.ramp > 0 {
 			l.round++
 		}
-		l.max, l.adaptive = u.MaxInFlight, u.Adaptive
+		l.bounds = boundsOf(u)
 		l.charge(u, m.counters.timeMS)
 	}
 }

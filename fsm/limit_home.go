@@ -208,7 +208,7 @@ func (m *Machine) lendNext(l *limit) bool {
 	if l.ramp > 0 {
 		l.round++
 	}
-	l.max, l.adaptive = w.use.MaxInFlight, w.use.Adaptive
+	l.bounds = boundsOf(&w.use)
 	l.charge(&w.use, m.counters.timeMS)
 	p := m.permitsFor(l, w.partition)
 	p.Count++

@@ -314,7 +314,7 @@ func (l *lineageReader) whyLimited(e *event, key jobKey, row *jobRow, at *WhyGro
 	at.Ahead, err = l.countRows(keyInLine(nil, id, 0, 0), keyInLine(nil, id, key.position, key.group))
 	at.Limit, at.LimitKey, at.InFlight, at.MaxInFlight = u.Limit, u.Key, limit.inFlight, u.MaxInFlight
 	if u.Adaptive {
-		at.MaxInFlight = limit.bound(u.MaxInFlight, true)
+		at.MaxInFlight = limit.bound(boundsOf(u))
 	}
 	switch why, untilMS := limit.roomFirst(u, l.counters.timeMS); why {
 	case throttled:

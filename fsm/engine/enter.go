@@ -140,7 +140,10 @@ func (a *advance) uses(s *workflow.Step, scope *workflow.Scope) ([]command.Use, 
 	uses := make([]command.Use, 0, len(s.Uses))
 	for i := range s.Uses {
 		limit := &a.Limits[s.Uses[i].Limit]
-		use := command.Use{Limit: limit.Name, MaxInFlight: uint32(limit.MaxInFlight), Adaptive: limit.Adaptive} //nolint:gosec // Checked when it was deployed.
+		use := command.Use{
+			Limit: limit.Name, Adaptive: limit.Adaptive,
+			MaxInFlight: uint32(limit.MaxInFlight), MinInFlight: uint32(limit.MinInFlight), //nolint:gosec // Checked when it was deployed.
+		}
 		if limit.Key != nil {
 			key, err := limit.Key.Text(scope)
 			if err != nil {
