@@ -120,7 +120,9 @@ func TestRunEnded(t *testing.T) {
 func TestChildrenElsewhere(t *testing.T) {
 	far := command.EventID{Epoch: 1, Partition: 2, Queue: 3, Position: 4}
 	row := &runRow{jobs: []runJob{
-		{event: far, child: true, step: 1, item: 5}, {child: true}, {event: command.EventID{Epoch: 1, Queue: 3, Position: 4}, child: true},
+		{event: far, child: true, step: 1, item: 5},
+		{child: true},
+		{event: command.EventID{Epoch: 1, Queue: 3, Position: 4}, child: true},
 		{event: command.EventID{Epoch: 1, Queue: 3, Position: 5}},
 	}}
 	got := childrenElsewhere(row, &runVersion{steps: []string{"a", "b"}}, 0)
