@@ -142,7 +142,8 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 		command.KindAck, command.KindCancel, command.KindCheckpoint, command.KindRelay, command.KindRelayTrim,
 		command.KindRedrive, command.KindDiscard, command.KindCreateGroup, command.KindConfigureChannel,
 		command.KindCancelLineage, command.KindCommitFollower, command.KindPark, command.KindBroadcast,
-		command.KindConfigureTenant,
+		command.KindConfigureTenant, command.KindStartRun, command.KindControlRun, command.KindSendMessage,
+		command.KindPutSchedule, command.KindDeleteSchedule, command.KindControlSchedule,
 		command.KindInstallDefinition, command.KindInstallAliases, command.KindRemoveDefinition:
 		return refuse(command.BadRequest, "a partition's command in the meta group's log")
 	default:

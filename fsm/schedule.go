@@ -126,7 +126,7 @@ func readSchedule(value []byte) command.Schedule {
 	return says
 }
 
-// scheduleAt is a schedule, or nil. What is changed of it is to be saved.
+// scheduleAt is the schedule of an id, or nil. What is changed of it is to be saved.
 func (m *Machine) scheduleAt(tenant uint32, id string) *schedule {
 	value, found := m.get(keySchedule(m.scratch.key[:0], scheduleSays, tenant, id))
 	if !found {
@@ -191,7 +191,7 @@ func (s *schedule) catchUpMS() int64 {
 	if s.CatchUpMS == 0 {
 		return DefaultCatchUpMS
 	}
-	return int64(min(max(s.CatchUpMS, MinCatchUpMS), MaxCatchUpMS)) //nolint:gosec // Bounded.
+	return int64(min(max(s.CatchUpMS, MinCatchUpMS), MaxCatchUpMS))
 }
 
 // advance moves it to its first time after another.
