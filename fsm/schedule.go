@@ -157,7 +157,7 @@ func (m *Machine) saveSchedule(s *schedule) {
 	m.writeSchedule(s)
 }
 
-// writeSchedule is saveSchedule for one whose next time is looked at at once.
+// writeSchedule is saveSchedule for one whose next time is looked at next.
 func (m *Machine) writeSchedule(s *schedule) {
 	m.set(keySchedule(m.scratch.key[:0], scheduleIs, s.tenant, s.id), s.append(m.scratch.value[:0]))
 }

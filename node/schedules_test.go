@@ -39,17 +39,19 @@ func TestSchedulesOfAllNodes(t *testing.T) {
 	fired := func(more int64) {
 		t.Helper()
 		for i := range want {
-			before, err := httpOf(t, c.nodes[1]).Schedule(t.Context(), fmt.Sprint("s", i))
+			before := int64(-1)
 			waitFor(t, "the schedule fires", func() error {
+				now, err := httpOf(t, c.nodes[1]).Schedule(t.Context(), fmt.Sprint("s", i))
 				if err != nil {
-					before, err = httpOf(t, c.nodes[1]).Schedule(t.Context(), fmt.Sprint("s", i))
 					return err
 				}
-				now, err := httpOf(t, c.nodes[1]).Schedule(t.Context(), fmt.Sprint("s", i))
-				if err == nil && now.Fired < before.Fired+more {
-					err = fmt.Errorf("it has begun %d runs, and had %d", now.Fired, before.Fired)
+				if before < 0 {
+					before = now.Fired
 				}
-				return err
+				if now.Fired < before+more {
+					return fmt.Errorf("it has begun %d runs, and had %d", now.Fired, before)
+				}
+				return nil
 			})
 		}
 	}
@@ -91,24 +93,29 @@ func pauseAll(t *testing.T, h *client.HTTP, many int) {
 		if err != nil || paused.State != "paused" || paused.Note != "enough" || paused.Missed+paused.Skipped+paused.Failed != 0 {
 			t.Fatalf("%+v, %v", paused, err)
 		}
-		run, err := h.TriggerSchedule(t.Context(), id, "")
-		if err != nil || run.RunID == "" {
-			t.Fatalf("%+v, %v", run, err)
+		triggerAndDelete(t, h, id, fmt.Sprint(i))
+	}
+}
+
+func triggerAndDelete(t *testing.T, h *client.HTTP, id, data string) {
+	t.Helper()
+	run, err := h.TriggerSchedule(t.Context(), id, "")
+	if err != nil || run.RunID == "" {
+		t.Fatalf("%+v, %v", run, err)
+	}
+	s, err := h.Schedule(t.Context(), id)
+	if err != nil || s.Triggered != 1 || s.Recent[0].RunID != run.RunID || string(s.Data) != data {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	for n := 2; n < len(s.Recent); n++ {
+		if s.Recent[n-1].NominalAt-s.Recent[n].NominalAt != 1000 {
+			t.Errorf("schedule %s began %+v", id, s.Recent)
 		}
-		s, err := h.Schedule(t.Context(), id)
-		if err != nil || s.Triggered != 1 || s.Recent[0].RunID != run.RunID || string(s.Data) != fmt.Sprint(i) {
-			t.Fatalf("%+v, %v", s, err)
-		}
-		for n := 2; n < len(s.Recent); n++ {
-			if s.Recent[n-1].NominalAt-s.Recent[n].NominalAt != 1000 {
-				t.Errorf("schedule %s began %+v", id, s.Recent)
-			}
-		}
-		if err := h.DeleteSchedule(t.Context(), id); err != nil {
-			t.Fatal(err)
-		}
-		if s, err := h.Schedule(t.Context(), id); !errors.Is(err, client.ErrNotFound) {
-			t.Fatalf("%+v, %v", s, err)
-		}
+	}
+	if err := h.DeleteSchedule(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := h.Schedule(t.Context(), id); !errors.Is(err, client.ErrNotFound) {
+		t.Fatalf("%+v, %v", s, err)
 	}
 }
