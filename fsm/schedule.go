@@ -126,7 +126,7 @@ func readSchedule(value []byte) command.Schedule {
 	return says
 }
 
-// scheduleAt is a schedule, or nil. What is changed of it is to be saved.
+// scheduleAt is the schedule of an id, or nil. What is changed of it is to be saved.
 func (m *Machine) scheduleAt(tenant uint32, id string) *schedule {
 	value, found := m.get(keySchedule(m.scratch.key[:0], scheduleSays, tenant, id))
 	if !found {
@@ -157,7 +157,7 @@ func (m *Machine) saveSchedule(s *schedule) {
 	m.writeSchedule(s)
 }
 
-// writeSchedule is saveSchedule for one whose next time is looked at at once.
+// writeSchedule is saveSchedule for one whose next time is looked at next.
 func (m *Machine) writeSchedule(s *schedule) {
 	m.set(keySchedule(m.scratch.key[:0], scheduleIs, s.tenant, s.id), s.append(m.scratch.value[:0]))
 }
@@ -191,7 +191,7 @@ func (s *schedule) catchUpMS() int64 {
 	if s.CatchUpMS == 0 {
 		return DefaultCatchUpMS
 	}
-	return int64(min(max(s.CatchUpMS, MinCatchUpMS), MaxCatchUpMS)) //nolint:gosec // Bounded.
+	return int64(min(max(s.CatchUpMS, MinCatchUpMS), MaxCatchUpMS))
 }
 
 // advance moves it to its first time after another.

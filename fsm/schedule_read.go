@@ -148,11 +148,11 @@ func ReadSchedules(view *storage.View, query *ScheduleQuery) (page *SchedulePage
 		if query.Workflow != "" && s.Workflow != query.Workflow {
 			return true, nil
 		}
-		info, err := s.describe(view)
-		if err == nil {
+		info, failed := s.describe(view)
+		if failed == nil {
 			page.Schedules = append(page.Schedules, *info)
 		}
-		return err == nil, err
+		return failed == nil, failed
 	})
 	return page, err
 }

@@ -101,15 +101,24 @@ func TestOneScheduleCatchesUpInPieces(t *testing.T) {
 	}
 }
 
+// relayTo is all that is on its way to another partition.
+func (p *relayEnd) relayTo(t *testing.T, target uint32) *command.Relay {
+	t.Helper()
+	relay := &command.Relay{Source: p.id, SourceEpoch: 1, First: 1}
+	p.read(func(view *storage.View) {
+		rows, err := ReadRelay(view, target, 1)
+		check(t, err)
+		relay.Rows = rows
+	})
+	return relay
+}
+
 // TestScheduledElsewhere: a run with a key of its own begins in the partition of that, once,
 // with a lineage of its own, and the schedule goes on where it is.
 func TestScheduledElsewhere(t *testing.T) {
 	store, group := openStore(t), new(uint32)
 	home, other := newScheduled(t, store, group, 0, 2), newScheduled(t, store, group, 1, 2)
-	id, key := scheduleIn(0), ""
-	for n := 0; key == "" || command.PartitionOf(command.SlotOf("t", key), 2) != 1; n++ {
-		key = fmt.Sprint("key", n)
-	}
+	id, key := scheduleIn(0), command.ScheduleKey(scheduleIn(1))
 	home.schedule(t, id, &command.Schedule{Spec: "every 1h", Key: key, ClientID: "ana"})
 	home.timeMS += 3_600_000
 	if out := home.put(0); len(out.Runs) != 0 || len(out.Relays) != 1 {
@@ -119,22 +128,20 @@ func TestScheduledElsewhere(t *testing.T) {
 	if info.Fired != 1 || info.Recent[0].RunID != "" || info.Recent[0].NominalAt != home.timeMS {
 		t.Fatalf("%+v", info)
 	}
-	relay := &command.Relay{Source: 0, SourceEpoch: 1, First: 1}
-	home.read(func(view *storage.View) {
-		rows, err := ReadRelay(view, 1, 1)
-		check(t, err)
-		relay.Rows = rows
-	})
+	relay := home.relayTo(t, 1)
 	began := other.put(0, relay).Runs
 	if again := other.put(0, relay).Runs; len(began) != 1 || len(again) != 0 {
 		t.Fatalf("it began %d runs, and %d again", len(began), len(again))
 	}
+	var run *RunInfo
 	other.read(func(view *storage.View) {
-		run, err := ReadRun(view, &RunLook{Tenant: "t", Run: began[0].ID})
+		var err error
+		run, err = ReadRun(view, &RunLook{Tenant: "t", Run: began[0].ID})
 		check(t, err)
-		want := fmt.Sprintf("schedule/%s/%d", id, home.timeMS)
-		if run == nil || run.Key != key || run.ClientID != "ana" || run.IdempotencyKey != want || run.CorrelationID != run.RunID || run.ParentRun != "" {
-			t.Fatalf("%+v", run)
-		}
 	})
+	id = fmt.Sprintf("schedule/%s/%d", id, home.timeMS)
+	got := [...]string{run.Key, run.ClientID, run.IdempotencyKey, run.CorrelationID, run.ParentRun}
+	if want := [...]string{key, "ana", id, run.RunID, ""}; got != want {
+		t.Fatalf("%q, want %q", got, want)
+	}
 }

@@ -76,7 +76,7 @@ func TestHTTPPutSchedule(t *testing.T) {
 
 // TestHTTPAskOfSchedule: what is asked of a schedule gets to it, and what an action would
 // pass over is refused.
-func TestHTTPAskOfSchedule(t *testing.T) { //nolint:revive // A list of what may be asked.
+func TestHTTPAskOfSchedule(t *testing.T) {
 	e := newEdge(t)
 	const path = "/v1/schedules/daily"
 	contains(t, e.do(t, e.request("POST", path+"/pause?tenant=acme", `{"note":"why"}`), 200, ""), `"schedule_id":"daily"`)
@@ -139,9 +139,13 @@ func TestWhoMayUseSchedules(t *testing.T) {
 	admin, _ := v.add(command.Key{Tenant: "acme", Roles: command.RoleAdmin})
 	client, _ := v.add(command.Key{Tenant: "acme", ClientID: "ana", Roles: command.RoleClient | command.RoleWorker, Publish: []string{"*"}})
 	for _, of := range [][3]string{
-		{"GET", "/v1/schedules"}, {"GET", "/v1/schedules/daily"}, {"DELETE", "/v1/schedules/daily"},
+		{"GET", "/v1/schedules"},
+		{"GET", "/v1/schedules/daily"},
+		{"DELETE", "/v1/schedules/daily"},
 		{"PUT", "/v1/schedules/daily", `{"workflow":"w","spec":"@daily"}`},
-		{"POST", "/v1/schedules/daily/pause"}, {"POST", "/v1/schedules/daily/resume"}, {"POST", "/v1/schedules/daily/trigger"},
+		{"POST", "/v1/schedules/daily/pause"},
+		{"POST", "/v1/schedules/daily/resume"},
+		{"POST", "/v1/schedules/daily/trigger"},
 	} {
 		e.do(t, e.request(of[0], of[1], of[2]), 401, "")
 		e.do(t, e.request(of[0], of[1], of[2], "Authorization", "Bearer "+client), 403, "")

@@ -92,7 +92,7 @@ it (one waits until that has ended), cancel that run, or allow both.`,
 // the error is nearest.
 func (f *schedulePutFlags) read(cmd *cobra.Command, t *terminal) (err error) {
 	f.spec.Workflow, f.spec.Alias, _ = strings.Cut(f.spec.Workflow, "@")
-	if _, err := workflow.ParseSchedule(f.spec.Spec, f.spec.Timezone); err != nil {
+	if _, err = workflow.ParseSchedule(f.spec.Spec, f.spec.Timezone); err != nil {
 		return misuse("--spec %q: %w", f.spec.Spec, err)
 	}
 	if cmd.Flags().Changed("data") {
@@ -260,7 +260,7 @@ func newScheduleRm(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := h.DeleteSchedule(cmd.Context(), args[0]); err != nil {
+			if err = h.DeleteSchedule(cmd.Context(), args[0]); err != nil {
 				return err
 			}
 			if f.json {
