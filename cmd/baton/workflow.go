@@ -22,19 +22,20 @@ func newWorkflow(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "workflow",
 		Aliases: []string{"workflows"},
-		Short:   "Check, apply, compare and remove definitions of workflows",
+		Short:   "Check, test, apply, compare and remove definitions of workflows",
 		Long: `A workflow is declared in YAML or JSON. What it says is a version, the same wherever
 it is applied; an alias such as prod says of which version runs are started, or how
 several share them. A run keeps the version that it started with.`,
 		Example: `  baton workflow validate answer.yaml
+  baton workflow test answer.yaml
   baton workflow apply answer.yaml --canary 10%
   baton workflow ls`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return misuse("say what to do with workflows: %s apply, validate, ls, show, diff, alias or rm", cmd.CommandPath())
+			return misuse("say what to do with workflows: %s apply, validate, test, ls, show, diff, alias or rm", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(newWorkflowApply(t), newWorkflowValidate(t), newWorkflowLs(t), newWorkflowShow(t), newWorkflowDiff(t),
+	cmd.AddCommand(newWorkflowApply(t), newWorkflowValidate(t), newWorkflowTest(t), newWorkflowLs(t), newWorkflowShow(t), newWorkflowDiff(t),
 		newWorkflowAlias(t), newWorkflowRm(t))
 	return cmd
 }

@@ -40,6 +40,8 @@ const (
 	KeepHeld
 	// End is the run's end, with Data as its result.
 	End
+	// Visited says that the run has come to a step. Nothing is to be done.
+	Visited
 	// ForgetItem forgets what came of an item: it is tried again.
 	ForgetItem
 )

@@ -19,6 +19,7 @@ func (a *advance) enter(step uint32) (over bool, err error) {
 	r.Step = step
 	r.visit(step)
 	r.Usage.Steps++
+	a.decide(Decision{Kind: Visited, Step: step, Iteration: r.iteration(step)})
 	r.Items, r.Arrived, r.Memo = Items{}, 0, ""
 	if what := a.overBudget(); what != "" {
 		return false, a.stepFailed(CodeBudgetExceeded, "the run has used up its budget of "+what)

@@ -62,6 +62,9 @@ func parseDuration(source string) (ms int64, err error) {
 	return ms, nil
 }
 
+// ParseDuration reads a length of time as definitions write it, as 1h30m, in milliseconds.
+func ParseDuration(source string) (ms int64, err error) { return parseDuration(source) }
+
 // splitQuantity cuts digits and the letters behind them off a text.
 func splitQuantity(source string) (digits, letters, rest string) {
 	rest = strings.TrimLeft(source, "0123456789")
