@@ -34,6 +34,7 @@ func (d *drill) cancel(ctx context.Context) error {
 		return err
 	}
 	commit, heard, times := newHistogram(), newHistogram(), d.count(cancelTimes, 3)
+	d.say("%d events are canceled, one after the other", times)
 	for n := range cancelWarmUp + times {
 		if n == cancelWarmUp {
 			commit, heard = newHistogram(), newHistogram()

@@ -18,6 +18,7 @@ import (
 const (
 	providerRate   = 100 // calls of each model per second
 	providerPhase  = 10 * time.Second
+	providerLeast  = 300 * time.Millisecond
 	providerRetry  = 500 * time.Millisecond // what a refusal asks for
 	providerPlaces = 64                     // calls of a model at a time
 	providerCall   = 5 * time.Millisecond
@@ -73,7 +74,7 @@ func (d *drill) providerPhases(ctx context.Context, c *crew, book *providerBook)
 	if err != nil {
 		return err
 	}
-	length, published := d.length(providerPhase, time.Second), 0
+	length, published := d.length(providerPhase, providerLeast), 0
 	for _, phase := range []providerPhaseName{providerBefore, providerDuring, providerAfter} {
 		book.enter(phase)
 		d.say("%s the outage, %v", phase, length)
@@ -90,6 +91,9 @@ func (d *drill) providerPhases(ctx context.Context, c *crew, book *providerBook)
 			return err
 		}
 		if phase == providerDuring {
+			if err = d.until(ctx, c, book.refusedAny); err != nil {
+				return err
+			}
 			book.outageEnds()
 		}
 	}
@@ -150,6 +154,13 @@ func (b *providerBook) outageEnds() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.phase, b.ends = providerAfter, b.drill.now()
+}
+
+// refusedAny tells whether it was an outage.
+func (b *providerBook) refusedAny() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.models[refusingModel].refused > 0
 }
 
 func (b *providerBook) complete() bool {
@@ -243,7 +254,7 @@ func (d *drill) providerTell(ctx context.Context, b *providerBook) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	refusing, other := b.models[refusingModel], b.models[otherModel]
-	outage := d.length(providerPhase, time.Second)
+	outage := d.length(providerPhase, providerLeast)
 	latency := percentiles(other.latency)
 	d.figure("outage", outage.Seconds(), "s")
 	d.figure("calls made during the outage", float64(refusing.refused), "")
