@@ -204,7 +204,6 @@ func (d *drill) atLeast(promise string, value, limit float64, unit string) {
 	d.judge(DrillBound{Promise: promise, Value: value, Relation: "at least", Limit: limit, Unit: unit}, value >= limit)
 }
 
-//nolint:revive // kept is what is noted, it controls nothing else
 func (d *drill) judge(b DrillBound, kept bool) {
 	switch {
 	case d.config.Scale < 1:

@@ -187,6 +187,7 @@ func TestHops(t *testing.T) {
 	}
 }
 
+// TestMedian: the one in the middle, or between the two there.
 func TestMedian(t *testing.T) {
 	for _, test := range []struct {
 		of   []float64

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,12 +78,12 @@ else runs on it moves the figures, and may break a promise about time.`,
 
 func benchDrills(ctx context.Context, t *terminal, f *drillFlags, names []string) error {
 	f.config.Victim = startVictim
+	if err := f.check(names); err != nil {
+		return &usageError{err}
+	}
 	var broken []string
 	for _, name := range names {
 		result, err := f.drill(ctx, name)
-		if errors.Is(err, bench.ErrNoDrill) {
-			return &usageError{err}
-		}
 		if err != nil {
 			return err
 		}
@@ -103,6 +104,21 @@ func benchDrills(ctx context.Context, t *terminal, f *drillFlags, names []string
 		return errSilent
 	}
 	return nil
+}
+
+// check says what cannot be drilled, before anything is started.
+func (f *drillFlags) check(names []string) error {
+	known, _ := bench.Drills()
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%w: %q is none of %s", bench.ErrNoDrill, name, strings.Join(known, ", "))
+		}
+	}
+	config := f.config
+	if len(config.Nodes) == 0 {
+		config.Nodes = []string{defaultNode} // One of its own, later.
+	}
+	return config.Validate()
 }
 
 // drillInFlight is how many requests a connection of a drill may have unanswered.
