@@ -29,7 +29,7 @@ func (p *hopPair) note(plain, workflow float64) {
 func (d *drill) hop(ctx context.Context) error {
 	var runs, p50, p99 hopPair
 	wrong := 0
-	for range d.count(hopPairs, 1) {
+	for pair := range d.count(hopPairs, 1) {
 		for _, note := range []struct {
 			change func(*Config)
 			of     func(plain, workflow *Result)
@@ -40,7 +40,7 @@ func (d *drill) hop(ctx context.Context) error {
 				p99.note(a.Hop.P99, b.Hop.P99)
 			}},
 		} {
-			plain, workflow, err := d.hopPair(ctx, note.change)
+			plain, workflow, err := d.hopPair(ctx, pair, note.change)
 			if err != nil {
 				return err
 			}
@@ -64,19 +64,21 @@ func (d *drill) hop(ctx context.Context) error {
 	return nil
 }
 
-func (d *drill) hopPair(ctx context.Context, change func(*Config)) (plain, workflow *Result, err error) {
+// hopPair runs both; every other time the workflow goes first, so that neither always has
+// the fuller disk.
+func (d *drill) hopPair(ctx context.Context, pair int, change func(*Config)) (plain, workflow *Result, err error) {
 	config := Config{
 		Nodes: d.config.Nodes, Token: d.config.Token, Steps: hopSteps, WarmUp: d.length(hopWarmUp, 100*time.Millisecond),
 		Duration: d.length(hopLength, 300*time.Millisecond), Drain: time.Minute, Size: 256, Clients: 24, Workers: 3, Credit: 128, Hops: true,
 	}
 	change(&config)
-	if plain, err = Pipeline(ctx, config); err != nil {
-		return nil, nil, err
+	results := make(map[bool]*Result, 2)
+	for _, config.Workflow = range []bool{pair%2 == 1, pair%2 == 0} {
+		if results[config.Workflow], err = Pipeline(ctx, config); err != nil {
+			return nil, nil, err
+		}
 	}
-	config.Workflow = true
-	if workflow, err = Pipeline(ctx, config); err != nil {
-		return nil, nil, err
-	}
+	plain, workflow = results[false], results[true]
 	if plain.Throughput == 0 || workflow.Throughput == 0 {
 		return nil, nil, errors.New("nothing came back while measuring")
 	}
