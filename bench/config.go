@@ -21,6 +21,8 @@ type Config struct {
 	// Workflow makes the steps those of a workflow, whose runs the events begin: workers
 	// complete with a result, and the run does the rest.
 	Workflow bool
+	// Hops measures the time from each step to the next.
+	Hops bool
 	// Rate, in events per second, makes it an open loop, InFlight a closed one.
 	Rate     float64
 	InFlight int

@@ -26,6 +26,7 @@ type pipeline struct {
 	ended    atomic.Int64  // failed to be published
 	back     atomic.Int64  // notified
 	measured atomic.Int64  // notified while measuring
+	hops     *hops         // nil where they are not measured
 	places   chan struct{} // of a closed loop: one taken by each event in flight
 	fatal    chan error    // room for one
 }
@@ -64,6 +65,10 @@ func Pipeline(ctx context.Context, config Config) (*Result, error) {
 		running.Wait()
 	}
 	defer stop()
+	p.start = time.Now()
+	if config.Hops {
+		p.hops = newHops(p.start.Add(config.WarmUp))
+	}
 	p.startWorkers(ctx, &running)
 	p.startClients(ctx, &running)
 	if err := p.load(ctx, result); err != nil {
@@ -183,6 +188,9 @@ func (p *pipeline) startWorkers(ctx context.Context, running *sync.WaitGroup) {
 				if job.Attempt > 1 {
 					p.retried.Add(1)
 				}
+				if p.hops != nil {
+					p.hops.passed(job, step, p.config.Steps)
+				}
 				switch {
 				case p.config.Workflow:
 					job.Result(job.Data)
@@ -199,7 +207,6 @@ func (p *pipeline) startWorkers(ctx context.Context, running *sync.WaitGroup) {
 }
 
 func (p *pipeline) startClients(ctx context.Context, running *sync.WaitGroup) {
-	p.start = time.Now()
 	for _, s := range p.clients {
 		running.Go(func() {
 			err := s.client.Listen(ctx, client.ListenOptions{}, func(_ context.Context, n *client.Notification) error {
@@ -268,5 +275,8 @@ func (p *pipeline) sum(result *Result) {
 	}
 	result.Retried = int(p.retried.Load())
 	result.PublishAck, result.EndToEnd = percentiles(publish), percentiles(endToEnd)
+	if p.hops != nil {
+		result.Hop = p.hops.percentiles()
+	}
 	result.Throughput = float64(p.measured.Load()) / result.Seconds
 }

@@ -38,6 +38,8 @@ type Result struct {
 	Throughput float64    `json:"throughput"`
 	PublishAck Percentile `json:"publish_ack_ms"`
 	EndToEnd   Percentile `json:"end_to_end_ms"`
+	// Hop is the time from a step's worker to the next one's: zero where it was not measured.
+	Hop Percentile `json:"hop_ms,omitzero"`
 
 	// Probes of the same machine: zero where they were not made.
 	Commit Percentile `json:"single_commit_ms"`
@@ -83,6 +85,7 @@ func (r *Result) Print(w io.Writer) error {
 	}{
 		{"publish to ack", r.PublishAck},
 		{"end to end", r.EndToEnd},
+		{"a hop", r.Hop},
 		{"single commit", r.Commit},
 		{"4 KB append, fdatasync", r.Sync},
 	} {

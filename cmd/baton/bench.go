@@ -28,13 +28,15 @@ func newBench(t *terminal) *cobra.Command {
   baton bench backlog --events 1000000
   baton bench idle --connections 18000
   baton bench storm --stormers 10000
-  baton bench edge --nats-server /usr/local/bin/nats-server`,
+  baton bench edge --nats-server /usr/local/bin/nats-server
+  baton bench drill all`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return misuse("say what to measure: %s pipeline, backlog, idle, storm or edge", cmd.CommandPath())
+			return misuse("say what to measure: %s pipeline, backlog, idle, storm, edge or drill", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(newBenchPipeline(t), newBenchBacklog(t), newBenchIdle(t), newBenchStorm(t), newBenchStormClients(t), newBenchEdge(t))
+	cmd.AddCommand(newBenchPipeline(t), newBenchBacklog(t), newBenchIdle(t), newBenchStorm(t), newBenchStormClients(t), newBenchEdge(t),
+		newBenchDrill(t), newBenchDrillVictim(t))
 	return cmd
 }
 
