@@ -170,6 +170,9 @@ func (m *Machine) bury(j *job, state jobState, reason string) {
 	j.state, j.reason, j.holder = state, reason, Holder{}
 	j.dueMS = m.counters.timeMS
 	m.park(j)
+	if state == jobDead {
+		m.tellDead(j) // Before its lineage may have ended.
+	}
 	m.finished(j.cursor, j.event, state)
 	m.passKey(j.cursor, j.event)
 	code, text := state.String(), ""

@@ -199,7 +199,10 @@ func (l *lineageReader) letterEnd(e *event, row *attemptRow) {
 	dead, ended := m, m
 	dead.Time, dead.Mark, dead.Message = row.grantedMS, jobDead.String(), row.message
 	ended.Time, ended.Mark = row.endedMS, row.how.word()
-	if row.code == codeEdited {
+	switch {
+	case row.how == endDiscarded:
+		ended.Message = row.code
+	case row.code == codeEdited:
 		ended.Message = "with other data"
 	}
 	l.mark(e, dead)

@@ -153,6 +153,22 @@ func TestMetaKeepsChannelSettings(t *testing.T) {
 	})
 }
 
+// TestMetaRefusesDeadLettersThatComeBack: however many channels lie on the way.
+func TestMetaRefusesDeadLettersThatComeBack(t *testing.T) {
+	w := newMetaWorld(t)
+	set := func(channel, to string) []byte {
+		return (&command.SetChannel{Channel: channel, Settings: command.ChannelSettings{DeadTo: to}}).Append(nil)
+	}
+	outcome := w.applyMeta(t, true, set("a", "b"), set("b", "c"), set("c", "a"), set("c", "c"), set("c", "d"), set("d", strings.Repeat("x", MaxNameBytes+1)))
+	var told []string
+	for _, r := range outcome.Results {
+		told = append(told, r.Reason.String())
+	}
+	if got, want := strings.Join(told, ", "), "done, done, bad_request, bad_request, done, bad_request"; got != want {
+		t.Errorf("answered %s, want %s", got, want)
+	}
+}
+
 // TestMetaKeepsTenantSettings: as those of channels.
 func TestMetaKeepsTenantSettings(t *testing.T) {
 	w := newMetaWorld(t)

@@ -48,6 +48,13 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 			return hex.Dump(AppendJob(nil, &job))
 		case "release_lost":
 			return hex.Dump((&Release{Route: sampleRoute(), Leases: []LeaseID{sampleLease()}, Lost: true}).Append(nil))
+		case "discard_note":
+			discard := Discard{Route: sampleRoute(), Tenant: "acme", Event: sampleID(), Group: "g", Once: "once", Note: "a wrong address"}
+			return hex.Dump(discard.Append(nil))
+		case "configure_channel_dead_to":
+			settings := sampleSettings()
+			settings.DeadTo = "orders.dead"
+			return hex.Dump((&ConfigureChannel{Route: sampleRoute(), Channel: "orders", Settings: settings}).Append(nil))
 		case "create_group_existing":
 			group := CreateGroup{Route: sampleRoute(), Channel: "orders", Group: "audit", From: FromEarliest, Existing: true}
 			return hex.Dump(group.Append(nil))
