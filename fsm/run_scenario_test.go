@@ -273,8 +273,8 @@ func (s *runScenario) tellOutcome(b *strings.Builder, out *Outcome) {
 	for _, n := range out.Notified {
 		fmt.Fprintf(b, "notified %s %s %s\n", n.ClientID, n.Notification.Name, s.text(n.Notification.Payload.Bytes))
 	}
-	for _, reason := range out.Dead {
-		fmt.Fprintf(b, "dead: %s\n", reason)
+	for _, dead := range out.Dead {
+		fmt.Fprintf(b, "dead: %s\n", dead.Reason)
 	}
 }
 
