@@ -40,7 +40,7 @@ type groupConfig struct {
 	leads  func(group uint32, generation uint64)
 	onMeta func(*fsm.Outcome)
 	// dead counts the dead letters of an entry; nil for meta.
-	dead   func(reasons []string)
+	dead   func([]fsm.DeadJob)
 	logger *slog.Logger
 }
 
@@ -65,6 +65,9 @@ type Group struct {
 	leading atomic.Bool
 	serving atomic.Uint64
 	pushing atomic.Uint64
+
+	// uses is what is in use of limits, as the last entry left it.
+	uses atomic.Pointer[fsm.LimitUse]
 
 	// hungry has the followers fed.
 	hungry chan struct{}
@@ -242,6 +245,10 @@ func (g *Group) applied(outcome *fsm.Outcome) {
 	}
 	if g.config.dead != nil {
 		g.config.dead(outcome.Dead)
+	}
+	if last := g.uses.Load(); last == nil || *last != outcome.Limits {
+		use := outcome.Limits // Not of the outcome, which would be kept whole.
+		g.uses.Store(&use)
 	}
 	if started := outcome.Started; started != nil && started.Node == g.config.node {
 		g.pushing.Store(started.Generation)

@@ -46,6 +46,8 @@ type limit struct {
 	// home is the partition that is its home, and sends what this entry sends to others.
 	home  uint32
 	sends []sentPermits
+	// counted is its part in the machine's limitUse.
+	counted LimitUse
 }
 
 // limitRow is the state of a limit's key in a partition.
@@ -362,6 +364,7 @@ func (m *Machine) correct(j *job, usage []byte) {
 func (m *Machine) saveLimits() {
 	for _, l := range m.changedLimits {
 		m.settlePermits(l)
+		m.recountUse(l, l.use())
 		if l.idle() {
 			rest := l.restMS()
 			if rest <= m.counters.timeMS {
@@ -382,7 +385,30 @@ func (l *limitRow) idle() bool {
 	return l.inFlight == 0 && l.waiting == 0 && l.holdsNothing() && len(l.borrowers)+len(l.wants) == 0
 }
 
+// use is what is in use of a limit.
+func (l *limitRow) use() LimitUse {
+	u := LimitUse{InFlight: uint64(l.inFlight), Waiting: l.waiting}
+	if !l.foreign {
+		u.Keys = 1
+	}
+	if l.ramp > 0 {
+		u.Paused = 1 // Never where the limit is foreign.
+	}
+	return u
+}
+
+// recountUse takes note of what is in use of a limit now.
+func (m *Machine) recountUse(l *limit, now LimitUse) {
+	sum, before := &m.limitUse, &l.counted
+	sum.Keys += now.Keys - before.Keys
+	sum.Paused += now.Paused - before.Paused
+	sum.InFlight += now.InFlight - before.InFlight
+	sum.Waiting += now.Waiting - before.Waiting
+	l.counted = now
+}
+
 func (m *Machine) forgetLimit(l *limit) {
+	m.recountUse(l, LimitUse{})
 	delete(m.limits, l.id)
 	m.remove(keyLimit(m.scratch.key[:0], l.id))
 	if l.dueMS != 0 {
@@ -438,6 +464,7 @@ func (m *Machine) loadLimits(from reader) error {
 		l.read(value)
 		l.home, _ = m.homeOf(l.id.tenant, l.name, l.key)
 		m.limits[l.id] = l
+		m.recountUse(l, l.use())
 		return true, nil
 	})
 	if err != nil {

@@ -168,6 +168,7 @@ func (n *limitNet) check() {
 			}
 		}
 		p.read(func(view *storage.View) { checkLimits(n.t, view) })
+		checkLimitUse(n.t, p.machine)
 	}
 	for _, u := range sharedUses {
 		if count := inFlight[u.Limit+"/"+u.Key]; count > u.MaxInFlight {

@@ -69,6 +69,7 @@ type Machine struct {
 	// calls counts those who were.
 	changedLimits, openLimits []*limit
 	calls                     int
+	limitUse                  LimitUse
 	changedTenants            []*tenant
 	entry                     command.Entry
 	scratch                   scratch
@@ -187,7 +188,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	m.keepLeftover()
 	m.writeBack()
 	m.strip()
-	m.out.NextDueMS = m.nextDue()
+	m.out.NextDueMS, m.out.Limits = m.nextDue(), m.limitUse
 	m.tx = nil
 	return m.out, nil
 }

@@ -228,3 +228,22 @@ func (l *limitRecount) checkWaits(row *limitRow, count *limitCount) {
 		}
 	}
 }
+
+// checkLimitUse holds what is told of the use of limits against the limits in memory.
+func checkLimitUse(t tester, m *Machine) {
+	t.Helper()
+	var sum LimitUse
+	for _, l := range m.limits {
+		sum.InFlight += uint64(l.inFlight)
+		sum.Waiting += l.waiting
+		if !l.foreign {
+			sum.Keys++
+		}
+		if l.ramp > 0 {
+			sum.Paused++
+		}
+	}
+	if m.limitUse != sum {
+		t.Fatalf("of limits %+v is told, and %+v is so", m.limitUse, sum)
+	}
+}

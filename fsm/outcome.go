@@ -36,8 +36,10 @@ type Outcome struct {
 	Bound []BoundClient
 	// Runs are the runs that changed.
 	Runs []RunChange
-	// Dead are the reasons of the jobs that became dead letters.
-	Dead []string
+	// Dead are the jobs that became dead letters.
+	Dead []DeadJob
+	// Limits is what is in use of limits that jobs share.
+	Limits LimitUse
 	// Members are the admitted members, when a meta command changed them.
 	Members []command.Member
 	// Configured are the channels whose settings a meta command changed, or all
@@ -54,6 +56,21 @@ type Outcome struct {
 	// NextDueMS is when the next timer is due, in Unix milliseconds, or far in
 	// the future.
 	NextDueMS int64
+}
+
+// DeadJob is a job that became a dead letter: its channel, and why, as one of the reasons
+// of dead letters.
+type DeadJob struct{ Channel, Reason string }
+
+// LimitUse is what is in use of all limits, of all tenants, in one partition.
+type LimitUse struct {
+	// Keys are the keys of limits that have their home here and that something is known
+	// of, Paused those of them that are paused since a job was throttled, or begin gently
+	// after that.
+	Keys, Paused uint64
+	// InFlight are the places that jobs of this partition have, in each of their limits;
+	// Waiting are its jobs that stand in lines.
+	InFlight, Waiting uint64
 }
 
 // Led is a way that a run has gone: the end of a job of one channel, or an event of it

@@ -287,8 +287,8 @@ func (s *runScenario) tellOutcome(b *strings.Builder, out *Outcome) {
 	for _, c := range out.Bound {
 		fmt.Fprintf(b, "bound %s gone=%v\n", c.ClientID, c.Gone)
 	}
-	for _, reason := range out.Dead {
-		fmt.Fprintf(b, "dead: %s\n", reason)
+	for _, dead := range out.Dead {
+		fmt.Fprintf(b, "dead: %s\n", dead.Reason)
 	}
 }
 
