@@ -58,7 +58,9 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 }
 
 // lookUps read what rows alone tell.
-var lookUps = map[op]func(*command.Reader) func(*storage.View) (any, error){ //nolint:exhaustive // The others are no look-ups of rows alone.
+//
+//nolint:gochecknoglobals,exhaustive // A table that is not changed, of these operations only.
+var lookUps = map[op]func(*command.Reader) func(*storage.View) (any, error){
 	opTrace: func(r *command.Reader) func(*storage.View) (any, error) {
 		tenant, id := r.String(), r.String()
 		return func(view *storage.View) (any, error) { return fsm.ReadLineage(view, tenant, id) }
@@ -117,7 +119,9 @@ var lookUps = map[op]func(*command.Reader) func(*storage.View) (any, error){ //n
 
 // ownLookUps need what the group knows beside its rows. The meta group knows none of
 // that: it has no events and no clients.
-var ownLookUps = map[op]func(*Group, *command.Reader) func(*storage.View) (any, error){ //nolint:exhaustive // The others are in lookUps, or none.
+//
+//nolint:gochecknoglobals,exhaustive // As above.
+var ownLookUps = map[op]func(*Group, *command.Reader) func(*storage.View) (any, error){
 	opWhy: func(g *Group, r *command.Reader) func(*storage.View) (any, error) {
 		tenant, id := r.String(), r.EventID()
 		return whyOf(g, tenant, id)
