@@ -47,92 +47,97 @@ func lookUp(g *Group, what op, r *command.Reader) func(*storage.View) ([]byte, e
 }
 
 // lookUpJSON is lookUp for what is answered as JSON.
-func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) { //nolint:revive,funlen // A case for each.
-	switch what {
-	case opTrace:
-		tenant, id := r.String(), r.String()
-		return func(view *storage.View) (any, error) { return fsm.ReadLineage(view, tenant, id) }
-	case opLetters:
-		query := readLetterQuery(r)
-		return func(view *storage.View) (any, error) { return fsm.ReadDeadLetters(view, &query) }
-	case opEvent, opWhy:
-		return lookUpEvent(g, what, r)
-	case opRun, opRuns, opSchedule, opSchedules:
-		return lookUpRuns(what, r)
-	case opTenant:
-		tenant := r.String()
-		return func(view *storage.View) (any, error) { return fsm.ReadTenantSettings(view, tenant) }
-	case opMembers:
-		return func(view *storage.View) (any, error) { return readMembers(view) }
-	case opSettings:
-		channel := r.String()
-		return func(view *storage.View) (any, error) { return fsm.ReadChannelSettings(view, channel) }
-	case opChannels:
-		tenant, channel := r.String(), r.String()
-		return func(view *storage.View) (any, error) { return fsm.ReadChannels(view, tenant, channel) }
-	case opCredentials:
-		known := r.Uint()
-		return func(view *storage.View) (any, error) { return fsm.ReadCredentials(view, known) }
-	case opClient:
-		if g.duty == nil {
-			return nil // The meta group has no clients.
-		}
-		tenant, client := r.String(), r.String()
-		return presenceOf(g, tenant, client)
-	case opWorkflows, opWorkflow, opDefinition, opDefinitions:
-		return lookUpWorkflows(what, r)
-	case opCommand, opRenew, opFollow, opRunEnd:
+func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) {
+	if read := lookUps[what]; read != nil {
+		return read(r)
+	}
+	if read := ownLookUps[what]; read != nil && g.duty != nil {
+		return read(g, r)
 	}
 	return nil
 }
 
-// lookUpEvent is lookUpJSON for what is asked of one event.
-func lookUpEvent(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) {
-	tenant, id := r.String(), r.EventID()
-	switch {
-	case what == opEvent:
+// lookUps read what rows alone tell.
+//
+//nolint:gochecknoglobals,exhaustive // A table that is not changed, of these operations only.
+var lookUps = map[op]func(*command.Reader) func(*storage.View) (any, error){
+	opTrace: func(r *command.Reader) func(*storage.View) (any, error) {
+		tenant, id := r.String(), r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadLineage(view, tenant, id) }
+	},
+	opLetters: func(r *command.Reader) func(*storage.View) (any, error) {
+		query := readLetterQuery(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadDeadLetters(view, &query) }
+	},
+	opEvent: func(r *command.Reader) func(*storage.View) (any, error) {
+		tenant, id := r.String(), r.EventID()
 		return func(view *storage.View) (any, error) { return fsm.ReadEvent(view, tenant, id) }
-	case g.duty == nil:
-		return nil // The meta group has no events.
-	default:
-		return whyOf(g, tenant, id)
-	}
-}
-
-// lookUpRuns is lookUpJSON for what is asked of runs and their schedules.
-func lookUpRuns(what op, r *command.Reader) func(*storage.View) (any, error) {
-	switch what { //nolint:exhaustive // lookUpJSON has chosen these.
-	case opRun:
+	},
+	opTenant: func(r *command.Reader) func(*storage.View) (any, error) {
+		tenant := r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadTenantSettings(view, tenant) }
+	},
+	opRun: func(r *command.Reader) func(*storage.View) (any, error) {
 		look := readRunLook(r)
 		return func(view *storage.View) (any, error) { return fsm.ReadRun(view, &look) }
-	case opRuns:
+	},
+	opRuns: func(r *command.Reader) func(*storage.View) (any, error) {
 		query := readRunQuery(r)
 		return func(view *storage.View) (any, error) { return fsm.ReadRuns(view, &query) }
-	case opSchedule:
+	},
+	opSchedule: func(r *command.Reader) func(*storage.View) (any, error) {
 		tenant, id := r.String(), r.String()
 		return func(view *storage.View) (any, error) { return fsm.ReadSchedule(view, tenant, id) }
-	default:
+	},
+	opSchedules: func(r *command.Reader) func(*storage.View) (any, error) {
 		query := readScheduleQuery(r)
 		return func(view *storage.View) (any, error) { return fsm.ReadSchedules(view, &query) }
-	}
+	},
+	opMembers: func(*command.Reader) func(*storage.View) (any, error) {
+		return func(view *storage.View) (any, error) { return readMembers(view) }
+	},
+	opSettings: func(r *command.Reader) func(*storage.View) (any, error) {
+		channel := r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadChannelSettings(view, channel) }
+	},
+	opChannels: func(r *command.Reader) func(*storage.View) (any, error) {
+		tenant, channel := r.String(), r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadChannels(view, tenant, channel) }
+	},
+	opCredentials: func(r *command.Reader) func(*storage.View) (any, error) {
+		known := r.Uint()
+		return func(view *storage.View) (any, error) { return fsm.ReadCredentials(view, known) }
+	},
+	opWorkflows: func(r *command.Reader) func(*storage.View) (any, error) {
+		tenant, name, limit := r.String(), r.String(), int(min(r.Uint(), MaxListedWorkflows))
+		return func(view *storage.View) (any, error) { return fsm.ReadWorkflows(view, tenant, name, limit) }
+	},
+	opWorkflow: func(r *command.Reader) func(*storage.View) (any, error) {
+		tenant, name := r.String(), r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadWorkflow(view, tenant, name) }
+	},
+	opDefinition: func(r *command.Reader) func(*storage.View) (any, error) {
+		part := fsm.WorkflowPart{Tenant: r.String(), Name: r.String(), Version: r.String()}
+		return func(view *storage.View) (any, error) { return fsm.ReadKept(view, part) }
+	},
+	opDefinitions: func(*command.Reader) func(*storage.View) (any, error) {
+		return func(view *storage.View) (any, error) { return fsm.ReadDefinitions(view) }
+	},
 }
 
-// lookUpWorkflows is lookUpJSON for what is asked of workflows.
-func lookUpWorkflows(what op, r *command.Reader) func(*storage.View) (any, error) {
-	if what == opDefinitions {
-		return func(view *storage.View) (any, error) { return fsm.ReadDefinitions(view) }
-	}
-	part := fsm.WorkflowPart{Tenant: r.String(), Name: r.String()}
-	switch what { //nolint:exhaustive // lookUpJSON has chosen these.
-	case opWorkflows:
-		limit := int(min(r.Uint(), MaxListedWorkflows))
-		return func(view *storage.View) (any, error) { return fsm.ReadWorkflows(view, part.Tenant, part.Name, limit) }
-	case opWorkflow:
-		return func(view *storage.View) (any, error) { return fsm.ReadWorkflow(view, part.Tenant, part.Name) }
-	default:
-		part.Version = r.String()
-		return func(view *storage.View) (any, error) { return fsm.ReadKept(view, part) }
-	}
+// ownLookUps need what the group knows beside its rows. The meta group knows none of
+// that: it has no events and no clients.
+//
+//nolint:gochecknoglobals,exhaustive // As above.
+var ownLookUps = map[op]func(*Group, *command.Reader) func(*storage.View) (any, error){
+	opWhy: func(g *Group, r *command.Reader) func(*storage.View) (any, error) {
+		tenant, id := r.String(), r.EventID()
+		return whyOf(g, tenant, id)
+	},
+	opClient: func(g *Group, r *command.Reader) func(*storage.View) (any, error) {
+		tenant, client := r.String(), r.String()
+		return presenceOf(g, tenant, client)
+	},
 }
 
 // look reads from a view and sends what it found.

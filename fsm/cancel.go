@@ -89,7 +89,7 @@ func (m *Machine) stopParked(c *cursor, e *event, state jobState, reason string)
 		m.unblock(c, e)
 	case jobHeld:
 	case jobLimited:
-		m.leaveLine(j)
+		m.quitLine(j)
 	case jobParked:
 		m.end(j, &attemptRow{how: endFenced, message: reason})
 	default:

@@ -54,6 +54,8 @@ type limit struct {
 type limitRow struct {
 	homeRow
 	awayRow
+	// bounds are as the last job had them that took a place.
+	bounds
 
 	name, key string
 	// inFlight counts the jobs that have a place, waiting those that stand in line; none
@@ -61,8 +63,6 @@ type limitRow struct {
 	inFlight uint32
 	waiting  uint64
 	first    uint64
-	// bounds are as the last job had them that took a place.
-	bounds
 	// window is how many places an adaptive limit has now, in parts of windowUnit; 0 for
 	// all of them.
 	window uint64

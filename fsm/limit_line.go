@@ -41,6 +41,13 @@ func (m *Machine) leaveLine(j *job) {
 	j.line = 0
 }
 
+// quitLine takes a job out of its line that will not go on. Who stands behind it may
+// need less than it did.
+func (m *Machine) quitLine(j *job) {
+	m.openLimit(m.limitOfLine(j))
+	m.leaveLine(j)
+}
+
 // callLimits calls those out of lines for whom there is room now.
 func (m *Machine) callLimits() {
 	for len(m.openLimits) > 0 {
@@ -145,7 +152,7 @@ func (m *Machine) wakeCalled(j *job) {
 // lapseInLine ends a job that stands in line when its event's time to live is over.
 func (m *Machine) lapseInLine(j *job) {
 	if j.event.lapsed(m.counters.timeMS) {
-		m.leaveLine(j)
+		m.quitLine(j)
 		m.bury(j, jobLapsed, "")
 	}
 }

@@ -52,7 +52,8 @@ func (l *limitRow) bound(b bounds) uint32 {
 	if !b.adaptive || l.window == 0 {
 		return b.whole()
 	}
-	return uint32(min(uint64(b.whole()), max(l.window/windowUnit, uint64(b.least), 1)))
+	places := max(l.window/windowUnit, uint64(b.least), 1)
+	return uint32(min(places, uint64(b.whole()))) //nolint:gosec // whole is of 32 bits.
 }
 
 // pause keeps a limit from granting until then, because a job was throttled that took

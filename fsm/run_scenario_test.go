@@ -34,7 +34,7 @@ import (
 //	pass ms=n · pass to=TIME                           time goes by
 //	show RUN                                           what is known of it
 //	look RUN [tenant=] [brief] · runs [limit=] [tenant= workflow= version= state= client= error= since= until=]   as users see it
-//	reopen · rows                                      as in scenarios
+//	reopen · rows · limits                             as in scenarios
 //
 // What comes of it: leased jobs, notifications, what is canceled, and each run's state.
 func TestRuns(t *testing.T) {
@@ -113,6 +113,8 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
 		return s.list(a)
 	case "rows":
 		return s.rowKinds()
+	case "limits":
+		return s.limits(s.timeMS)
 	default:
 		return s.apply1(a, s.command(a, d.Input))
 	}

@@ -45,21 +45,21 @@ func useOf(arg *datadriven.CmdArg) command.Use {
 }
 
 // limits are the rows of limits, in words.
-func (s *scenario) limits() string {
+func (w *world) limits(nowMS int64) string {
 	var b strings.Builder
-	s.read(func(view *storage.View) {
-		check(s.tb, view.Scan([]byte{kindLimit}, after([]byte{kindLimit}), func(_, value []byte) (bool, error) {
+	w.read(func(view *storage.View) {
+		check(w.tb, view.Scan([]byte{kindLimit}, after([]byte{kindLimit}), func(_, value []byte) (bool, error) {
 			var l limitRow
 			l.read(value)
 			fmt.Fprintf(&b, "%s/%s in flight %d of %d, waiting %d", l.name, l.key, l.inFlight, l.bound(l.bounds), l.waiting)
-			if l.pausedMS > s.timeMS {
+			if l.pausedMS > nowMS {
 				fmt.Fprintf(&b, ", paused until %d", l.pausedMS)
 			}
 			if l.ramp > 0 {
 				fmt.Fprintf(&b, ", %d of %d since", l.round, l.ramp)
 			}
 			for _, bucket := range l.buckets {
-				if full := ceilMS(bucket.fullNS); full > s.timeMS {
+				if full := ceilMS(bucket.fullNS); full > nowMS {
 					fmt.Fprintf(&b, ", %s full at %d", bucket.unit, full)
 				}
 			}

@@ -204,7 +204,7 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:r
 	case "rows":
 		return s.rows(a.word())
 	case "limits":
-		return s.limits()
+		return s.limits(s.timeMS)
 	case "why":
 		return s.why(a)
 	case "job":
