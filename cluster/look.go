@@ -47,7 +47,7 @@ func lookUp(g *Group, what op, r *command.Reader) func(*storage.View) ([]byte, e
 }
 
 // lookUpJSON is lookUp for what is answered as JSON.
-func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) {
+func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) { //nolint:revive,funlen // A case for each.
 	switch what {
 	case opTrace:
 		tenant, id := r.String(), r.String()
@@ -57,8 +57,10 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 		return func(view *storage.View) (any, error) { return fsm.ReadDeadLetters(view, &query) }
 	case opEvent, opWhy:
 		return lookUpEvent(g, what, r)
-	case opRun, opRuns, opSchedule, opSchedules:
+	case opRun, opRuns:
 		return lookUpRuns(what, r)
+	case opSchedule, opSchedules:
+		return lookUpSchedules(what, r)
 	case opTenant:
 		tenant := r.String()
 		return func(view *storage.View) (any, error) { return fsm.ReadTenantSettings(view, tenant) }
@@ -96,24 +98,6 @@ func lookUpEvent(g *Group, what op, r *command.Reader) func(*storage.View) (any,
 		return nil // The meta group has no events.
 	default:
 		return whyOf(g, tenant, id)
-	}
-}
-
-// lookUpRuns is lookUpJSON for what is asked of runs and their schedules.
-func lookUpRuns(what op, r *command.Reader) func(*storage.View) (any, error) {
-	switch what { //nolint:exhaustive // lookUpJSON has chosen these.
-	case opRun:
-		look := readRunLook(r)
-		return func(view *storage.View) (any, error) { return fsm.ReadRun(view, &look) }
-	case opRuns:
-		query := readRunQuery(r)
-		return func(view *storage.View) (any, error) { return fsm.ReadRuns(view, &query) }
-	case opSchedule:
-		tenant, id := r.String(), r.String()
-		return func(view *storage.View) (any, error) { return fsm.ReadSchedule(view, tenant, id) }
-	default:
-		query := readScheduleQuery(r)
-		return func(view *storage.View) (any, error) { return fsm.ReadSchedules(view, &query) }
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/storage"
 )
 
 // ErrBadRunCursor is returned for a cursor that no page of runs gave.
@@ -172,4 +173,14 @@ func encodeRunLook(look *RunLook) []byte {
 
 func readRunLook(r *command.Reader) RunLook {
 	return RunLook{Tenant: r.String(), Run: r.EventID(), Brief: r.Bool()}
+}
+
+// lookUpRuns reads what is asked for of runs.
+func lookUpRuns(what op, r *command.Reader) func(*storage.View) (any, error) {
+	if what == opRun {
+		look := readRunLook(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadRun(view, &look) }
+	}
+	query := readRunQuery(r)
+	return func(view *storage.View) (any, error) { return fsm.ReadRuns(view, &query) }
 }

@@ -172,11 +172,9 @@ func (m *Machine) bury(j *job, state jobState, reason string) {
 	m.park(j)
 	m.finished(j.cursor, j.event, state)
 	m.passKey(j.cursor, j.event)
-	code, text := "", ""
+	code, text := state.String(), ""
 	if state == jobDead {
 		code, text = j.codeOf()
-	} else if state == jobLapsed {
-		code = state.String()
 	}
 	m.jobBuried(j.cursor, j.event, state, code, text)
 	if state == jobDead && m.out.effects {

@@ -54,6 +54,7 @@ import (
 //	D  'n' number(4)                         how many runs of it are live -> count(uvarint), where there are any
 //	A  tenant(4) name                        the aliases of a workflow: see workflowRow
 //	X  tenant(4) ^position(8)                a run, by its event's position, the newest first: see runRow
+//	J  tenant(4) digest(16) position(8)      a run that ends with its client's connection -> client
 //	V  position(8)                           a run that is paused
 //	O  position(8) what(1) …                 what is kept beside a run: see runOutput and those after it
 //	T  due(8) what(1) …                      timer of a run, see keyRunTimer, or of what is kept for a time
@@ -107,6 +108,7 @@ const (
 	kindRun            = 'X'
 	kindRunPart        = 'O'
 	kindRunTimer       = 'T'
+	kindBoundRun       = 'J'
 	kindMemo           = 'Y'
 	kindPausedRun      = 'V'
 	kindMessage        = 'M'
@@ -341,6 +343,12 @@ func keyRunEvent(dst []byte, position uint64, what byte, of command.EventID) []b
 
 func keyUnknown(dst []byte, position uint64, step, iteration, item uint32) []byte {
 	return appendU32(appendU32(appendU32(keyRunPart(dst, position, runUnknown), step), iteration), item)
+}
+
+// keyBound is the key of a run that is canceled when its client has gone.
+func keyBound(dst []byte, tenant uint32, client string, position uint64) []byte {
+	of := digestOf("client", client)
+	return appendU64(append(appendU32(append(dst, kindBoundRun), tenant), of[:]...), position)
 }
 
 // keyDead is the key of the job that has died of a run's present step, or of its item.

@@ -50,15 +50,17 @@ type limit struct {
 
 // limitRow is the state of a limit's key in a partition.
 type limitRow struct {
+	homeRow
+	awayRow
+
 	name, key string
 	// inFlight counts the jobs that have a place, waiting those that stand in line; none
 	// of them stands before the position first.
 	inFlight uint32
 	waiting  uint64
 	first    uint64
-	// max and adaptive are as the last job had them that took a place.
-	max      uint32
-	adaptive bool
+	// bounds are as the last job had them that took a place.
+	bounds
 	// window is how many places an adaptive limit has now, in parts of windowUnit; 0 for
 	// all of them.
 	window uint64
@@ -69,19 +71,17 @@ type limitRow struct {
 	// dueMS is when its timer fires, 0 for none.
 	dueMS   int64
 	buckets []bucket
-
 	// foreign means that the limit's home is another partition: awayRow is of such, and
 	// homeRow of the others.
 	foreign bool
-	homeRow
-	awayRow
 }
 
 func (l *limitRow) append(dst []byte) []byte {
 	dst = command.AppendString(command.AppendString(append(dst, rowVersion), l.name), l.key)
 	dst = command.AppendUint(dst, uint64(l.inFlight))
 	dst = command.AppendUint(command.AppendUint(dst, l.waiting), l.first)
-	dst = command.AppendBool(command.AppendUint(dst, uint64(l.max)), l.adaptive)
+	dst = command.AppendBool(command.AppendUint(dst, uint64(l.most)), l.adaptive)
+	dst = command.AppendUint(dst, uint64(l.least))
 	dst = command.AppendInt(command.AppendUint(dst, l.window), l.pausedMS)
 	dst = command.AppendUint(command.AppendUint(dst, uint64(l.ramp)), uint64(l.round))
 	dst = command.AppendInt(dst, l.dueMS)
@@ -105,7 +105,7 @@ func (l *limitRow) read(value []byte) {
 	r := openRow(value)
 	l.name, l.key = r.String(), r.String()
 	l.inFlight, l.waiting, l.first = r.Uint32(), r.Uint(), r.Uint()
-	l.max, l.adaptive = r.Uint32(), r.Bool()
+	l.bounds = bounds{most: r.Uint32(), adaptive: r.Bool(), least: r.Uint32()}
 	l.window, l.pausedMS = r.Uint(), r.Int()
 	l.ramp, l.round = r.Uint32(), r.Uint32()
 	l.dueMS = r.Int()
@@ -152,11 +152,12 @@ func (l *limitRow) roomFirst(u *command.Use, nowMS int64) (why obstacle, untilMS
 		return l.roomAway(u, nowMS)
 	case nowMS < l.pausedMS:
 		return throttled, l.pausedMS
-	case l.inFlight+l.away() >= l.bound(u.MaxInFlight, u.Adaptive), l.ramp > 0 && l.round >= l.ramp:
+	case l.inFlight+l.away() >= l.bound(boundsOf(u)), l.ramp > 0 && l.round >= l.ramp:
 		return allTaken, 0
 	}
 	for i := range u.Rates {
-		untilMS = max(untilMS, l.bucket(u.Rates[i].Unit).grantable(&u.Rates[i], u.Costs, nowMS))
+		b := l.bucket(u.Rates[i].Unit)
+		untilMS = max(untilMS, b.grantable(&u.Rates[i], u.Costs, nowMS))
 	}
 	if untilMS > nowMS {
 		return outOfRate, untilMS
@@ -271,15 +272,15 @@ func (m *Machine) findRoom(j *job, position uint64, line *limit) (at int, why ob
 	for at := range j.event.Uses {
 		u := &j.event.Uses[at]
 		l := m.limitFor(j, u)
-		switch {
-		case l == nil:
-		case l == line:
+		switch l {
+		case nil:
+			if m.isForeign(j, u) {
+				why = allTaken
+			}
+		case line:
 			why, untilMS = l.roomFirst(u, m.counters.timeMS)
 		default:
 			why, untilMS = l.room(u, position, m.counters.timeMS)
-		}
-		if l == nil && m.isForeign(j, u) {
-			why = allTaken
 		}
 		if why != roomy {
 			return at, why, untilMS
@@ -297,7 +298,7 @@ func (m *Machine) take(j *job) {
 		if l.ramp > 0 {
 			l.round++
 		}
-		l.max, l.adaptive = u.MaxInFlight, u.Adaptive
+		l.bounds = boundsOf(u)
 		l.charge(u, m.counters.timeMS)
 	}
 }
@@ -378,7 +379,7 @@ func (m *Machine) saveLimits() {
 
 // idle tells whether nobody has a place in a limit, or waits for one.
 func (l *limitRow) idle() bool {
-	return l.inFlight == 0 && l.waiting == 0 && l.awayRow.empty() && len(l.borrowers)+len(l.wants) == 0
+	return l.inFlight == 0 && l.waiting == 0 && l.holdsNothing() && len(l.borrowers)+len(l.wants) == 0
 }
 
 func (m *Machine) forgetLimit(l *limit) {

@@ -58,7 +58,7 @@ type awayRow struct {
 	unusedMS int64
 }
 
-func (a *awayRow) empty() bool { return a.lent == 0 && a.asked == 0 && len(a.stock) == 0 }
+func (a *awayRow) holdsNothing() bool { return a.lent == 0 && a.asked == 0 && len(a.stock) == 0 }
 
 // away is how many permits a home has lent.
 func (h *homeRow) away() (count uint32) {
@@ -208,7 +208,7 @@ func (m *Machine) lendNext(l *limit) bool {
 	if l.ramp > 0 {
 		l.round++
 	}
-	l.max, l.adaptive = w.use.MaxInFlight, w.use.Adaptive
+	l.bounds = boundsOf(&w.use)
 	l.charge(&w.use, m.counters.timeMS)
 	p := m.permitsFor(l, w.partition)
 	p.Count++

@@ -65,7 +65,7 @@ type limitNet struct {
 }
 
 // entry applies commands in a partition, with credit.
-func (n *limitNet) entry(at *relayEnd, credit uint32, commands ...interface{ Append([]byte) []byte }) *Outcome {
+func (n *limitNet) entry(at *relayEnd, credit uint32, commands ...interface{ Append([]byte) []byte }) {
 	at.timeMS = n.nowMS
 	out := at.put(credit, commands...)
 	for i := range out.Grants {
@@ -75,7 +75,6 @@ func (n *limitNet) entry(at *relayEnd, credit uint32, commands ...interface{ App
 			}
 		}
 	}
-	return out
 }
 
 func (n *limitNet) step() {

@@ -122,6 +122,7 @@ func (m *Machine) uncall(j *job) {
 		for at := range u.Rates {
 			if l.foreign {
 				l.stock = addCost(l.stock, u.Rates[at].Unit, costOf(u.Rates[at].Unit, u.Costs))
+				m.openLimit(l)
 				continue
 			}
 			b := l.bucket(u.Rates[at].Unit)

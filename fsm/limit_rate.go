@@ -35,7 +35,7 @@ type bucket struct {
 
 // grantable is from when a job may take what it costs, in Unix milliseconds. One that
 // costs more than the bucket holds waits until it is full, and leaves a debt behind.
-func (b bucket) grantable(rate *command.UseRate, costs []command.UseCost, nowMS int64) int64 {
+func (b *bucket) grantable(rate *command.UseRate, costs []command.UseCost, nowMS int64) int64 {
 	cost := min(costOf(rate.Unit, costs), rate.Count)
 	from := b.fullNS + flow(rate, cost) - flow(rate, rate.Count)
 	return max(ceilMS(from), nowMS)

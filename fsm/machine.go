@@ -30,6 +30,8 @@ type Machine struct {
 	workflows workflows
 	// pausedRuns are the runs that are paused, by position.
 	pausedRuns map[uint64]struct{}
+	// bound counts the runs of a client that end with its connection.
+	bound map[boundClient]int
 	// led are the ways of runs that were told.
 	led map[ledKey]struct{}
 	// limits are what jobs share: see limit.
@@ -103,6 +105,7 @@ type scratch struct {
 	startRun   command.StartRun
 	control    command.ControlRun
 	message    command.SendMessage
+	left       command.CancelGone
 	schedule   command.PutSchedule
 	unschedule command.DeleteSchedule
 	reschedule command.ControlSchedule
@@ -134,6 +137,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		runs:       make(map[uint64]*run),
 		pausedRuns: make(map[uint64]struct{}),
 		led:        make(map[ledKey]struct{}),
+		bound:      make(map[boundClient]int),
 		clocks:     make(map[clockName]*workflow.Schedule),
 		limits:     make(map[limitID]*limit),
 		tenants:    make(map[uint32]*tenant),
@@ -142,7 +146,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
 		m.loadVoids, m.loadActive, m.loadTenants, m.placeCursors, m.loadTimers, m.loadOutboxes, m.loadCanceled, m.loadLimits,
-		m.loadDefinitions, m.loadLive, m.loadAliases, m.loadPaused,
+		m.loadDefinitions, m.loadLive, m.loadAliases, m.loadPaused, m.loadBound,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -274,6 +278,9 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindControlRun:
 		s.control.Decode(&r)
 		return checked(&r, func() command.Result { return m.controlRun(&s.control) })
+	case command.KindCancelGone:
+		s.left.Decode(&r)
+		return checked(&r, func() command.Result { return m.cancelGone(&s.left) })
 	case command.KindSendMessage:
 		s.message.Decode(&r)
 		s.message.Route = prefix.Route

@@ -112,19 +112,14 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 		c.read(value)
 	}
 	early, err := l.canceledBefore(e, group)
-	if err == nil && e.id.Position < c.frontier && l.passedOver(group) {
-		ran, err := l.ran(e, group)
-		if ran || err != nil {
-			return endCompleted.word(), nil, err
-		}
-	}
 	switch {
 	case err != nil:
 		return "", nil, err
 	case e.id.Position < c.frontier && l.last[group].how == endDiscarded:
 		return endDiscarded.word(), nil, nil
 	case e.id.Position < c.frontier && l.passedOver(group):
-		return "", nil, nil
+		state, err := l.ran(e, group)
+		return state, nil, err
 	case e.id.Position < c.frontier:
 		return endCompleted.word(), nil, nil
 	case early != nil:
@@ -145,14 +140,17 @@ func (l *lineageReader) passedOver(group uint32) bool {
 	return l.last[group].how != endCompleted && len(l.out.Marks) < MaxLineageMarks
 }
 
-// ran tells whether a group had nothing to do with an event because that began a run,
-// which has succeeded.
-func (l *lineageReader) ran(e *event, group uint32) (bool, error) {
+// ran is the state of an event in a group that had nothing to do with it: completed where
+// it began a run, which has succeeded, else none.
+func (l *lineageReader) ran(e *event, group uint32) (string, error) {
 	if l.names.text(nameGroup, group) != DefaultGroup {
-		return false, nil
+		return "", nil
 	}
 	_, found, err := l.view.Get(keyRun(nil, l.queues[e.id.Queue].tenant, e.id.Position))
-	return found, err
+	if err != nil || !found {
+		return "", err
+	}
+	return endCompleted.word(), nil
 }
 
 // jobIn is the event's job in a group, or nil where it has none.

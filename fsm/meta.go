@@ -143,7 +143,7 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 		command.KindRedrive, command.KindDiscard, command.KindCreateGroup, command.KindConfigureChannel,
 		command.KindCancelLineage, command.KindCommitFollower, command.KindPark, command.KindBroadcast,
 		command.KindConfigureTenant, command.KindStartRun, command.KindControlRun, command.KindSendMessage,
-		command.KindPutSchedule, command.KindDeleteSchedule, command.KindControlSchedule,
+		command.KindCancelGone, command.KindPutSchedule, command.KindDeleteSchedule, command.KindControlSchedule,
 		command.KindInstallDefinition, command.KindInstallAliases, command.KindRemoveDefinition:
 		return refuse(command.BadRequest, "a partition's command in the meta group's log")
 	default:

@@ -232,7 +232,7 @@ func (l *lineageReader) unended(t tester, key jobKey) bool {
 	var j jobRow
 	if parked := get(keyJob(nil, kindParked, key)); parked != nil {
 		j.read(parked)
-		return j.state == jobDelayed || j.state == jobBlocked || j.state == jobLimited || j.state == jobParked
+		return j.state == jobDelayed || j.state == jobBlocked || j.state == jobLimited || j.state == jobParked || j.state == jobRuns || j.state == jobHeld
 	}
 	var c cursorRow
 	if row := get(keyCursor(nil, key.group, key.queue)); row != nil {

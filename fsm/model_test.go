@@ -55,23 +55,9 @@ func TestEquivalence(t *testing.T) {
 	store, group := openStore(t), new(uint32)
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, store, group)
-		entries := walk(t, w)
-		digest, chain := w.digest()
-		other := newWorld(t, store, group)
-		for left := entries; len(left) > 0; {
-			n := rapid.IntRange(1, len(left)).Draw(t, "batch")
-			other.apply(rapid.Bool().Draw(t, "leads"), left[:n]...)
-			left = left[n:]
-			switch rapid.IntRange(0, 3).Draw(t, "then") {
-			case 0:
-				other.reopen()
-			case 1:
-				other.reinstall()
-			}
-		}
-		if d, c := other.digest(); d != digest || c != chain {
-			t.Fatalf("rows %x, chain %x; replayed otherwise %x, %x", digest, chain, d, c)
-		}
+		lives := rapid.SampledFrom([]func(*rapid.T, *world) [][]byte{walk, walkRuns}).Draw(t, "lives")
+		entries := lives(t, w)
+		replayOtherwise(t, newWorld(t, store, group), w, entries)
 	})
 }
 

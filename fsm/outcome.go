@@ -32,6 +32,8 @@ type Outcome struct {
 	Started *Started
 	// Led are the ways that runs have gone for the first time since the Machine was opened.
 	Led []Led
+	// Bound are clients that begin, or cease, to have runs which end with their connection.
+	Bound []BoundClient
 	// Runs are the runs that changed.
 	Runs []RunChange
 	// Dead are the reasons of the jobs that became dead letters.
@@ -152,6 +154,8 @@ type Started struct {
 	Backlogs []Backlog
 	// Relays are all relays to other partitions.
 	Relays []RelayState
+	// Bound are the clients that have runs which end with their connection.
+	Bound []BoundClient
 }
 
 func newOutcome(effects bool, commands int) *Outcome {

@@ -13,7 +13,7 @@ import (
 const runRetentionMS = DefaultRetentionMS
 
 // carryOut does what a run has decided.
-func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:revive,cyclop,funlen // A case for each kind.
+func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:revive,cyclop // A case for each kind.
 	switch d.Kind {
 	case engine.StartJob:
 		m.startJob(r, h, d)
@@ -28,6 +28,8 @@ func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:
 	case engine.KeepItem:
 		value := command.AppendString(appendPayloadRow(m.scratch.value[:0], d.Data), d.Code)
 		m.keep(r, runResult, appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runResult), d.Item), value)
+	case engine.ForgetItem:
+		m.remove(appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runResult), d.Item))
 	case engine.KeepMemo:
 		m.keepMemo(r, d)
 	case engine.Register:
@@ -42,7 +44,7 @@ func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:
 	case engine.Notify:
 		m.notifyOf(r, h, d)
 	case engine.SetTimer:
-		m.setRunTimer(r, d.DueMS, timerOf(d.Timer), d.Step, d.Iteration, d.Part)
+		m.setRunTimer(r, d.DueMS, runTimer{timerOf(d.Timer), d.Step, d.Iteration, d.Part})
 	case engine.ClearTimer:
 		m.clearRunTimer(r, d.DueMS, timerOf(d.Timer), d.Part)
 	case engine.Await:
@@ -103,7 +105,7 @@ func (m *Machine) startJob(r *run, h *happening, d *engine.Decision) {
 	m.storeOfRun(h, e)
 	m.tellWay(h, e)
 	m.keepJob(r, runJob{event: e.id, step: d.Step, iteration: d.Iteration, item: d.Item})
-	if program, _ := m.stepOf(&e.Task); program != nil {
+	if program := m.stepOf(&e.Task); program != nil {
 		m.waitToStart(e, program.Steps[d.Step].Policy.ScheduleToStart)
 	}
 }
@@ -233,7 +235,7 @@ func (m *Machine) notifyOf(r *run, h *happening, d *engine.Decision) {
 func (m *Machine) keepItems(r *run, d *engine.Decision) {
 	m.forgetItems(r)
 	for i, item := range d.List {
-		key := appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runItem), uint32(i)+1) //nolint:gosec // Bounded by MaxMapItems.
+		key := appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runItem), uint32(i)+1)
 		m.keep(r, runItem, key, append(append(m.scratch.value[:0], rowVersion), item...))
 	}
 }
@@ -299,8 +301,9 @@ func (m *Machine) endRun(r *run, d *engine.Decision) {
 	m.forget(r, runPending)
 	m.pin(r.def, -1)
 	r.name, r.version = r.def.name, r.def.version
-	m.setRunTimer(r, m.counters.timeMS+runRetentionMS, timerPurge, 0, 0, 0)
+	m.setRunTimer(r, m.counters.timeMS+runRetentionMS, runTimer{what: timerPurge})
 	m.unpause(r)
+	m.unbind(r)
 	switch r.State { //nolint:exhaustive // A run ends in one of these.
 	case engine.Succeeded:
 		m.endAside(m.shadowOf(r), 0, "")

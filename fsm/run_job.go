@@ -66,7 +66,7 @@ func (m *Machine) jobGranted(j *job) {
 	if t == nil || t.Compensates {
 		return
 	}
-	program, _ := m.stepOf(t)
+	program := m.stepOf(t)
 	if program == nil {
 		return
 	}
@@ -87,7 +87,7 @@ func (m *Machine) stopClock(j *job) {
 	if t == nil || t.Compensates || j.state == jobParked {
 		return
 	}
-	program, _ := m.stepOf(t)
+	program := m.stepOf(t)
 	if program == nil {
 		return
 	}
@@ -145,19 +145,11 @@ func (m *Machine) jobRevived(c *cursor, e *event) {
 
 // redriveJob puts a dead job of a run back in line.
 func (m *Machine) redriveJob(r *run, d *engine.Decision) {
-	id := m.deadJob(r, d)
-	if id.IsZero() {
+	j := m.deadJob(r, d)
+	if j == nil {
 		return
 	}
-	e := m.loadEvent(id.Queue, id.Position)
-	c := m.cursorOf(id.Queue, m.names.find(nameGroup, DefaultGroup))
-	if e == nil || c == nil {
-		return
-	}
-	j := m.readParked(jobKey{c.turns.group, id.Queue, id.Position})
-	if j == nil || j.state != jobDead {
-		return
-	}
+	id, e, c := j.event.id, j.event, j.cursor
 	edited := d.Data.Codec != command.CodecNone
 	m.keepEnd(j, &attemptRow{how: endRedriven, code: editedCode(edited)})
 	if edited {
@@ -172,8 +164,33 @@ func (m *Machine) redriveJob(r *run, d *engine.Decision) {
 	m.keepJob(r, runJob{event: id, step: d.Step, iteration: d.Iteration, item: d.Item, entry: d.Entry})
 }
 
-// deadJob is the event of a job that has died: it stands beside the run.
-func (m *Machine) deadJob(r *run, d *engine.Decision) command.EventID {
+// deadJob is a job that has died and can be put back in line: a step's by its step,
+// iteration and item, a compensation's by its entry; nil where there is none, as after a
+// cancel.
+func (m *Machine) deadJob(r *run, d *engine.Decision) *job {
+	id := m.lastDead(r, d)
+	if id.IsZero() {
+		return nil
+	}
+	e := m.loadEvent(id.Queue, id.Position)
+	c := m.cursorOf(id.Queue, m.names.find(nameGroup, DefaultGroup))
+	if e == nil || c == nil {
+		return nil
+	}
+	t := &e.Task
+	if d.Entry == 0 && (t.Step != d.Step || t.Iteration != d.Iteration || t.Item != d.Item) {
+		return nil
+	}
+	j := m.readParked(jobKey{c.turns.group, id.Queue, id.Position})
+	if j == nil || j.state != jobDead {
+		return nil
+	}
+	return j
+}
+
+// lastDead is the event of the last job of an item, or of a compensation: it stands beside
+// the run.
+func (m *Machine) lastDead(r *run, d *engine.Decision) command.EventID {
 	if d.Entry != 0 {
 		if value, found := m.get(appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runEntry), d.Entry)); found {
 			row := readEntry(value)
@@ -191,10 +208,11 @@ func (m *Machine) deadJob(r *run, d *engine.Decision) command.EventID {
 	return id
 }
 
-// keepDead takes note of a job that has died: an operator may want it tried again.
+// keepDead takes note of a job that has died: an operator may want it tried again. One of
+// a step that the run has left does not hide one of its present step.
 func (m *Machine) keepDead(t *command.Task, id command.EventID) {
 	r := m.runOf(t.Run)
-	if r == nil {
+	if r == nil || !r.At(t.Step, t.Iteration) {
 		return
 	}
 	m.keep(r, runDead, keyDead(m.scratch.key[:0], t.Run.Position, t.Item), command.AppendEventID(append(m.scratch.value[:0], rowVersion), id))
@@ -212,7 +230,7 @@ func (m *Machine) policyOf(j *job) jobPolicy {
 	if t == nil {
 		return p
 	}
-	program, _ := m.stepOf(t)
+	program := m.stepOf(t)
 	if program == nil {
 		return p
 	}
@@ -247,13 +265,13 @@ type jobPolicy struct {
 
 func (p *jobPolicy) take(s *workflow.Policy) {
 	if s.LeaseMS > 0 {
-		p.leaseMS = uint32(min(s.LeaseMS, MaxLeaseMS)) //nolint:gosec // Bounded.
+		p.leaseMS = uint32(min(s.LeaseMS, MaxLeaseMS))
 	}
 	if s.MaxAttempts > 0 {
-		p.maxFailures = uint32(min(s.MaxAttempts, MaxAttemptsLimit)) //nolint:gosec // Bounded.
+		p.maxFailures = uint32(min(s.MaxAttempts, MaxAttemptsLimit))
 	}
 	if s.LeaseLosses > 0 {
-		p.maxLosses = uint32(min(s.LeaseLosses, MaxAttemptsLimit)) //nolint:gosec // Bounded.
+		p.maxLosses = uint32(min(s.LeaseLosses, MaxAttemptsLimit))
 	}
 	if s.BackoffMS > 0 {
 		p.firstMS = min(s.BackoffMS, maxDelayMS)
@@ -308,16 +326,7 @@ func (m *Machine) notStarted(key jobKey) {
 		m.voids[key] = struct{}{}
 		m.set(keyJob(m.scratch.key[:0], kindVoid, key), append(m.scratch.value[:0], rowVersion))
 	case j == nil:
-		if j = m.readParked(key); j == nil || j.attempt != 0 {
-			return
-		}
-		switch j.state { //nolint:exhaustive // The others are not in line.
-		case jobBlocked:
-			m.unblock(c, e)
-		case jobLimited:
-			m.leaveLine(j)
-		case jobDelayed, jobHeld:
-		default:
+		if j = m.readParked(key); j == nil || j.attempt != 0 || !m.outOfLine(j) {
 			return
 		}
 	case j.state != jobReady && j.state != jobCalled || j.attempt != 0:
@@ -327,6 +336,21 @@ func (m *Machine) notStarted(key jobKey) {
 	}
 	j.failure = &jobFailure{codeScheduleToStart, "no worker took it in time"}
 	m.bury(j, jobDead, diedFinal+codeScheduleToStart)
+}
+
+// outOfLine takes a job that was set aside out of where it waits; false for one that does
+// not.
+func (m *Machine) outOfLine(j *job) bool {
+	switch j.state { //nolint:exhaustive // The others are not in line.
+	case jobBlocked:
+		m.unblock(j.cursor, j.event)
+	case jobLimited:
+		m.leaveLine(j)
+	case jobDelayed, jobHeld:
+	default:
+		return false
+	}
+	return true
 }
 
 // tookTooLong ends an attempt that has taken longer than its step allows: as a failure

@@ -101,7 +101,7 @@ func (m *Machine) sendMessage(c *command.SendMessage) command.Result {
 	if m.messagesAt(at) >= MaxMessages {
 		return refuse(command.TooManyUnfinished, "as many messages of that name and key wait already as may")
 	}
-	ttl := int64(min(cmp.Or(c.TTLMS, DefaultMessageTTLMS), MaxMessageTTLMS)) //nolint:gosec // Bounded.
+	ttl := int64(min(cmp.Or(c.TTLMS, DefaultMessageTTLMS), MaxMessageTTLMS))
 	row := messageRow{id: c.ID, expiresMS: m.counters.timeMS + ttl, payload: c.Payload}
 	number := m.counters.nextFence
 	m.counters.nextFence++

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/fsm/engine"
 )
 
 // MaxRunSteps is how many jobs of its steps a look at a run shows: the last ones.
@@ -21,7 +22,8 @@ type RunStep struct {
 	Item      uint32 `json:"item,omitempty"`
 	EventID   string `json:"event_id"`
 	Channel   string `json:"channel,omitempty"`
-	// RunID is that of a run that was called: it is the event's.
+	// RunID is that of a run that was called: it is the event's. One of another partition
+	// stands here, without its times, while it goes on.
 	RunID string `json:"run_id,omitempty"`
 	// State is that of the job, as in GroupState; or the called run's.
 	State    string `json:"state"`
@@ -66,7 +68,23 @@ func (r *runReader) history(info *RunInfo, id command.EventID, row *runRow) erro
 		}
 		info.Steps = append(info.Steps, *step)
 	}
+	info.Steps = append(info.Steps, childrenElsewhere(row, v, r.counters.partition)...)
 	return r.compensations(info, id, v)
+}
+
+// childrenElsewhere are the runs that it has called and that go on in other partitions:
+// no more is known of them here, and nothing of those that have ended.
+func childrenElsewhere(row *runRow, v *runVersion, partition uint32) (steps []RunStep) {
+	for i := range row.jobs {
+		j := &row.jobs[i]
+		if j.child && !j.event.IsZero() && uint32(j.event.Partition) != partition {
+			steps = append(steps, RunStep{
+				Step: v.step(j.step), Iteration: j.iteration, Item: j.item, EventID: j.event.String(), RunID: j.event.String(),
+				State: engine.Running.String(),
+			})
+		}
+	}
+	return steps
 }
 
 // jobsOf are the events of a run's steps, in the order in which they were stored. They

@@ -114,3 +114,22 @@ func TestRunEnded(t *testing.T) {
 		t.Fatal("a canceled run goes on")
 	}
 }
+
+// TestChildrenElsewhere: what a run has called in other partitions is shown as long as it
+// goes on; its own partition's children are found with their events.
+func TestChildrenElsewhere(t *testing.T) {
+	far := command.EventID{Epoch: 1, Partition: 2, Queue: 3, Position: 4}
+	row := &runRow{jobs: []runJob{
+		{event: far, child: true, step: 1, item: 5},
+		{child: true},
+		{event: command.EventID{Epoch: 1, Queue: 3, Position: 4}, child: true},
+		{event: command.EventID{Epoch: 1, Queue: 3, Position: 5}},
+	}}
+	got := childrenElsewhere(row, &runVersion{steps: []string{"a", "b"}}, 0)
+	if len(got) != 1 || got[0].Step != "b" || got[0].Item != 5 || got[0].RunID != far.String() || got[0].State != "running" {
+		t.Fatalf("%+v", got)
+	}
+	if name := (&runVersion{}).step(7); name != "7" {
+		t.Errorf("a step of a definition that is gone is %q", name)
+	}
+}

@@ -91,6 +91,10 @@ func (r *runRow) appendLists(dst []byte) []byte {
 	for _, entry := range r.Undoing {
 		dst = command.AppendUint(dst, uint64(entry))
 	}
+	dst = command.AppendUint(dst, uint64(len(r.UndoDead)))
+	for _, entry := range r.UndoDead {
+		dst = command.AppendUint(dst, uint64(entry))
+	}
 	dst = command.AppendUint(dst, uint64(len(r.jobs)))
 	for i := range r.jobs {
 		dst = r.jobs[i].append(dst)
@@ -169,6 +173,9 @@ func (r *runRow) readLists(row *command.Reader) {
 	}
 	for range row.Count(maxRunList) {
 		r.Undoing = append(r.Undoing, row.Uint32())
+	}
+	for range row.Count(maxRunList) {
+		r.UndoDead = append(r.UndoDead, row.Uint32())
 	}
 	for range row.Count(maxRunList) {
 		j := runJob{event: row.EventID()}

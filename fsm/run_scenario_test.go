@@ -24,6 +24,7 @@ import (
 //	fail JOB [code=] [message=] [final] · throttled JOB [retry=ms] · expire JOB
 //	message NAME [key=] [data=] [id=] [ttl=]
 //	run RUN cancel|pause|resume|retry|skip|fail|redrive|fork [step=] [data=] [reason=] [no-undo] [as=]
+//	gone CLIENT                                        its last device has gone
 //	cancel RUN                                         of its event
 //	redrive CHANNEL/n                                  of a dead job
 //	schedule ID workflow=… [zone= overlap= catch-up= jitter= start= end= max= client= key= alias= data=] [pause] [note=]
@@ -80,10 +81,9 @@ type runScenario struct {
 	leases  map[string][]command.LeaseID
 	aliases []command.WorkflowAlias
 	count   uint64
-	control bool
 }
 
-func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:revive // A case for each directive.
+func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
 	s.tb = t
 	if s.restarts {
@@ -158,7 +158,7 @@ func jsonOfText(text string) command.Payload {
 	return command.Payload{Codec: command.CodecJSON, Bytes: []byte(strings.ReplaceAll(text, "'", `"`))}
 }
 
-func (s *runScenario) command(a args, input string) []byte { //nolint:revive,cyclop // A case for each command.
+func (s *runScenario) command(a args, input string) []byte { //nolint:cyclop // A case for each command.
 	data := command.Payload{}
 	if text := a.get("data", strings.TrimSpace(input)); text != "" {
 		data = jsonOfText(text)
@@ -208,6 +208,8 @@ func (s *runScenario) command(a args, input string) []byte { //nolint:revive,cyc
 		}).Append(nil)
 	case "schedule", "unschedule", "ask":
 		return s.scheduleCommand(a, input)
+	case "gone":
+		return (&command.CancelGone{Generation: s.machine.Generation(), Tenant: "t", ClientID: a.word()}).Append(nil)
 	case "cancel":
 		return (&command.Cancel{Tenant: "t", Event: s.runs[a.word()], Reason: "asked", GraceMS: 1000}).Append(nil)
 	case "redrive":
@@ -281,6 +283,9 @@ func (s *runScenario) tellOutcome(b *strings.Builder, out *Outcome) {
 	}
 	for _, n := range out.Notified {
 		fmt.Fprintf(b, "notified %s %s %s\n", n.ClientID, n.Notification.Name, s.text(n.Notification.Payload.Bytes))
+	}
+	for _, c := range out.Bound {
+		fmt.Fprintf(b, "bound %s gone=%v\n", c.ClientID, c.Gone)
 	}
 	for _, reason := range out.Dead {
 		fmt.Fprintf(b, "dead: %s\n", reason)

@@ -29,10 +29,16 @@ func keyRunTimer(dst []byte, dueMS int64, what byte, r *run, part uint32) []byte
 	return appendU32(appendU64(appendU32(dst, r.tenant), r.id.Position), part)
 }
 
+// runTimer is a timer of a run: what it is of, and of which step.
+type runTimer struct {
+	what                  byte
+	step, iteration, part uint32
+}
+
 // setRunTimer writes a timer of a run.
-func (m *Machine) setRunTimer(r *run, dueMS int64, what byte, step, iteration, part uint32) {
-	value := command.AppendUint(command.AppendUint(append(m.scratch.value[:0], rowVersion), uint64(step)), uint64(iteration))
-	m.set(keyRunTimer(m.scratch.key[:0], dueMS, what, r, part), value)
+func (m *Machine) setRunTimer(r *run, dueMS int64, t runTimer) {
+	value := command.AppendUint(command.AppendUint(append(m.scratch.value[:0], rowVersion), uint64(t.step)), uint64(t.iteration))
+	m.set(keyRunTimer(m.scratch.key[:0], dueMS, t.what, r, t.part), value)
 	m.nextDueMS = min(m.nextDueMS, dueMS)
 }
 

@@ -210,11 +210,11 @@ func (m *Machine) refuseBacklog(id uint32) (command.Result, bool) {
 	if t == nil {
 		return command.Result{}, false
 	}
-	limit := ""
+	var limit string
 	switch s := &t.settings; {
-	case s.MaxBacklogEvents != 0 && t.open >= int64(min(s.MaxBacklogEvents, maxTime)): //nolint:gosec // Bounded.
+	case s.MaxBacklogEvents != 0 && t.open >= int64(min(s.MaxBacklogEvents, maxTime)):
 		limit = "max_backlog_events"
-	case s.MaxBacklogBytes != 0 && m.unfinished(m.weight(id)) >= int64(min(s.MaxBacklogBytes, maxTime)): //nolint:gosec // Bounded.
+	case s.MaxBacklogBytes != 0 && m.unfinished(m.weight(id)) >= int64(min(s.MaxBacklogBytes, maxTime)):
 		limit = "max_backlog_bytes"
 	default:
 		return command.Result{}, false

@@ -168,15 +168,20 @@ func allowOrigin(header http.Header, origin string) {
 // waits bounds how many requests wait for the cluster, and for how long.
 func (g *Gateway) waits(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		places, limit := g.waiting, limitHTTPRequests
+		longer := waitOf(r)
+		if longer > 0 { // Those that wait for long take no place of others.
+			places, limit = g.runWaits, limitRunWaits
+		}
 		select {
-		case g.waiting <- struct{}{}:
-			defer func() { <-g.waiting }()
+		case places <- struct{}{}:
+			defer func() { <-places }()
 		default:
-			g.meter.refusedBy(limitHTTPRequests)
+			g.meter.refusedBy(limit)
 			g.refuseHTTP(w, refusal{wire.ReasonOverloaded, "too many requests wait for the cluster"})
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), clusterTimeout+waitOf(r))
+		ctx, cancel := context.WithTimeout(r.Context(), clusterTimeout+longer)
 		defer cancel()
 		next(w, r.WithContext(ctx))
 	}

@@ -219,7 +219,7 @@ func readWait(r *http.Request) (time.Duration, refusal) {
 // waitOf is how much longer than others a request may take.
 func waitOf(r *http.Request) time.Duration {
 	waits, bad := readWait(r)
-	if bad.any() {
+	if bad.any() || !strings.HasPrefix(r.URL.Path, "/v1/runs") {
 		return 0
 	}
 	return waits

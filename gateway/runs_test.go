@@ -16,6 +16,8 @@ type fakeRuns struct {
 	waited chan cluster.RunLook
 	// clients are whose runs there are, by id, of tenant default or acme.
 	clients map[command.EventID]string
+	// hold, where it is set, is what waits for ends until it is closed.
+	hold chan struct{}
 }
 
 func newFakeRuns() fakeRuns {
@@ -42,6 +44,12 @@ func (b *fakeBroker) Run(_ context.Context, look *cluster.RunLook) (*cluster.Run
 
 func (b *fakeBroker) AwaitRun(_ context.Context, look *cluster.RunLook) error {
 	b.runs.waited <- *look
+	b.mu.Lock()
+	hold := b.runs.hold
+	b.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
 	return nil
 }
 
@@ -298,4 +306,26 @@ func TestJobsOfRuns(t *testing.T) {
 			t.Errorf("%s is of step %v", key, job["step"])
 		}
 	}
+}
+
+// TestRunWaitsAreBounded: those that wait for ends of runs are not too many, and take no
+// place of those that ask for something else.
+func TestRunWaitsAreBounded(t *testing.T) {
+	e := newEdge(t, func(c *Config) { c.Limits.MaxRunWaits, c.Limits.MaxHTTPRequests = 1, 1 })
+	id := letterID(3)
+	e.broker.set(func() {
+		e.broker.runs.clients[id] = "ann"
+		e.broker.runs.hold = make(chan struct{})
+	})
+	path := "/v1/runs/" + id.String()
+	answered := make(chan string)
+	go func() { answered <- e.get(t, path+"?wait=5s", 200, "") }()
+	<-e.broker.runs.waited
+	e.get(t, path+"?wait=5s", 503, "overloaded")
+	e.get(t, path, 200, "")
+	if n := e.refusals(limitRunWaits); n != 1 {
+		t.Errorf("%d refusals are counted", n)
+	}
+	close(e.broker.runs.hold)
+	contains(t, <-answered, `"state":"succeeded"`)
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/batonmq/baton/client"
 )
 
-// watchInterval is how often a watched run is looked at.
+// watchInterval is the pause between two looks at a watched run; one that takes long to
+// look at is looked at less often.
 const watchInterval = 300 * time.Millisecond
 
 func newRunShow(t *terminal) *cobra.Command {
@@ -217,10 +218,12 @@ type watcher struct {
 
 func (w *watcher) watch(ctx context.Context, h *client.HTTP, id string) error {
 	for {
+		began := time.Now()
 		run, err := h.Run(ctx, id)
 		if err != nil {
 			return err
 		}
+		took := time.Since(began)
 		if err := w.look(run); err != nil {
 			return err
 		}
@@ -237,7 +240,7 @@ func (w *watcher) watch(ctx context.Context, h *client.HTTP, id string) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(watchInterval):
+		case <-time.After(max(watchInterval, 4*took)):
 		}
 	}
 }

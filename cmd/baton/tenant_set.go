@@ -47,7 +47,7 @@ are in force everywhere. A bound of 0 is none. --reset takes all of them back.`,
 }
 
 // said are the limits that flags were given for.
-func (f *tenantFlags) said(flags *pflag.FlagSet) (said client.TenantLimits, any bool) {
+func (f *tenantFlags) said(flags *pflag.FlagSet) (said client.TenantLimits, some bool) {
 	for name, of := range map[string]func(){
 		"weight": func() { said.Weight = &f.weight }, "max-in-flight": func() { said.MaxInFlight = &f.maxInFlight },
 		"rate": func() { said.Rate = &f.rate }, "max-backlog-bytes": func() { said.MaxBacklogBytes = &f.maxBacklogBytes },
@@ -55,15 +55,15 @@ func (f *tenantFlags) said(flags *pflag.FlagSet) (said client.TenantLimits, any 
 	} {
 		if flags.Changed(name) {
 			of()
-			any = true
+			some = true
 		}
 	}
-	return said, any
+	return said, some
 }
 
 func tenantSet(ctx context.Context, t *terminal, f *tenantFlags, name string, flags *pflag.FlagSet) error {
-	said, any := f.said(flags)
-	if any == f.reset {
+	said, some := f.said(flags)
+	if some == f.reset {
 		return misuse("say what to change, or --reset alone")
 	}
 	h, err := f.http()

@@ -65,6 +65,11 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 					Count: 300, Completed: 299, PausedMS: 1_800, Refund: []UseCost{{"tokens", 301}}, Charge: []UseCost{{"cost", 302}},
 				},
 			}))
+		case "relay_row_borrow":
+			return hex.Dump(encodedRow(RelayRow{Kind: RelayBorrow, TimeMS: 1_700, Event: Event{Tenant: "acme", Uses: []Use{{
+				Limit: "llm", Key: "k", MaxInFlight: 20, Adaptive: true, MinInFlight: 3,
+				Rates: []UseRate{{"tokens", 90_000, 60_000}}, Costs: []UseCost{{"tokens", 1500}},
+			}}}}))
 		case "relay_row_group":
 			row := sampleRelayRow()
 			row.Group = "audit"

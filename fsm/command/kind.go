@@ -44,6 +44,8 @@ const (
 	KindPutSchedule     Kind = 26
 	KindDeleteSchedule  Kind = 27
 	KindControlSchedule Kind = 28
+	// KindCancelGone stops the runs of a client that has gone.
+	KindCancelGone Kind = 29
 	// KindConfigureTenant is a tenant's settings, in a partition.
 	KindConfigureTenant Kind = 41
 
@@ -121,6 +123,8 @@ func (k Kind) String() string { //nolint:revive,funlen // A line for each kind.
 		return "put_schedule"
 	case KindDeleteSchedule:
 		return "delete_schedule"
+	case KindCancelGone:
+		return "cancel_gone"
 	case KindControlSchedule:
 		return "control_schedule"
 	case KindConfigureTenant:

@@ -94,6 +94,7 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("start_run", commandComesBack[StartRun])
 	t.Run("control_run", commandComesBack[ControlRun])
 	t.Run("send_message", commandComesBack[SendMessage])
+	t.Run("cancel_gone", commandComesBack[CancelGone])
 	t.Run("put_schedule", commandComesBack[PutSchedule])
 	t.Run("delete_schedule", commandComesBack[DeleteSchedule])
 	t.Run("control_schedule", commandComesBack[ControlSchedule])

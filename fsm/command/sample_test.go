@@ -27,7 +27,7 @@ func bodies() map[Kind]body {
 		KindConfigureTenant: &ConfigureTenant{},
 
 		KindInstallDefinition: &InstallDefinition{}, KindInstallAliases: &InstallAliases{}, KindRemoveDefinition: &RemoveDefinition{},
-		KindStartRun: &StartRun{}, KindControlRun: &ControlRun{}, KindSendMessage: &SendMessage{},
+		KindStartRun: &StartRun{}, KindControlRun: &ControlRun{}, KindSendMessage: &SendMessage{}, KindCancelGone: &CancelGone{},
 		KindPutSchedule: &PutSchedule{}, KindDeleteSchedule: &DeleteSchedule{}, KindControlSchedule: &ControlSchedule{},
 		KindPutWorkflow: &PutWorkflow{}, KindSetAlias: &SetAlias{}, KindDeleteWorkflow: &DeleteWorkflow{},
 
@@ -116,6 +116,8 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *ControlRun:
 		c.Route = route
 	case *SendMessage:
+		c.Route = route
+	case *CancelGone:
 		c.Route = route
 	case *PutSchedule:
 		c.Route = route
@@ -263,6 +265,7 @@ func sampleCommands() map[Kind]body {
 			Route: route, Run: sampleID(), Tenant: "acme", ClientID: "c", Action: RunSkip, Step: "embed",
 			Data: Payload{Codec: CodecJSON, Bytes: []byte("[5]")}, Code: "E2", Reason: "asked", NoUndo: true, Once: "once-2",
 		},
+		KindCancelGone: &CancelGone{Route: route, Generation: 300, Tenant: "acme", ClientID: "c"},
 		KindSendMessage: &SendMessage{
 			Route: route, Tenant: "acme", Name: "approval", Key: "k", ID: "m-1", TTLMS: 60_000,
 			Payload: Payload{Codec: CodecJSON, Bytes: []byte("[6]")},

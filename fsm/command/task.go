@@ -42,6 +42,8 @@ type Use struct {
 	Rates       []UseRate
 	// Costs are what the event is charged when it is granted.
 	Costs []UseCost
+	// MinInFlight is below what number throttling does not lower MaxInFlight.
+	MinInFlight uint32
 }
 
 // UseRate is how much of a unit a limit lets through in a time.
@@ -84,7 +86,7 @@ func AppendUses(dst []byte, uses []Use) []byte {
 		for _, rate := range u.Rates {
 			dst = AppendUint(AppendUint(AppendString(dst, rate.Unit), rate.Count), rate.PerMS)
 		}
-		dst = AppendCosts(dst, u.Costs)
+		dst = AppendUint(AppendCosts(dst, u.Costs), uint64(u.MinInFlight))
 	}
 	return dst
 }
@@ -113,7 +115,7 @@ func (r *Reader) Uses() (uses []Use) {
 		for range r.Count(MaxRates) {
 			u.Rates = append(u.Rates, UseRate{Unit: r.String(), Count: r.Uint(), PerMS: r.Uint()})
 		}
-		u.Costs = r.Costs()
+		u.Costs, u.MinInFlight = r.Costs(), r.Uint32()
 		uses = append(uses, u)
 	}
 	return uses

@@ -42,9 +42,11 @@ type advance struct {
 	// output is what the step before gave; message what a wait got.
 	output, message command.Payload
 	// acknowledged is the run, and the decisions, as they stand when the happening itself
-	// has been taken note of: an incident of what follows goes back to there.
+	// has been taken note of: an incident of what follows goes back to there. rest is what
+	// is to be done from there; nil before there is anything but the happening itself.
 	acknowledged *Run
 	kept         int
+	rest         *Happening
 	instant      int
 }
 
@@ -65,33 +67,52 @@ func Advance(p *Program, run *Run, h *Happening, facts Facts) (next *Run, decisi
 		return a.run, nil, nil
 	}
 	before := a.run.clone()
+	a.kept = len(a.out)
 	err := a.happen(h)
 	if err == nil {
 		return a.run, a.out, nil
 	}
-	again := *h
+	return a.giveBack(h, before, err)
+}
+
+// giveBack stops a run that could not go on, as it was when the last thing was done for
+// good, and returns what is left of the happening.
+func (a *advance) giveBack(h *Happening, before *Run, err error) (*Run, []Decision, *Happening) {
+	a.out = a.out[:a.kept]
+	a.run = before
 	if a.acknowledged != nil {
-		again.Again = true
-		a.run, a.out = a.acknowledged, a.out[:a.kept]
-	} else {
-		a.run, a.out = before, nil
+		a.run = a.acknowledged
 	}
 	var stop *incident
 	if !errors.As(err, &stop) {
 		stop = &incident{BadExpression, err}
 	}
-	a.stick(Incident{Kind: stop.kind, Step: a.run.Step, Item: h.Item, Message: stop.Error(), Pending: true})
-	return a.run, a.out, &again
+	if a.rest == nil && a.run.State == Stuck {
+		a.run.Incident.Message = stop.Error() // An operator's word that led nowhere: nothing has changed.
+		return a.run, a.out, nil
+	}
+	rest := *h
+	if a.rest != nil {
+		rest = *a.rest
+	}
+	a.stick(Incident{Kind: stop.kind, Step: a.run.Step, Item: rest.Item, Message: stop.Error(), Pending: true})
+	return a.run, a.out, &rest
 }
 
-// count keeps the count of what lives, and tells whether the happening is still of
-// interest.
+// count takes note of what holds whatever comes of it: what lives, and that a pivot was
+// passed. It tells whether the happening is still of interest.
 func (a *advance) count(h *Happening) bool {
 	r := a.run
 	switch h.Kind { //nolint:exhaustive // The others begin and end no job.
 	case Done, Died, Stopped:
-		if !h.Again && r.Live > 0 {
+		if r.Live > 0 {
 			r.Live--
+		}
+		r.Live += h.Spawned
+		r.Items.Total += h.Spawned
+		r.Items.Started += h.Spawned
+		if h.Kind == Done && (a.present(h) || r.stalled(h)) {
+			a.turnAt(&a.Steps[h.Step])
 		}
 	case Revived:
 		r.Live++
@@ -136,6 +157,13 @@ func (a *advance) happen(h *Happening) error { //nolint:revive,cyclop // A case 
 		return a.reenter(h)
 	case Undone, UndoDied:
 		return a.undoEnded(h)
+	case Follow:
+		if h.Part != 0 {
+			a.message = h.Output
+		}
+		return a.stepOver(h.Output)
+	case Enter:
+		return a.enterAt(h.Step, h.Output)
 	default:
 		return fmt.Errorf("happening %d is not known to this build", h.Kind)
 	}
@@ -143,40 +171,45 @@ func (a *advance) happen(h *Happening) error { //nolint:revive,cyclop // A case 
 
 func (a *advance) decide(d Decision) { a.out = append(a.out, d) }
 
-// take notes that the happening itself needs no more to be repeated.
-func (a *advance) take() {
-	a.acknowledged, a.kept = a.run.clone(), len(a.out)
+// take notes that the happening itself needs no more to be repeated, and what is left
+// to do.
+func (a *advance) take(rest Happening) {
+	a.acknowledged, a.kept, a.rest = a.run.clone(), len(a.out), &rest
+}
+
+// enterAt goes on at a step, and with its input.
+func (a *advance) enterAt(step uint32, input command.Payload) error {
+	a.output = input
+	a.take(Happening{Kind: Enter, Step: step, Output: input})
+	return a.walk(step)
 }
 
 // begin starts a new run at its first step.
 func (a *advance) begin(h *Happening) error {
 	r := a.run
-	if !h.Again {
-		r.State, r.StartedMS = Running, a.facts.NowMS()
-		if a.TimeoutMS > 0 {
-			r.DueMS = r.StartedMS + a.TimeoutMS
-			a.decide(Decision{Kind: SetTimer, Timer: TimerRun, DueMS: r.DueMS})
-		}
-		a.take()
+	r.State, r.StartedMS, r.Step = Running, a.facts.NowMS(), uint32(a.First) //nolint:gosec // A step's number.
+	if a.TimeoutMS > 0 {
+		r.DueMS = r.StartedMS + a.TimeoutMS
+		a.decide(Decision{Kind: SetTimer, Timer: TimerRun, DueMS: r.DueMS})
 	}
-	a.output = h.Output
-	return a.walk(uint32(a.First)) //nolint:gosec // A step's number.
+	return a.enterAt(r.Step, h.Output)
 }
 
-// reenter begins a run that has ended again, at a step.
+// reenter begins a run that has ended again, at a step. What it has undone, or given up to
+// undo, is not undone again.
 func (a *advance) reenter(h *Happening) error {
 	r := a.run
-	if !h.Again {
-		r.State, r.Error, r.Incident, r.Goal, r.EndedMS = Running, nil, nil, 0, 0
-		r.Paused, r.Holds, r.Undoing, r.Next = false, false, nil, 0
-		if a.TimeoutMS > 0 {
-			r.DueMS = a.facts.NowMS() + a.TimeoutMS
-			a.decide(Decision{Kind: SetTimer, Timer: TimerRun, DueMS: r.DueMS})
-		}
-		a.take()
+	if r.State != Succeeded && r.State != Running {
+		r.Floor = r.Entries
 	}
-	a.output = h.Output
-	return a.walk(h.Step)
+	r.State, r.Error, r.Incident, r.Goal, r.EndedMS = Running, nil, nil, 0, 0
+	r.Paused, r.Holds, r.Undoing, r.UndoDead, r.Next, r.Undid, r.Left = false, false, nil, nil, 0, 0, 0
+	r.Step, r.Items = h.Step, Items{Settled: true}
+	if a.TimeoutMS > 0 {
+		r.DueMS = a.facts.NowMS() + a.TimeoutMS
+		a.decide(Decision{Kind: SetTimer, Timer: TimerRun, DueMS: r.DueMS})
+	}
+	return a.enterAt(h.Step, h.Output)
 }
 
 // walk enters a step, and goes on as long as nothing has to be waited for.
@@ -207,7 +240,7 @@ func (a *advance) follow() (next uint32, goes bool, err error) {
 	scope := a.scope(view{output: a.output, message: a.message})
 	for i := range s.Next {
 		edge := &s.Next[i]
-		if edge.Max > 0 && a.run.loops(a.run.Step, uint32(i)) >= edge.Max { //nolint:gosec // Bounded by MaxEdges.
+		if edge.Max > 0 && a.run.loops(a.run.Step, uint32(i)) >= edge.Max {
 			continue
 		}
 		if edge.When != nil {
@@ -220,7 +253,7 @@ func (a *advance) follow() (next uint32, goes bool, err error) {
 			}
 		}
 		if edge.Max > 0 {
-			a.run.loop(a.run.Step, uint32(i)) //nolint:gosec // Bounded by MaxEdges.
+			a.run.loop(a.run.Step, uint32(i))
 		}
 		return uint32(edge.To), true, nil //nolint:gosec // A step's number.
 	}
@@ -234,7 +267,12 @@ func (a *advance) stepOver(output command.Payload) error {
 	if a.needed[a.run.Step] {
 		a.decide(Decision{Kind: KeepOutput, Step: a.run.Step, Data: output})
 	}
-	a.take()
+	a.run.Items.Settled = true
+	rest := Happening{Kind: Follow, Step: a.run.Step, Output: output}
+	if a.message.Codec != command.CodecNone {
+		rest.Part = 1
+	}
+	a.take(rest)
 	return a.goOn()
 }
 
@@ -263,13 +301,13 @@ func (a *advance) leave() {
 		if s.Wait == nil {
 			timer = TimerItems
 		}
-		a.decide(Decision{Kind: ClearTimer, Timer: timer, DueMS: due, Part: uint32(part)}) //nolint:gosec // Few parts.
+		a.decide(Decision{Kind: ClearTimer, Timer: timer, DueMS: due, Part: uint32(part)})
 	}
 	r.WaitDueMS = nil
 	if s.Wait != nil {
 		for i := range s.Wait.Parts {
 			if s.Wait.Parts[i].Message != "" && r.Arrived&(1<<i) == 0 {
-				a.decide(Decision{Kind: Unawait, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i)}) //nolint:gosec // Few parts.
+				a.decide(Decision{Kind: Unawait, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i)})
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"math"
+
 	"github.com/batonmq/baton/fsm/command"
 )
 
@@ -10,12 +12,35 @@ func (a *advance) cancel(h *Happening) error {
 	if r.State == Canceling || r.State == Compensating || r.State == Stuck && r.Incident.Was != Running {
 		return nil
 	}
-	r.Incident = nil
+	a.abandon()
 	r.Error = &Error{Step: r.Step, Code: CodeCanceled, Message: h.Message}
 	if h.NoUndo {
-		r.Floor = r.Entries
+		r.Floor = math.MaxUint32 // What is on its way yet is not undone either.
 	}
 	return a.unwind(Canceled)
+}
+
+// abandon closes the incident of a run that is to stop.
+func (a *advance) abandon() {
+	r := a.run
+	if r.State != Stuck {
+		return
+	}
+	i := *r.Incident
+	r.State, r.Incident = i.Was, nil
+	a.keepUndo(a.pendingOf(&i))
+}
+
+// pendingOf is the happening that an incident keeps, nil for none.
+func (a *advance) pendingOf(i *Incident) *Happening {
+	if !i.Pending {
+		return nil
+	}
+	pending, found := a.facts.Pending()
+	if !found {
+		return nil
+	}
+	return &pending
 }
 
 // resume goes on with a run that was paused.
@@ -27,9 +52,7 @@ func (a *advance) resume() error {
 	}
 	if r.Holds {
 		r.Holds = false
-		a.output = a.facts.Held()
-		a.take()
-		return a.walk(r.Held)
+		return a.enterAt(r.Held, a.facts.Held())
 	}
 	if s := r.at(a.Definition); s.Map != nil && r.Items.Started < r.Items.Total {
 		return a.startItems(s, nil)
@@ -48,19 +71,41 @@ func (a *advance) resolve(h *Happening) error {
 	if i.Kind == UndoFailed {
 		return a.resolveUndo(h, &i)
 	}
-	pending, found := a.facts.Pending()
+	if i.Was != Running {
+		return a.drained()
+	}
+	pending := a.pendingOf(&i)
 	switch {
 	case h.Kind == GiveUp:
-		return a.giveUp(h, &pending, found && i.Pending)
+		return a.giveUp(h, pending)
 	case h.Kind == Skip:
-		return a.skip(h, &pending, found && i.Pending)
-	case found && i.Pending:
+		a.keepUndo(pending)
+		r.Error = nil
+		a.stopAll()
+		return a.stepOver(h.Output) // As if the step had succeeded with that.
+	case pending != nil:
 		pending.replaceOutput(h)
-		return a.happen(&pending)
+		a.rest = pending
+		a.setTimers()
+		return a.happen(pending)
 	case i.Kind == WaiterConflict:
-		return a.enterWait(r.at(a.Definition))
+		return a.waitAgain(h)
 	default:
 		return a.retry(h)
+	}
+}
+
+// setTimers sets those of the present step that may have fired in vain during an incident.
+func (a *advance) setTimers() {
+	r := a.run
+	timer := Decision{Kind: SetTimer, Step: r.Step, Iteration: r.iteration(r.Step)}
+	if r.StepDueMS != 0 {
+		timer.Timer, timer.DueMS = TimerStep, r.StepDueMS
+		a.decide(timer)
+	}
+	if r.at(a.Definition).Map != nil && len(r.WaitDueMS) > 0 {
+		timer.Timer, timer.DueMS = TimerItems, r.WaitDueMS[0]
+		a.decide(timer)
 	}
 }
 
@@ -72,54 +117,20 @@ func (h *Happening) replaceOutput(by *Happening) {
 	}
 }
 
-// retry puts the dead jobs of a step back in line.
-func (a *advance) retry(h *Happening) error {
-	r := a.run
-	s := r.at(a.Definition)
-	r.Error = nil
-	again := Decision{Kind: RedriveJob, Step: r.Step, Iteration: r.iteration(r.Step), Data: h.Output}
-	switch {
-	case s.Channel == "" || r.Items.Total == 0 && s.Map != nil:
-		return a.walk(r.Step) // No job of it is dead: it is begun anew.
-	case r.Items.Total == 0:
-		r.Live++
-		a.decide(again)
-		return nil
-	}
-	for item := uint32(1); item <= r.Items.Started; item++ {
-		if _, code, found := a.facts.ItemOutput(item); found && code != "" {
-			again.Item = item
-			r.Items.Failed--
-			r.Live++
-			a.decide(again)
-		}
-	}
-	if s.Map != nil {
-		return a.startItems(s, nil)
-	}
-	return nil
-}
-
-// skip goes on as if the step had succeeded with an output that the operator gives.
-func (a *advance) skip(h, pending *Happening, kept bool) error {
-	a.keepUndo(pending, kept)
-	a.run.Error = nil
-	a.stopAll()
-	a.run.Items.Settled = true
-	return a.stepOver(h.Output)
-}
-
 // keepUndo registers what undoes a job whose compensation's input could not be
 // evaluated: it gets the job's output.
-func (a *advance) keepUndo(pending *Happening, kept bool) {
-	if kept && pending.Kind == Done && !pending.Again && a.Steps[pending.Step].Compensation != nil {
+func (a *advance) keepUndo(pending *Happening) {
+	if pending == nil || pending.Kind != Done || pending.Again {
+		return
+	}
+	if a.Steps[pending.Step].Compensation != nil {
 		a.keepEntry(pending, pending.Output, false)
 	}
 }
 
 // giveUp lets the run fail.
-func (a *advance) giveUp(h, pending *Happening, kept bool) error {
-	a.keepUndo(pending, kept)
+func (a *advance) giveUp(h, pending *Happening) error {
+	a.keepUndo(pending)
 	r := a.run
 	code := CodeGivenUp
 	if r.Error != nil {
@@ -130,38 +141,4 @@ func (a *advance) giveUp(h, pending *Happening, kept bool) error {
 	}
 	r.Error = &Error{Step: r.Step, Code: code, Message: h.Message}
 	return a.unwind(Failed)
-}
-
-// resolveUndo is resolve for a compensation that has failed for good.
-func (a *advance) resolveUndo(h *Happening, i *Incident) error {
-	switch h.Kind { //nolint:exhaustive // An operator has three words.
-	case Retry:
-		entry, _ := a.facts.Entry(i.Item)
-		a.decide(Decision{
-			Kind: RedriveJob, Entry: i.Item, Step: entry.Step, Iteration: entry.Iteration, Item: entry.Item, Data: h.Output,
-		})
-		return nil
-	case Skip:
-		if h.Output.Codec == command.CodecNone {
-			a.run.Left++
-		} else {
-			a.run.Undid++
-		}
-		return a.endUndo(i.Item)
-	default:
-		a.run.Left++
-		a.run.Next = a.run.Floor + 1
-		return a.endUndo(i.Item)
-	}
-}
-
-func (a *advance) endUndo(entry uint32) error {
-	r := a.run
-	for at, number := range r.Undoing {
-		if number == entry {
-			r.Undoing = append(r.Undoing[:at], r.Undoing[at+1:]...)
-			break
-		}
-	}
-	return a.drained()
 }

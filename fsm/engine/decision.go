@@ -40,6 +40,8 @@ const (
 	KeepHeld
 	// End is the run's end, with Data as its result.
 	End
+	// ForgetItem forgets what came of an item: it is tried again.
+	ForgetItem
 )
 
 // Decision is one thing to be done. Which fields are set follows from its kind.
@@ -103,6 +105,10 @@ type Facts interface {
 	Entry(number uint32) (Entry, bool)
 	// Unknown is the entry that was registered when a job was granted, 0 for none.
 	Unknown(step, iteration, item uint32) uint32
+	// Dead tells whether a job of a step has died and can be put back in line, DeadUndo
+	// whether a compensation has.
+	Dead(step, iteration, item uint32) bool
+	DeadUndo(entry uint32) bool
 	// Pending is the happening that an incident keeps.
 	Pending() (Happening, bool)
 }

@@ -23,10 +23,10 @@ func (a *advance) enter(step uint32) (over bool, err error) {
 	if what := a.overBudget(); what != "" {
 		return false, a.stepFailed(CodeBudgetExceeded, "the run has used up its budget of "+what)
 	}
-	if s.TimeoutMS > 0 {
-		r.StepDueMS = a.facts.NowMS() + s.TimeoutMS
-		a.decide(Decision{Kind: SetTimer, Timer: TimerStep, DueMS: r.StepDueMS, Step: step, Iteration: r.iteration(step)})
+	if a.begunAgain(s) {
+		a.decide(Decision{Kind: KeepHeld, Data: a.output})
 	}
+	a.setStepTimer(s)
 	switch s.Kind {
 	case workflow.Task:
 		return a.enterTask(s)
@@ -40,6 +40,21 @@ func (a *advance) enter(step uint32) (over bool, err error) {
 		return false, a.enterFail(s)
 	default:
 		return false, fmt.Errorf("a step of kind %d is not known to this build", s.Kind)
+	}
+}
+
+// begunAgain tells whether a step's input is needed after its begin: for items that start
+// later, or because an operator may have it begin anew.
+func (a *advance) begunAgain(s *workflow.Step) bool {
+	return s.Kind == workflow.Wait || s.Map != nil || a.OnFailure == workflow.Incident && (s.Kind == workflow.Task || s.Kind == workflow.Call)
+}
+
+// setStepTimer bounds how long the present step may take from now on.
+func (a *advance) setStepTimer(s *workflow.Step) {
+	r := a.run
+	if s.TimeoutMS > 0 {
+		r.StepDueMS = a.facts.NowMS() + s.TimeoutMS
+		a.decide(Decision{Kind: SetTimer, Timer: TimerStep, DueMS: r.StepDueMS, Step: r.Step, Iteration: r.iteration(r.Step)})
 	}
 }
 
@@ -76,6 +91,7 @@ func (a *advance) enterTask(s *workflow.Step) (over bool, err error) {
 	item := uint32(0)
 	if s.Dynamic != nil {
 		a.run.Items = Items{Total: 1, Started: 1}
+		a.decide(Decision{Kind: KeepItems, Step: a.run.Step}) // Forgets those of a step before.
 		item = 1
 	}
 	return false, a.startJob(s, item, view{output: a.output})
@@ -124,7 +140,10 @@ func (a *advance) uses(s *workflow.Step, scope *workflow.Scope) ([]command.Use, 
 	uses := make([]command.Use, 0, len(s.Uses))
 	for i := range s.Uses {
 		limit := &a.Limits[s.Uses[i].Limit]
-		use := command.Use{Limit: limit.Name, MaxInFlight: uint32(limit.MaxInFlight), Adaptive: limit.Adaptive} //nolint:gosec // Checked when it was deployed.
+		use := command.Use{
+			Limit: limit.Name, Adaptive: limit.Adaptive,
+			MaxInFlight: uint32(limit.MaxInFlight), MinInFlight: uint32(limit.MinInFlight), //nolint:gosec // Checked when it was deployed.
+		}
 		if limit.Key != nil {
 			key, err := limit.Key.Text(scope)
 			if err != nil {
@@ -157,9 +176,9 @@ func (a *advance) enterCall(s *workflow.Step) (over bool, err error) {
 		Name: s.Call.Workflow, Alias: s.Call.Alias, Data: a.output, Detach: s.Call.Detach,
 	}
 	if s.Input != nil {
-		value, err := s.Input.JSON(scope)
-		if err != nil {
-			return false, err
+		value, wrong := s.Input.JSON(scope)
+		if wrong != nil {
+			return false, wrong
 		}
 		d.Data = jsonPayload(value)
 	}

@@ -21,7 +21,7 @@ func (a *advance) stepFailed(code, message string) error {
 	s := r.at(a.Definition)
 	for i := range s.Catch {
 		c := &s.Catch[i]
-		edge := uint32(workflow.MaxEdges + i) //nolint:gosec // Behind the numbers of other edges.
+		edge := uint32(workflow.MaxEdges + i)
 		if len(c.Codes) > 0 && !slices.Contains(c.Codes, code) || c.Max > 0 && r.loops(r.Step, edge) >= c.Max {
 			continue
 		}
@@ -31,9 +31,7 @@ func (a *advance) stepFailed(code, message string) error {
 		if r.Live > 0 {
 			a.decide(Decision{Kind: StopJobs})
 		}
-		a.output = jsonPayload(a.errorJSON())
-		a.take()
-		return a.walk(uint32(c.To)) //nolint:gosec // A step's number.
+		return a.enterAt(uint32(c.To), jsonPayload(a.errorJSON())) //nolint:gosec // A step's number.
 	}
 	return a.fail(code, message)
 }
@@ -42,9 +40,8 @@ func (a *advance) stepFailed(code, message string) error {
 func (a *advance) fail(code, message string) error {
 	r := a.run
 	r.Error = &Error{Step: r.Step, Code: code, Message: message}
-	switch a.OnFailure {
+	switch a.OnFailure { //nolint:exhaustive // The default is to fail.
 	case workflow.Incident:
-		a.take()
 		a.stick(Incident{Kind: StepFailed, Step: r.Step, Message: code + ": " + message})
 		return nil
 	case workflow.Compensate:
@@ -73,7 +70,6 @@ func (a *advance) unwind(goal State) error {
 	} else {
 		r.State = Compensating
 	}
-	a.take()
 	return a.drained()
 }
 
@@ -83,7 +79,7 @@ func (a *advance) drained() error {
 	if r.State != Canceling && r.State != Compensating || r.Live > 0 || len(r.Undoing) > 0 {
 		return nil
 	}
-	for r.Next > r.Floor+1 && a.OnFailure == workflow.Compensate {
+	for r.Next > 1 && r.Next-1 > r.Floor && a.OnFailure == workflow.Compensate {
 		r.Next--
 		entry, found := a.entry(r.Next)
 		if !found {
@@ -111,7 +107,7 @@ func (a *advance) drained() error {
 // undoBeside starts the entries of the same visit of the same step beside the first.
 func (a *advance) undoBeside(first *Entry) {
 	r := a.run
-	for r.Next > r.Floor+1 {
+	for r.Next > 1 && r.Next-1 > r.Floor {
 		entry, found := a.entry(r.Next - 1)
 		if found && (entry.Step != first.Step || entry.Iteration != first.Iteration) {
 			return
@@ -121,66 +117,4 @@ func (a *advance) undoBeside(first *Entry) {
 			a.undo(r.Next, &entry)
 		}
 	}
-}
-
-func (a *advance) undo(number uint32, entry *Entry) {
-	c := a.Steps[entry.Step].Compensation
-	a.decide(Decision{
-		Kind: StartUndo, Entry: number, Step: entry.Step, Iteration: entry.Iteration, Item: entry.Item,
-		Channel: c.Channel, Data: entry.Input, Unknown: entry.Unknown,
-	})
-	a.run.Undoing = append(a.run.Undoing, number)
-}
-
-// undoEnded goes on after a compensation, or stops there, as the definition says.
-func (a *advance) undoEnded(h *Happening) error {
-	r := a.run
-	at := slices.Index(r.Undoing, h.Entry)
-	if at < 0 {
-		return nil
-	}
-	if h.Kind == Undone {
-		r.Undoing = slices.Delete(r.Undoing, at, at+1)
-		r.Undid++
-		r.Usage.add(h.Usage)
-		return a.afterUndo()
-	}
-	switch a.OnHandlerFailure {
-	case workflow.HandlerContinue:
-		r.Undoing = slices.Delete(r.Undoing, at, at+1)
-		r.Left++
-		return a.afterUndo()
-	case workflow.HandlerAbort:
-		r.Undoing, r.Next = slices.Delete(r.Undoing, at, at+1), r.Floor+1
-		r.Left++
-		return a.afterUndo()
-	default:
-		a.stick(Incident{Kind: UndoFailed, Step: h.Step, Item: h.Entry, Message: h.Code + ": " + h.Message})
-		return nil
-	}
-}
-
-// afterUndo goes on with the next entry, unless the run is stuck at another.
-func (a *advance) afterUndo() error {
-	if a.run.State == Stuck {
-		return nil
-	}
-	return a.drained()
-}
-
-// entry is a compensation's entry: of this happening, or kept before.
-func (a *advance) entry(number uint32) (Entry, bool) {
-	for i := range a.out {
-		if d := &a.out[i]; d.Kind == Register && d.Entry == number {
-			return Entry{Step: d.Step, Iteration: d.Iteration, Item: d.Item, Unknown: d.Unknown, Input: d.Data}, true
-		}
-	}
-	entry, found := a.facts.Entry(number)
-	for i := range a.out {
-		// One that was registered with the grant gives way to what is known now.
-		if d := &a.out[i]; found && entry.Unknown && d.Kind == Register && d.Step == entry.Step && d.Iteration == entry.Iteration && d.Item == entry.Item {
-			return Entry{}, false
-		}
-	}
-	return entry, found
 }

@@ -42,6 +42,11 @@ const (
 	UndoDied HappeningKind = 20
 	// Revived: a dead job was put back in line.
 	Revived HappeningKind = 21
+	// Follow and Enter are what is left of a happening when an incident came of what
+	// followed: to leave the present step with its output, which is a message where Part is
+	// not 0, and to go on at a step with its input.
+	Follow HappeningKind = 22
+	Enter  HappeningKind = 23
 )
 
 // Happening is one thing that happened to a run.
@@ -64,6 +69,7 @@ type Happening struct {
 	NoUndo bool
 	// Spawned counts the jobs that a dynamic step's job has emitted.
 	Spawned uint32
-	// Again means that it was acknowledged before: an incident came of what followed.
+	// Again means that an item's end was taken note of before: an incident came of what
+	// followed.
 	Again bool
 }

@@ -34,7 +34,10 @@ func (a *advance) enterMap(s *workflow.Step) (over bool, err error) {
 // startItems starts as many items as may run side by side. list are the items where
 // they are new, else they are asked for.
 func (a *advance) startItems(s *workflow.Step, list [][]byte) error {
-	items := &a.run.Items
+	items, input := &a.run.Items, a.output
+	if list == nil && items.Started < items.Total {
+		input = a.facts.Held()
+	}
 	for items.Started < items.Total && !a.run.Paused && (s.Map.MaxParallel == 0 || int(items.Started-items.Succeeded-items.Failed) < s.Map.MaxParallel) {
 		items.Started++
 		var item []byte
@@ -43,7 +46,7 @@ func (a *advance) startItems(s *workflow.Step, list [][]byte) error {
 		} else {
 			item = a.facts.Item(items.Started)
 		}
-		if err := a.startJob(s, items.Started, view{output: a.output, item: item, index: items.Started}); err != nil {
+		if err := a.startJob(s, items.Started, view{output: input, item: item, index: items.Started}); err != nil {
 			return err
 		}
 	}
@@ -53,23 +56,25 @@ func (a *advance) startItems(s *workflow.Step, list [][]byte) error {
 // itemEnded takes note of what came of an item, with an error's code where it failed,
 // and goes on.
 func (a *advance) itemEnded(s *workflow.Step, h *Happening, code string) error {
-	items := &a.run.Items
 	if !h.Again {
-		a.decide(Decision{Kind: KeepItem, Step: h.Step, Item: h.Item, Data: h.Output, Code: code})
-		if code == "" {
-			items.Succeeded++
-		} else {
-			items.Failed++
-		}
-		items.Total += h.Spawned
-		items.Started += h.Spawned
-		a.run.Live += h.Spawned
-		a.take()
+		a.keepItem(h, code)
+		again := *h
+		again.Again, again.Code = true, code
+		a.take(again)
 	}
 	if s.Map == nil {
 		return a.dynamicEnded(h, code)
 	}
 	return a.joined(s, h)
+}
+
+func (a *advance) keepItem(h *Happening, code string) {
+	a.decide(Decision{Kind: KeepItem, Step: h.Step, Item: h.Item, Data: h.Output, Code: code})
+	if code == "" {
+		a.run.Items.Succeeded++
+	} else {
+		a.run.Items.Failed++
+	}
 }
 
 // dynamicEnded goes on with a dynamic step when nothing that it emitted is left.
@@ -81,6 +86,8 @@ func (a *advance) dynamicEnded(h *Happening, code string) error {
 		return a.stepFailed(code, h.Message)
 	case items.Succeeded == items.Total:
 		return a.listOver(nil, h)
+	case items.Succeeded+items.Failed == items.Total: // One failed while the run was stuck.
+		return a.stepFailed(CodeCanceled, a.failedItems(h))
 	default:
 		return nil
 	}
@@ -118,7 +125,7 @@ func (a *advance) failedItems(h *Happening) string {
 // verdict is whether a map is over, well or badly.
 func (i *Items) verdict(m *workflow.Map) (over, failed bool) {
 	all := i.Succeeded+i.Failed == i.Total
-	switch m.Join {
+	switch m.Join { //nolint:exhaustive // The default is all of them.
 	case workflow.JoinAny:
 		return i.Succeeded > 0, i.Failed == i.Total
 	case workflow.JoinN:

@@ -8,6 +8,11 @@ import (
 // present tells whether a job is one that the run waits for at its step.
 func (a *advance) present(h *Happening) bool { return a.run.Present(h) }
 
+// At tells whether the run stands at that visit of a step.
+func (r *Run) At(step, iteration uint32) bool {
+	return r.Step == step && r.iteration(step) == iteration
+}
+
 // Present tells whether a job, by its step and iteration, is one that the run waits for.
 func (r *Run) Present(h *Happening) bool {
 	return r.State == Running && r.Step == h.Step && !r.Holds && r.iteration(r.Step) == h.Iteration && !r.Items.Settled
@@ -25,10 +30,13 @@ func (a *advance) done(h *Happening) error {
 		if present && a.run.Memo != "" {
 			a.decide(Decision{Kind: KeepMemo, Key: a.run.Memo, Data: h.Output, TTLMS: s.Memo.TTLMS})
 		}
-		a.take()
+		again := *h
+		again.Again = true
+		a.take(again)
 	}
 	switch {
 	case !present:
+		a.aside(h, "")
 		return a.drained()
 	case h.Item != 0:
 		return a.itemEnded(s, h, "")
@@ -40,11 +48,6 @@ func (a *advance) done(h *Happening) error {
 // register keeps the compensation of a job that has succeeded. One that was registered
 // when it was granted takes its place among the others now.
 func (a *advance) register(s *workflow.Step, h *Happening) error {
-	r := a.run
-	if s.Pivot && a.present(h) {
-		a.decide(Decision{Kind: Forget})
-		r.Floor = r.Entries
-	}
 	c := s.Compensation
 	if c == nil {
 		return nil
@@ -56,13 +59,37 @@ func (a *advance) register(s *workflow.Step, h *Happening) error {
 			v.item = a.facts.Item(h.Item)
 		}
 		value, err := c.Input.JSON(a.scope(v))
-		if err != nil {
+		switch {
+		case err == nil:
+			input = jsonPayload(value)
+		case a.present(h):
 			return err
+		default: // The run is elsewhere: its way is not stopped for that, and what was done is undone yet.
 		}
-		input = jsonPayload(value)
 	}
 	a.keepEntry(h, input, false)
 	return nil
+}
+
+// turnAt discards what was registered before a pivot.
+func (a *advance) turnAt(s *workflow.Step) {
+	if s.Pivot {
+		a.decide(Decision{Kind: Forget})
+		a.run.Floor = a.run.Entries
+	}
+}
+
+// aside takes note of what came of an item while the run is stuck at its step: when it
+// goes on, that counts.
+func (a *advance) aside(h *Happening, code string) {
+	if a.run.stalled(h) {
+		a.keepItem(h, code)
+	}
+}
+
+// stalled tells whether an item is one that the run would wait for if it were not stuck.
+func (r *Run) stalled(h *Happening) bool {
+	return h.Item != 0 && r.State == Stuck && r.Incident.Was == Running && !r.Holds && !r.Items.Settled && r.At(h.Step, h.Iteration)
 }
 
 func (a *advance) keepEntry(h *Happening, input command.Payload, unknown bool) {
@@ -89,9 +116,12 @@ func (a *advance) granted(h *Happening) error {
 // died goes on after a job that has failed for good.
 func (a *advance) died(h *Happening) error {
 	s := &a.Steps[h.Step]
-	a.run.Usage.add(h.Usage)
+	if !h.Again {
+		a.run.Usage.add(h.Usage)
+	}
 	switch {
 	case !a.present(h):
+		a.aside(h, h.Code)
 		return a.drained()
 	case h.Item != 0:
 		return a.itemEnded(s, h, h.Code)
@@ -103,11 +133,9 @@ func (a *advance) died(h *Happening) error {
 // stopped goes on after a job that somebody stopped: the run, or an operator who
 // canceled the job alone.
 func (a *advance) stopped(h *Happening) error {
-	if !a.present(h) {
-		return a.drained()
-	}
-	h.Code, h.Message = CodeCanceled, "the step's event was canceled"
-	return a.died(h)
+	canceled := *h
+	canceled.Code, canceled.Message = CodeCanceled, "the step's event was canceled"
+	return a.died(&canceled)
 }
 
 // revived goes on with a step whose dead job was put back in line.
@@ -117,7 +145,9 @@ func (a *advance) revived(h *Happening) error {
 		r.State, r.Incident, r.Error = Running, nil, nil
 		if h.Item != 0 && r.Items.Failed > 0 {
 			r.Items.Failed--
+			a.decide(Decision{Kind: ForgetItem, Step: h.Step, Item: h.Item})
 		}
+		a.setStepTimer(r.at(a.Definition))
 	}
 	return nil
 }

@@ -90,8 +90,12 @@ type Run struct {
 	// those that were given up.
 	Entries, Undid, Left uint32
 	Undoing              []uint32
-	// Floor is the number up to which a pivot has discarded entries; Next the one that is
-	// looked at next while the run compensates, counted down.
+	// UndoDead are those of them that have failed for good while an incident was open
+	// about another.
+	UndoDead []uint32
+	// Floor is the number up to which entries are discarded, by a pivot or for a cancel that
+	// undoes nothing; Next the one that is looked at next while the run compensates, counted
+	// down.
 	Floor, Next uint32
 	// Memo is the key under which the present step's result is kept.
 	Memo string
@@ -249,7 +253,7 @@ func (r *Run) set(name string, value []byte) {
 func (r *Run) clone() *Run {
 	c := *r
 	c.Visits, c.Loops, c.Vars = slices.Clone(r.Visits), slices.Clone(r.Loops), slices.Clone(r.Vars)
-	c.WaitDueMS, c.Undoing = slices.Clone(r.WaitDueMS), slices.Clone(r.Undoing)
+	c.WaitDueMS, c.Undoing, c.UndoDead = slices.Clone(r.WaitDueMS), slices.Clone(r.Undoing), slices.Clone(r.UndoDead)
 	if r.Error != nil {
 		e := *r.Error
 		c.Error = &e

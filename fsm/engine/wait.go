@@ -12,6 +12,9 @@ func (a *advance) enterWait(s *workflow.Step) error {
 	r.WaitDueMS = make([]int64, len(s.Wait.Parts))
 	for i := range s.Wait.Parts {
 		part := &s.Wait.Parts[i]
+		if r.Arrived&(1<<i) != 0 {
+			continue
+		}
 		if part.Message != "" {
 			key := a.facts.RunID()
 			if part.Key != nil {
@@ -22,7 +25,7 @@ func (a *advance) enterWait(s *workflow.Step) error {
 				key = text
 			}
 			a.decide(Decision{
-				Kind: Await, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i), Name: part.Message, Key: key, //nolint:gosec // Few parts.
+				Kind: Await, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i), Name: part.Message, Key: key,
 			})
 			continue
 		}
@@ -32,10 +35,22 @@ func (a *advance) enterWait(s *workflow.Step) error {
 		}
 		r.WaitDueMS[i] = due
 		a.decide(Decision{
-			Kind: SetTimer, Timer: TimerWait, DueMS: due, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i), //nolint:gosec // Few parts.
+			Kind: SetTimer, Timer: TimerWait, DueMS: due, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i),
 		})
 	}
 	return nil
+}
+
+// waitAgain waits anew for what has not come, after another run waited for it too.
+func (a *advance) waitAgain(h *Happening) error {
+	r := a.run
+	for part, due := range r.WaitDueMS {
+		if due != 0 {
+			a.decide(Decision{Kind: ClearTimer, Timer: TimerWait, DueMS: due, Part: uint32(part)})
+		}
+	}
+	a.output = a.inputOf(h)
+	return a.enterWait(r.at(a.Definition))
 }
 
 // partDue is when a wait's timer fires.
@@ -63,7 +78,7 @@ func (r *Run) Waits(step, iteration, part uint32) bool {
 func (a *advance) arrived(h *Happening) error {
 	r := a.run
 	s := &a.Steps[h.Step]
-	if s.Wait == nil || !r.Waits(h.Step, h.Iteration, h.Part) && !h.Again {
+	if s.Wait == nil || !r.Waits(h.Step, h.Iteration, h.Part) {
 		return nil
 	}
 	if h.Kind == WaitDue && int(h.Part) < len(r.WaitDueMS) {
@@ -89,8 +104,8 @@ func (a *advance) messages(w *workflow.Waiting, last *Happening) command.Payload
 		if w.Parts[i].Message == "" {
 			continue
 		}
-		output, _, _ := a.facts.ItemOutput(uint32(i) + 1) //nolint:gosec // Few parts.
-		if uint32(i) == last.Part {                       //nolint:gosec // Few parts.
+		output, _, _ := a.facts.ItemOutput(uint32(i) + 1)
+		if uint32(i) == last.Part {
 			output = last.Output
 		}
 		if len(b) > 1 {
@@ -128,9 +143,7 @@ func (a *advance) runDue() error {
 	if r.State == Canceling || r.State == Compensating || r.State == Stuck && r.Incident.Was != Running {
 		return nil
 	}
-	if r.State == Stuck {
-		r.State, r.Incident = Running, nil
-	}
+	a.abandon()
 	a.leave()
 	r.Error = &Error{Step: r.Step, Code: CodeRunTimeout, Message: "the run took longer than its timeout"}
 	if a.OnFailure == workflow.Compensate {
