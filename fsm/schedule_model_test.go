@@ -93,7 +93,7 @@ func (m *scheduleModel) pass(elapsedMS int64) {
 	m.p.timeMS = (from+elapsedMS)/modelPeriodMS*modelPeriodMS + modelPeriodMS/2
 	for _, id := range scheduleModels {
 		if !m.paused[id] {
-			m.times[id] += uint64(m.p.timeMS/modelPeriodMS - from/modelPeriodMS) //nolint:gosec // Time goes on.
+			m.times[id] += uint64(m.p.timeMS/modelPeriodMS - from/modelPeriodMS)
 		}
 	}
 	m.settle()
