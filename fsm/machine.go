@@ -60,8 +60,8 @@ type Machine struct {
 	changed  []*run
 	happened []*happening
 	// childStarts counts the child runs that the entry began, firings the times of
-	// schedules that it worked off.
-	childStarts, firings int
+	// schedules that it worked off, missed those that it passed over.
+	childStarts, firings, missed int
 	// fresh are the events whose bytes are in memory, until the entry's end.
 	fresh []*event
 	tally tally
@@ -170,7 +170,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	if err := m.entry.Decode(data); err != nil {
 		invariants.Failf("a committed entry cannot be read: %v", err)
 	}
-	m.tx, m.calls, m.childStarts, m.firings = tx, 0, 0, 0
+	m.tx, m.calls, m.childStarts, m.firings, m.missed = tx, 0, 0, 0, 0
 	m.out = newOutcome(effects, len(m.entry.Commands))
 	m.counters.timeMS = max(m.counters.timeMS, m.entry.TimeMS)
 	m.rotateDedupe()

@@ -107,6 +107,8 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
 		return s.show(s.runs[a.word()])
 	case "look":
 		return s.look(a)
+	case "schedule", "unschedule", "ask":
+		return s.apply1(a, s.scheduleCommand(a, d.Input))
 	case "plan", "plans":
 		return s.plans(a)
 	case "runs":
@@ -208,8 +210,6 @@ func (s *runScenario) command(a args, input string) []byte { //nolint:cyclop // 
 			Run: s.runs[a.word()], Tenant: a.get("tenant", "t"), Action: command.RunAction(at), Step: a.get("step", ""), Data: data,
 			Reason: a.get("reason", ""), Code: a.get("code", ""), NoUndo: a.has("no-undo"), Once: a.get("once", ""),
 		}).Append(nil)
-	case "schedule", "unschedule", "ask":
-		return s.scheduleCommand(a, input)
 	case "gone":
 		return (&command.CancelGone{Generation: s.machine.Generation(), Tenant: "t", ClientID: a.word()}).Append(nil)
 	case "cancel":

@@ -36,9 +36,10 @@ const (
 	// of all schedules': what is left waits for the next entry.
 	maxCatchUp = 100
 	maxFirings = 256
-	// maxMissedCounted is how many times in a row are counted as missed; what was missed
-	// beyond them is passed over in one step.
+	// maxMissedCounted is how many times in a row are counted as missed, maxMissed how many
+	// of all schedules in one entry; what was missed beyond them is passed over in one step.
 	maxMissedCounted = 1000
+	maxMissed        = 10_000
 	// maxClocks bounds the calendars that are kept in memory.
 	maxClocks = 1024
 )

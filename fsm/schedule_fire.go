@@ -71,10 +71,11 @@ func (m *Machine) isDue(s *schedule) bool {
 func (m *Machine) passMissed(s *schedule, clock *workflow.Schedule) {
 	oldest := m.counters.timeMS - s.offset() - s.catchUpMS()
 	for counted := 0; s.nextMS != 0 && s.nextMS < oldest; counted++ {
-		if counted == maxMissedCounted {
+		if counted == maxMissedCounted || m.missed == maxMissed {
 			s.advance(clock, oldest-1)
 			return
 		}
+		m.missed++
 		s.missed++
 		s.advance(clock, s.nextMS)
 	}
@@ -105,16 +106,29 @@ func (m *Machine) fireAt(s *schedule, f firing, overlap command.Overlap) (comman
 // goesOn is one of a schedule's last runs that has not ended.
 func (m *Machine) goesOn(s *schedule) (command.EventID, bool) {
 	for i := range s.recent {
-		if r := m.runOf(s.recent[i].run); r != nil && !r.State.Ended() {
+		if r := m.recentRun(s, i); r != nil {
 			return r.id, true
 		}
 	}
 	return command.EventID{}, false
 }
 
+// recentRun is one of a schedule's last runs, nil where it has ended. It is found by its
+// position: its id has another epoch where the partition was restored.
+func (m *Machine) recentRun(s *schedule, at int) *run {
+	if s.recent[at].run.IsZero() {
+		return nil
+	}
+	r := m.runAt(s.tenant, s.recent[at].run.Position)
+	if r == nil || r.State.Ended() {
+		return nil
+	}
+	return r
+}
+
 func (m *Machine) cancelRecent(s *schedule) {
 	for i := range s.recent {
-		if r := m.runOf(s.recent[i].run); r != nil && !r.State.Ended() {
+		if r := m.recentRun(s, i); r != nil {
 			m.happens(&happening{run: r.id, Happening: engine.Happening{
 				Kind: engine.Cancel, Message: "the next run of schedule " + s.id + " is due",
 			}})

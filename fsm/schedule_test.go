@@ -10,7 +10,7 @@ import (
 )
 
 // newScheduled is one of several partitions, with the workflow quick.
-func newScheduled(t *testing.T, store *storage.Store, group *uint32, partition, partitions uint32) *relayEnd {
+func newScheduled(t tester, store *storage.Store, group *uint32, partition, partitions uint32) *relayEnd {
 	t.Helper()
 	p := &relayEnd{world: newWorld(t, store, group), id: partition, timeMS: 3_600_000}
 	def, problems := workflow.Parse([]byte("workflow: quick\nsteps: {work: {channel: work, end: true}}\n"))
