@@ -79,7 +79,7 @@ func (m *model) happen(h *Happening) {
 	if !reflect.DeepEqual(before, m.run) {
 		m.fail("the run that was given has changed")
 	}
-	next2, decisions2, pending2 := Advance(m.program, m.run, &again, m.kept.clone())
+	next2, decisions2, pending2 := Advance(m.program, m.run, &again, m.clone())
 	if !reflect.DeepEqual(next, next2) || !reflect.DeepEqual(decisions, decisions2) || !reflect.DeepEqual(pending, pending2) {
 		m.fail("the same again gave something else")
 	}
@@ -114,37 +114,53 @@ func (m *model) fail(format string, args ...any) {
 // note takes note of what a happening means before the run hears of it.
 func (m *model) note(h *Happening) {
 	of := jobOf{h.Step, h.Iteration, h.Item}
-	undo := m.program.Steps[h.Step].Compensation
 	switch h.Kind { //nolint:exhaustive // The others mean nothing here.
 	case Done, Died, Stopped:
 		delete(m.live, of)
-		if h.Kind == Done && m.program.Steps[h.Step].Pivot && (m.run.Present(h) || m.run.stalled(h)) {
-			clear(m.owed)
-		}
-		if h.Kind == Done && undo != nil && !m.noUndo && !m.run.State.Ended() {
-			m.owed[of] = true
-		}
-		if h.Kind == Died {
-			m.dead[of] = true
+		m.dead[of] = m.dead[of] || h.Kind == Died
+		if h.Kind == Done {
+			m.acknowledged(h)
 		}
 	case Granted:
-		if !m.noUndo && !m.run.State.Ended() {
-			m.owed[of] = true
-		}
+		m.owe(of)
 	case Revived:
 		delete(m.dead, of)
 		m.live[of] = false
+	case Undone, UndoDied:
+		delete(m.undoing, h.Entry)
+		m.undead[h.Entry] = h.Kind == UndoDied
+		if h.Kind == Undone {
+			m.undone[h.Entry]++
+		}
+	default:
+		m.noteOperator(h)
+	}
+}
+
+// acknowledged takes note of a job that has succeeded: it has to be undone, and what was
+// before a pivot has not.
+func (m *model) acknowledged(h *Happening) {
+	s := &m.program.Steps[h.Step]
+	if s.Pivot && (m.run.Present(h) || m.run.stalled(h)) {
+		clear(m.owed)
+	}
+	if s.Compensation != nil {
+		m.owe(jobOf{h.Step, h.Iteration, h.Item})
+	}
+}
+
+func (m *model) owe(of jobOf) {
+	if !m.noUndo && !m.run.State.Ended() {
+		m.owed[of] = true
+	}
+}
+
+func (m *model) noteOperator(h *Happening) {
+	switch h.Kind { //nolint:exhaustive // The others mean nothing here.
 	case Cancel:
 		if h.NoUndo && m.cancels() {
 			clear(m.owed)
 			m.noUndo = true
-		}
-	case Undone, UndoDied:
-		delete(m.undoing, h.Entry)
-		if h.Kind == UndoDied {
-			m.undead[h.Entry] = true
-		} else {
-			m.undone[h.Entry]++
 		}
 	case Skip:
 		if i := m.run.Incident; i != nil && i.Kind == UndoFailed && h.Output.Codec != command.CodecNone {
@@ -226,21 +242,25 @@ func (m *model) startUndo(d *Decision) {
 		m.fail("compensation %d begins while %v live", d.Entry, m.live)
 	case d.Entry <= m.run.Floor:
 		m.fail("compensation %d was registered before the pivot", d.Entry)
-	case m.undone[d.Entry] > 0:
-		m.fail("compensation %d was carried out before", d.Entry)
-	case m.undoing[d.Entry]:
-		m.fail("compensation %d is being carried out", d.Entry)
+	case m.undone[d.Entry] > 0 || m.undoing[d.Entry]:
+		m.fail("compensation %d was begun before", d.Entry)
 	case !again && len(m.begun) > 0 && d.Entry >= m.begun[len(m.begun)-1]:
 		m.fail("compensation %d begins after %v", d.Entry, m.begun)
 	}
+	m.checkBeside(d)
+	m.undoing[d.Entry] = true
+	if !again {
+		m.begun = append(m.begun, d.Entry)
+	}
+}
+
+// checkBeside wants compensations to go on side by side of one visit only.
+func (m *model) checkBeside(d *Decision) {
+	m.Helper()
 	for other := range m.undoing {
 		if e := m.entries[other]; !m.program.Parallel || e.Step != d.Step || e.Iteration != d.Iteration {
 			m.fail("compensation %d begins beside %d", d.Entry, other)
 		}
-	}
-	m.undoing[d.Entry] = true
-	if !again {
-		m.begun = append(m.begun, d.Entry)
 	}
 }
 
@@ -276,15 +296,8 @@ func (m *model) check() {
 		m.fail("items %+v", i)
 	}
 	for _, l := range r.Loops {
-		s := &m.program.Steps[l.Step]
-		limit := 0
-		if l.Edge >= workflow.MaxEdges {
-			limit = s.Catch[l.Edge-workflow.MaxEdges].Max
-		} else {
-			limit = s.Next[l.Edge].Max
-		}
-		if int(l.Count) > limit {
-			m.fail("step %s took edge %d %d times, %d are allowed", s.Name, l.Edge, l.Count, limit)
+		if limit := m.loopLimit(l); int(l.Count) > limit {
+			m.fail("step %d took edge %d %d times, %d are allowed", l.Step, l.Edge, l.Count, limit)
 		}
 	}
 	if !r.State.Ended() && r.State != Stuck && !r.Paused && !m.goesOn() {
@@ -293,6 +306,14 @@ func (m *model) check() {
 	if r.State == Stuck != (r.Incident != nil) {
 		m.fail("%s with incident %v", r.State, r.Incident)
 	}
+}
+
+func (m *model) loopLimit(l Loop) int {
+	s := &m.program.Steps[l.Step]
+	if l.Edge >= workflow.MaxEdges {
+		return s.Catch[l.Edge-workflow.MaxEdges].Max
+	}
+	return s.Next[l.Edge].Max
 }
 
 // goesOn tells whether anything can happen yet that the run waits for.
