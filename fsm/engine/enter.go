@@ -174,8 +174,8 @@ func (a *advance) enterCall(s *workflow.Step) (over bool, err error) {
 		Name: s.Call.Workflow, Alias: s.Call.Alias, Data: a.output, Detach: s.Call.Detach,
 	}
 	if s.Input != nil {
-		value, err := s.Input.JSON(scope)
-		if err != nil {
+		var value []byte
+		if value, err = s.Input.JSON(scope); err != nil {
 			return false, err
 		}
 		d.Data = jsonPayload(value)

@@ -40,7 +40,7 @@ func (a *advance) stepFailed(code, message string) error {
 func (a *advance) fail(code, message string) error {
 	r := a.run
 	r.Error = &Error{Step: r.Step, Code: code, Message: message}
-	switch a.OnFailure {
+	switch a.OnFailure { //nolint:exhaustive // What remains is FailRun.
 	case workflow.Incident:
 		a.stick(Incident{Kind: StepFailed, Step: r.Step, Message: code + ": " + message})
 		return nil

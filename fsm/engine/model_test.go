@@ -117,9 +117,11 @@ func (m *model) note(h *Happening) {
 	switch h.Kind { //nolint:exhaustive // The others mean nothing here.
 	case Done, Died, Stopped:
 		delete(m.live, of)
-		m.dead[of] = m.dead[of] || h.Kind == Died
-		if h.Kind == Done {
+		switch h.Kind { //nolint:exhaustive // What was stopped leaves nothing.
+		case Done:
 			m.acknowledged(h)
+		case Died:
+			m.dead[of] = true
 		}
 	case Granted:
 		m.owe(of)
