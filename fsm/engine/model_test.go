@@ -16,14 +16,16 @@ import (
 // TestModel: whatever happens to a run of any definition, in whatever order, it keeps its
 // promises, and can be brought to an end.
 func TestModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := newModel(t, anyProgram(t))
-		m.happen(&Happening{Kind: Began, Output: m.output()})
-		for range rapid.IntRange(0, 40).Draw(t, "happenings") {
-			m.act()
-		}
-		m.finish()
-	})
+	for range 10 { // What goes wrong takes some coming together.
+		rapid.Check(t, func(t *rapid.T) {
+			m := newModel(t, anyProgram(t))
+			m.happen(&Happening{Kind: Began, Output: m.output()})
+			for range rapid.IntRange(0, 40).Draw(t, "happenings") {
+				m.act()
+			}
+			m.finish()
+		})
+	}
 }
 
 // model is a run, what its owner keeps of it, and what must be true of that.
@@ -41,10 +43,12 @@ type model struct {
 	awaits  map[uint32]Decision
 	// owed are the jobs whose effect has to be undone, by their step; undone how often
 	// they were, and begun the entries that were begun, in their order.
-	owed    map[jobOf]bool
-	undone  map[uint32]int
-	begun   []uint32
-	noUndo  bool
+	owed   map[jobOf]bool
+	undone map[uint32]int
+	begun  []uint32
+	noUndo bool
+	// ways counts how often the run was set on its way: by its start, or by an operator.
+	ways    uint64
 	happens []string
 }
 
@@ -74,6 +78,10 @@ func (m *model) happen(h *Happening) {
 	before, given := m.run.clone(), *h
 	m.happens = append(m.happens, fmt.Sprintf("%d of %d/%d/%d part %d entry %d %s %s", h.Kind, h.Step, h.Iteration, h.Item, h.Part, h.Entry, h.Output.Bytes, h.Code))
 	m.note(h)
+	switch h.Kind { //nolint:exhaustive // The others lead on.
+	case Began, Retry, Skip, Reenter:
+		m.ways++
+	}
 	again := *h
 	next, decisions, pending := Advance(m.program, m.run, h, m.kept)
 	if !reflect.DeepEqual(before, m.run) {
@@ -240,6 +248,8 @@ func (m *model) startUndo(d *Decision) {
 		m.fail("compensation %d is not registered", d.Entry)
 	}
 	switch {
+	case m.noUndo:
+		m.fail("compensation %d begins after a cancel without", d.Entry)
 	case len(m.live) > 0:
 		m.fail("compensation %d begins while %v live", d.Entry, m.live)
 	case d.Entry <= m.run.Floor:
@@ -302,6 +312,9 @@ func (m *model) check() {
 			m.fail("step %d took edge %d %d times, %d are allowed", l.Step, l.Edge, l.Count, limit)
 		}
 	}
+	if most := uint64(len(m.program.Steps)) * (m.ways + m.loopsAllowed()); r.Usage.Steps > most {
+		m.fail("the run has passed %d steps, %d are on its ways", r.Usage.Steps, most)
+	}
 	if !r.State.Ended() && r.State != Stuck && !r.Paused && !m.goesOn() {
 		m.fail("the run is %s at %s, and nothing can happen to it", r.State, m.program.Steps[r.Step].Name)
 	}
@@ -316,6 +329,20 @@ func (m *model) loopLimit(l Loop) int {
 		return s.Catch[l.Edge-workflow.MaxEdges].Max
 	}
 	return s.Next[l.Edge].Max
+}
+
+// loopsAllowed is how often a run may go back.
+func (m *model) loopsAllowed() (most uint64) {
+	for i := range m.program.Steps {
+		s := &m.program.Steps[i]
+		for j := range s.Next {
+			most += uint64(s.Next[j].Max)
+		}
+		for j := range s.Catch {
+			most += uint64(s.Catch[j].Max)
+		}
+	}
+	return most
 }
 
 // goesOn tells whether anything can happen yet that the run waits for.
