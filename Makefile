@@ -1,4 +1,4 @@
-# make demo   three nodes, six workers and a page that answers questions; ARGS="folder" or ARGS=--once
+# make demo   three nodes, eight workers and a workflow that answers questions on a page; ARGS="folder" or ARGS=--once
 # make test   everything that proves it (CI runs this)
 # make check  the quick part of it, for while you work
 

@@ -18,6 +18,11 @@ type Config struct {
 	GivenOnly bool
 	// Steps is how many workers an event passes.
 	Steps int
+	// Workflow makes the steps those of a workflow, whose runs the events begin: workers
+	// complete with a result, and the run does the rest.
+	Workflow bool
+	// Hops measures the time from each step to the next.
+	Hops bool
 	// Rate, in events per second, makes it an open loop, InFlight a closed one.
 	Rate     float64
 	InFlight int

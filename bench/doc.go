@@ -42,4 +42,11 @@
 // Connections are opened, each with a session, and held. By how much the node's
 // resident memory grew, once it is at rest, is what each costs. Client and node must
 // be two processes, for memory and for descriptors.
+//
+// # Drills
+//
+// A drill makes trouble (a flood, an outage, a killed worker) and tells figures, each
+// promise with its bound. What counts something must hold at any scale and on any
+// machine; what is about time is judged at full scale only. A bound on a latency compares
+// what is of one run: two loads in turn, or a reaction beside the commits next to it.
 package bench

@@ -82,7 +82,7 @@ func (p *pipeline) closedLoop(ctx context.Context) error {
 func (p *pipeline) publish(ctx context.Context, k int, due int64) error {
 	s := p.clients[k%len(p.clients)]
 	n := s.tally.next()
-	event := client.Event{Channel: p.channel(1), Data: encodeEvent(p.config.Size, n, due)}
+	event := client.Event{Channel: p.entry(), Data: encodeEvent(p.config.Size, n, due)}
 	return s.client.PublishAsync(context.WithoutCancel(ctx), event, func(_ client.Receipt, err error) {
 		s.tally.answered(n, due, time.Since(p.start).Nanoseconds(), err)
 		if err != nil {

@@ -26,6 +26,7 @@ type pipeline struct {
 	ended    atomic.Int64  // failed to be published
 	back     atomic.Int64  // notified
 	measured atomic.Int64  // notified while measuring
+	hops     *hops         // nil where they are not measured
 	places   chan struct{} // of a closed loop: one taken by each event in flight
 	fatal    chan error    // room for one
 }
@@ -51,6 +52,9 @@ func Pipeline(ctx context.Context, config Config) (*Result, error) {
 	if err := p.connect(ctx); err != nil {
 		return nil, err
 	}
+	if err := p.applyWorkflow(ctx); err != nil {
+		return nil, err
+	}
 	result := p.describe()
 	if err := p.probe(ctx, result); err != nil {
 		return nil, err
@@ -61,6 +65,10 @@ func Pipeline(ctx context.Context, config Config) (*Result, error) {
 		running.Wait()
 	}
 	defer stop()
+	p.start = time.Now()
+	if config.Hops {
+		p.hops = newHops(p.start.Add(config.WarmUp))
+	}
 	p.startWorkers(ctx, &running)
 	p.startClients(ctx, &running)
 	if err := p.load(ctx, result); err != nil {
@@ -148,7 +156,7 @@ func (p *pipeline) describe() *Result {
 	c := p.config
 	r := &Result{
 		Scenario: "pipeline", Run: p.run, Nodes: c.Nodes, Loop: "open", Steps: c.Steps, Size: c.Size, Clients: c.Clients,
-		Workers: c.Workers, Credit: c.Credit, Rate: c.Rate, InFlight: c.InFlight,
+		Workers: c.Workers, Credit: c.Credit, Rate: c.Rate, InFlight: c.InFlight, Workflow: c.Workflow,
 	}
 	if c.InFlight > 0 {
 		r.Loop = "closed"
@@ -180,9 +188,15 @@ func (p *pipeline) startWorkers(ctx context.Context, running *sync.WaitGroup) {
 				if job.Attempt > 1 {
 					p.retried.Add(1)
 				}
-				if last {
+				if p.hops != nil {
+					p.hops.passed(job, step, p.config.Steps)
+				}
+				switch {
+				case p.config.Workflow:
+					job.Result(job.Data)
+				case last:
 					job.Notify("done", job.Data)
-				} else {
+				default:
 					job.Emit(next, job.Data)
 				}
 				return nil
@@ -193,7 +207,6 @@ func (p *pipeline) startWorkers(ctx context.Context, running *sync.WaitGroup) {
 }
 
 func (p *pipeline) startClients(ctx context.Context, running *sync.WaitGroup) {
-	p.start = time.Now()
 	for _, s := range p.clients {
 		running.Go(func() {
 			err := s.client.Listen(ctx, client.ListenOptions{}, func(_ context.Context, n *client.Notification) error {
@@ -262,5 +275,8 @@ func (p *pipeline) sum(result *Result) {
 	}
 	result.Retried = int(p.retried.Load())
 	result.PublishAck, result.EndToEnd = percentiles(publish), percentiles(endToEnd)
+	if p.hops != nil {
+		result.Hop = p.hops.percentiles()
+	}
 	result.Throughput = float64(p.measured.Load()) / result.Seconds
 }

@@ -15,6 +15,7 @@ type Result struct {
 	Nodes    []string `json:"nodes"`
 	Loop     string   `json:"loop"` // open or closed
 	Steps    int      `json:"steps"`
+	Workflow bool     `json:"workflow,omitempty"` // the steps are a workflow's
 	Size     int      `json:"size_bytes"`
 	Clients  int      `json:"clients"`
 	Workers  int      `json:"workers_per_step"`
@@ -37,6 +38,8 @@ type Result struct {
 	Throughput float64    `json:"throughput"`
 	PublishAck Percentile `json:"publish_ack_ms"`
 	EndToEnd   Percentile `json:"end_to_end_ms"`
+	// Hop is the time from a step's worker to the next one's: zero where it was not measured.
+	Hop Percentile `json:"hop_ms,omitzero"`
 
 	// Probes of the same machine: zero where they were not made.
 	Commit Percentile `json:"single_commit_ms"`
@@ -82,6 +85,7 @@ func (r *Result) Print(w io.Writer) error {
 	}{
 		{"publish to ack", r.PublishAck},
 		{"end to end", r.EndToEnd},
+		{"a hop", r.Hop},
 		{"single commit", r.Commit},
 		{"4 KB append, fdatasync", r.Sync},
 	} {

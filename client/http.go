@@ -108,7 +108,7 @@ func (h *HTTP) do(request *http.Request) ([]byte, error) {
 		return nil, fmt.Errorf("reading the answer of %s: %w", address, err)
 	case len(body) > maxAnswer:
 		return nil, fmt.Errorf("the answer of %s is longer than %d bytes", address, maxAnswer)
-	case response.StatusCode != http.StatusOK:
+	case response.StatusCode != http.StatusOK && response.StatusCode != http.StatusAccepted:
 		return nil, problem(response, body)
 	}
 	return body, nil

@@ -21,6 +21,8 @@ type Job struct {
 	// ClientID is whose event it is; empty where it is no client's.
 	ClientID string
 	Tenant   string
+	// RunID and Step are the run and the step whose job it is; empty where it is none's.
+	RunID, Step string
 	// Attempt counts from 1. Fence grows with every grant of this event: give it
 	// to a store that must refuse the writes of a worker that lost its lease.
 	Attempt int
@@ -174,7 +176,7 @@ func jobOf(m *wire.Job) *Job {
 		IdempotencyKey: string(m.IdempotencyKey), CorrelationID: string(m.CorrelationID), CausationID: string(m.CausationID),
 		ClientID: string(m.ClientID), Tenant: string(m.Tenant), Attempt: int(m.Attempt), Fence: m.Fence, //nolint:gosec // below 2^53
 		Lease: time.Duration(m.LeaseMs) * time.Millisecond, Data: payloadFrom(&m.Payload), token: string(m.Lease),
-		ContentType: string(m.ContentType),
+		ContentType: string(m.ContentType), RunID: string(m.Run), Step: string(m.Step),
 	}
 	if m.Checkpoint != nil {
 		j.LastCheckpoint = j.once.open(append(json.RawMessage(nil), m.Checkpoint...))

@@ -66,3 +66,30 @@ func (h *HTTP) DeleteTenant(ctx context.Context, name string) (revoked uint64, e
 	err = h.change(ctx, http.MethodDelete, "/v1/tenants/"+url.PathEscape(name), nil, &answer)
 	return answer.Revoked, err
 }
+
+// TenantLimits are what a tenant may use: see wire.TenantLimits. What is nil is not said.
+type TenantLimits = wire.TenantLimits
+
+// TenantLimits returns what a tenant may use.
+func (h *HTTP) TenantLimits(ctx context.Context, name string) (*TenantLimits, json.RawMessage, error) {
+	limits := &TenantLimits{}
+	raw, err := h.get(ctx, "/v1/tenants/"+url.PathEscape(name)+"/limits", limits)
+	return limits, raw, err
+}
+
+// ChangeTenantLimits changes the limits that are said, and returns when they are in force
+// in every partition.
+func (h *HTTP) ChangeTenantLimits(ctx context.Context, name string, said TenantLimits) (*TenantLimits, error) {
+	body, err := encode(&said)
+	if err != nil {
+		return nil, err
+	}
+	limits := &TenantLimits{}
+	return limits, h.change(ctx, http.MethodPatch, "/v1/tenants/"+url.PathEscape(name)+"/limits", body, limits)
+}
+
+// ResetTenantLimits takes a tenant's limits back.
+func (h *HTTP) ResetTenantLimits(ctx context.Context, name string) (*TenantLimits, error) {
+	limits := &TenantLimits{}
+	return limits, h.change(ctx, http.MethodDelete, "/v1/tenants/"+url.PathEscape(name)+"/limits", nil, limits)
+}

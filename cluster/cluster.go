@@ -14,6 +14,7 @@ import (
 
 	"github.com/batonmq/baton/cluster/duty"
 	"github.com/batonmq/baton/cluster/members"
+	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/storage"
 	"github.com/batonmq/baton/storage/raftlog"
@@ -50,8 +51,8 @@ type Cluster struct {
 
 	nextID atomic.Uint64
 	made   time.Time
-	// permanent, exhausted and lost count the dead letters made while this node led.
-	permanent, exhausted, lost atomic.Uint64
+	// dead counts the dead letters made while this node led.
+	dead *deadCounts
 	// formation is set once, when the node belongs to a cluster.
 	formation atomic.Pointer[members.Formation]
 	// lanes are made with the formation: one for each group.
@@ -91,7 +92,7 @@ func New(config Config) *Cluster {
 	if config.WallClock == nil {
 		config.WallClock = time.Now
 	}
-	c := &Cluster{config: config, made: time.Now(), stop: make(chan struct{})}
+	c := &Cluster{config: config, made: time.Now(), dead: newDeadCounts(), stop: make(chan struct{})}
 	c.nextID.Store(firstID())
 	c.mu.groups = make(map[uint32]*Group)
 	c.mu.linked = make(map[transport.NodeID]time.Time)
@@ -143,6 +144,22 @@ func (c *Cluster) RelayBacklog() (sum duty.RelayBacklog) {
 		sum.Rows += one.Rows
 		sum.Bytes += one.Bytes
 		sum.Fullest = max(sum.Fullest, one.Fullest)
+	}
+	return sum
+}
+
+// LimitUse is what is in use of the limits that jobs share, in the partitions that this
+// node leads.
+func (c *Cluster) LimitUse() (sum fsm.LimitUse) {
+	for _, g := range c.allGroups() {
+		one := g.uses.Load()
+		if one == nil || g.serving.Load() == 0 {
+			continue
+		}
+		sum.Keys += one.Keys
+		sum.Paused += one.Paused
+		sum.InFlight += one.InFlight
+		sum.Waiting += one.Waiting
 	}
 	return sum
 }

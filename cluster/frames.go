@@ -122,6 +122,19 @@ const (
 	opDefinitions
 	// opWhy: body is tenant and event id, the answer's a JSON Why or null.
 	opWhy
+	// opRun: body is tenant, run and whether briefly, the answer's a JSON run or null.
+	opRun
+	// opRuns: body is a query of runs, the answer's a JSON page.
+	opRuns
+	// opRunEnd: body is tenant, run and for how many milliseconds to wait for its end at
+	// most, the answer's whether it has ended(1).
+	opRunEnd
+	// opTenant is of the meta group: body is a tenant, the answer's its settings as JSON.
+	opTenant
+	// opSchedule: body is tenant and id, the answer's a JSON schedule or null.
+	opSchedule
+	// opSchedules: body is a query of schedules, the answer's a JSON page.
+	opSchedules
 )
 
 // status is how an ask was answered.

@@ -40,7 +40,7 @@ type groupConfig struct {
 	leads  func(group uint32, generation uint64)
 	onMeta func(*fsm.Outcome)
 	// dead counts the dead letters of an entry; nil for meta.
-	dead   func(reasons []string)
+	dead   func([]fsm.DeadJob)
 	logger *slog.Logger
 }
 
@@ -56,6 +56,8 @@ type Group struct {
 	duty    *duty.Duty
 	// board has the partition's token streams; nil for meta.
 	board *tokens.Board
+	// ends has those who wait for the ends of runs.
+	ends runEnds
 
 	// leading is true from the moment Raft says so; serving is the generation
 	// whose LeaderStart was applied here, 0 for none.
@@ -63,6 +65,9 @@ type Group struct {
 	leading atomic.Bool
 	serving atomic.Uint64
 	pushing atomic.Uint64
+
+	// uses is what is in use of limits, as the last entry left it.
+	uses atomic.Pointer[fsm.LimitUse]
 
 	// hungry has the followers fed.
 	hungry chan struct{}
@@ -214,6 +219,7 @@ func (g *Group) resign() {
 		g.duty.Resign()
 		g.board.Resign()
 	}
+	g.ends.wakeAll()
 	g.batcher.flush(statusNotLeader)
 }
 
@@ -240,6 +246,10 @@ func (g *Group) applied(outcome *fsm.Outcome) {
 	if g.config.dead != nil {
 		g.config.dead(outcome.Dead)
 	}
+	if last := g.uses.Load(); last == nil || *last != outcome.Limits {
+		use := outcome.Limits // Not of the outcome, which would be kept whole.
+		g.uses.Store(&use)
+	}
 	if started := outcome.Started; started != nil && started.Node == g.config.node {
 		g.pushing.Store(started.Generation)
 		if g.duty != nil {
@@ -249,6 +259,7 @@ func (g *Group) applied(outcome *fsm.Outcome) {
 		g.serving.Store(started.Generation)
 		g.config.leads(g.config.id, started.Generation)
 	}
+	g.ends.wake(outcome.Runs)
 	if g.duty != nil {
 		g.duty.Applied(outcome)
 		tellBoard(g.board, outcome)

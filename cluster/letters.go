@@ -1,12 +1,14 @@
 package cluster
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"strings"
+	"sync"
 
 	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
@@ -110,39 +112,21 @@ func (c *Cluster) askOf(ctx context.Context, id command.EventID, what op, body [
 }
 
 // mergeLetters takes the first letters of all partitions' pages, and moves
-// places behind what it took. It ends where it does not know what comes next in
-// some partition, so that the order holds from page to page.
+// places behind what it took.
 func mergeLetters(pages []fsm.LetterPage, places []fsm.LetterPlace, limit int) *LettersPage {
 	merged := &LettersPage{Letters: []fsm.DeadLetter{}}
-	taken := make([]int, len(pages))
-	for len(merged.Letters) < limit {
-		first := -1
-		for i := range pages {
-			if taken[i] == len(pages[i].Letters) {
-				if pages[i].More {
-					first = -1
-					break
-				}
-				continue
-			}
-			if first < 0 || cmp.Compare(pages[i].Letters[taken[i]].Time, pages[first].Letters[taken[first]].Time) < 0 {
-				first = i
-			}
-		}
-		if first < 0 {
-			break
-		}
-		merged.Letters = append(merged.Letters, pages[first].Letters[taken[first]])
-		places[first] = pages[first].Places[taken[first]]
-		taken[first]++
+	from := make([]partPage[fsm.DeadLetter], len(pages))
+	for i := range pages {
+		from[i] = partPage[fsm.DeadLetter]{pages[i].Letters, pages[i].More}
 	}
-	more := false
+	order, taken, more := mergePages(from, limit, func(a, b *fsm.DeadLetter) bool { return a.Time < b.Time })
+	for _, at := range order {
+		merged.Letters = append(merged.Letters, pages[at.page].Letters[at.item])
+		places[at.page] = pages[at.page].Places[at.item]
+	}
 	for i := range pages {
 		if taken[i] == len(pages[i].Letters) {
 			places[i] = pages[i].Next
-			more = more || pages[i].More
-		} else {
-			more = true
 		}
 	}
 	if more {
@@ -209,24 +193,46 @@ func readLetterQuery(r *command.Reader) fsm.LetterQuery {
 	return q
 }
 
-// countDead counts the jobs that died of an entry, on the leader.
-func (c *Cluster) countDead(reasons []string) {
-	for _, reason := range reasons {
-		switch reason {
-		case fsm.DeadPermanent:
-			c.permanent.Add(1)
-		case fsm.DeadLost:
-			c.lost.Add(1)
-		default:
-			c.exhausted.Add(1)
+// MaxCountedChannels is of how many channels a node counts dead letters apart.
+const MaxCountedChannels = 1000
+
+// deadCounts are the dead letters that were made while this node led their partitions.
+type deadCounts struct {
+	mu sync.Mutex
+	// reasons are all of them by reason, channels by channel: those of channels beyond
+	// MaxCountedChannels stand under no name.
+	reasons, channels map[string]uint64
+}
+
+func newDeadCounts() *deadCounts {
+	return &deadCounts{
+		reasons:  map[string]uint64{fsm.DeadPermanent: 0, fsm.DeadExhausted: 0, fsm.DeadLost: 0},
+		channels: make(map[string]uint64),
+	}
+}
+
+// add counts the jobs that died of an entry, on the leader.
+func (d *deadCounts) add(dead []fsm.DeadJob) {
+	if len(dead) == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, job := range dead {
+		d.reasons[job.Reason]++
+		channel := strings.ToValidUTF8(job.Channel, "\uFFFD")
+		if _, known := d.channels[channel]; !known && len(d.channels) >= MaxCountedChannels {
+			channel = ""
 		}
+		d.channels[channel]++
 	}
 }
 
 // DeadLettersMade is how many dead letters were made while this node led their
-// partitions, by reason.
-func (c *Cluster) DeadLettersMade() map[string]uint64 {
-	return map[string]uint64{
-		fsm.DeadPermanent: c.permanent.Load(), fsm.DeadExhausted: c.exhausted.Load(), fsm.DeadLost: c.lost.Load(),
-	}
+// partitions, by reason, and by channel. Those of channels beyond the first
+// MaxCountedChannels are counted together, under no name.
+func (c *Cluster) DeadLettersMade() (reasons, channels map[string]uint64) {
+	c.dead.mu.Lock()
+	defer c.dead.mu.Unlock()
+	return maps.Clone(c.dead.reasons), maps.Clone(c.dead.channels)
 }

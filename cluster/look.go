@@ -47,7 +47,7 @@ func lookUp(g *Group, what op, r *command.Reader) func(*storage.View) ([]byte, e
 }
 
 // lookUpJSON is lookUp for what is answered as JSON.
-func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) {
+func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) { //nolint:revive,funlen // A case for each.
 	switch what {
 	case opTrace:
 		tenant, id := r.String(), r.String()
@@ -55,15 +55,13 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 	case opLetters:
 		query := readLetterQuery(r)
 		return func(view *storage.View) (any, error) { return fsm.ReadDeadLetters(view, &query) }
-	case opEvent:
-		tenant, id := r.String(), r.EventID()
-		return func(view *storage.View) (any, error) { return fsm.ReadEvent(view, tenant, id) }
-	case opWhy:
-		if g.duty == nil {
-			return nil // The meta group has no events.
-		}
-		tenant, id := r.String(), r.EventID()
-		return whyOf(g, tenant, id)
+	case opEvent, opWhy:
+		return lookUpEvent(g, what, r)
+	case opRun, opRuns, opSchedule, opSchedules:
+		return lookUpRuns(what, r)
+	case opTenant:
+		tenant := r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadTenantSettings(view, tenant) }
 	case opMembers:
 		return func(view *storage.View) (any, error) { return readMembers(view) }
 	case opSettings:
@@ -83,9 +81,40 @@ func lookUpJSON(g *Group, what op, r *command.Reader) func(*storage.View) (any, 
 		return presenceOf(g, tenant, client)
 	case opWorkflows, opWorkflow, opDefinition, opDefinitions:
 		return lookUpWorkflows(what, r)
-	case opCommand, opRenew, opFollow:
+	case opCommand, opRenew, opFollow, opRunEnd:
 	}
 	return nil
+}
+
+// lookUpEvent is lookUpJSON for what is asked of one event.
+func lookUpEvent(g *Group, what op, r *command.Reader) func(*storage.View) (any, error) {
+	tenant, id := r.String(), r.EventID()
+	switch {
+	case what == opEvent:
+		return func(view *storage.View) (any, error) { return fsm.ReadEvent(view, tenant, id) }
+	case g.duty == nil:
+		return nil // The meta group has no events.
+	default:
+		return whyOf(g, tenant, id)
+	}
+}
+
+// lookUpRuns is lookUpJSON for what is asked of runs and their schedules.
+func lookUpRuns(what op, r *command.Reader) func(*storage.View) (any, error) {
+	switch what { //nolint:exhaustive // lookUpJSON has chosen these.
+	case opRun:
+		look := readRunLook(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadRun(view, &look) }
+	case opRuns:
+		query := readRunQuery(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadRuns(view, &query) }
+	case opSchedule:
+		tenant, id := r.String(), r.String()
+		return func(view *storage.View) (any, error) { return fsm.ReadSchedule(view, tenant, id) }
+	default:
+		query := readScheduleQuery(r)
+		return func(view *storage.View) (any, error) { return fsm.ReadSchedules(view, &query) }
+	}
 }
 
 // lookUpWorkflows is lookUpJSON for what is asked of workflows.

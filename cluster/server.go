@@ -260,8 +260,11 @@ func (c *Cluster) serveAsk(peer transport.NodeID, f *frame) {
 			way.renewed(g, ids, tenant)
 		}
 	case opTrace, opLetters, opEvent, opMembers, opSettings, opChannels, opFollow, opCredentials, opClient,
-		opWorkflows, opWorkflow, opDefinition, opDefinitions, opWhy:
+		opWorkflows, opWorkflow, opDefinition, opDefinitions, opWhy, opRun, opRuns, opTenant, opSchedule,
+		opSchedules:
 		way.serveLook(g, what, &f.Reader)
+	case opRunEnd:
+		way.serveRunEnd(g, &f.Reader)
 	default:
 		way.status(statusNotLeader)
 	}

@@ -21,7 +21,7 @@ const (
 	maxSpreadAsks = 1024
 )
 
-// spread brings channels' settings and workflows from the meta group to the partitions:
+// spread brings channels' and tenants' settings and workflows from the meta group to the partitions:
 // its leader does, when it begins to lead and when they change. A partition takes
 // what is newer than what it has, so saying it twice does nothing.
 type spread struct {
@@ -42,27 +42,30 @@ const (
 	// a new leader does not bring all of them again.
 	spreadInventory spreadKind = iota
 	spreadSettings
+	spreadTenant
 	spreadDefinition
 	spreadAliases
 )
 
 type spreadKey struct {
 	kind spreadKind
-	// channel is whose settings it is; part what of a workflow.
+	// channel, or tenant, is whose settings it is; part what of a workflow.
 	channel   string
+	tenant    string
 	part      fsm.WorkflowPart
 	partition uint32
 }
 
 func (k spreadKey) compare(other spreadKey) int {
 	return cmp.Or(
-		cmp.Compare(k.kind, other.kind), cmp.Compare(k.channel, other.channel), cmp.Compare(k.part.Tenant, other.part.Tenant),
+		cmp.Compare(k.kind, other.kind), cmp.Compare(k.channel, other.channel), cmp.Compare(k.tenant, other.tenant), cmp.Compare(k.part.Tenant, other.part.Tenant),
 		cmp.Compare(k.part.Name, other.part.Name), cmp.Compare(k.part.Version, other.part.Version), cmp.Compare(k.partition, other.partition),
 	)
 }
 
 type spreading struct {
 	settings command.ChannelSettings
+	tenant   command.TenantSettings
 	asked    bool
 }
 
@@ -70,7 +73,14 @@ type spreading struct {
 // tells them.
 func (c *Cluster) spreadSettings(configured []fsm.ConfiguredChannel) {
 	for _, channel := range configured {
-		c.spreadOut(spreadKey{kind: spreadSettings, channel: channel.Channel}, channel.Settings)
+		c.spreadOut(spreadKey{kind: spreadSettings, channel: channel.Channel}, spreading{settings: channel.Settings})
+	}
+}
+
+// spreadTenants takes note of what the partitions are to be told of tenants.
+func (c *Cluster) spreadTenants(configured []fsm.ConfiguredTenant) {
+	for _, tenant := range configured {
+		c.spreadOut(spreadKey{kind: spreadTenant, tenant: tenant.Tenant}, spreading{tenant: tenant.Settings})
 	}
 }
 
@@ -80,19 +90,19 @@ func (c *Cluster) spreadSettings(configured []fsm.ConfiguredChannel) {
 //nolint:revive // The flag is a fact, not a wish.
 func (c *Cluster) spreadWorkflows(parts []fsm.WorkflowPart, anew bool) {
 	if anew && len(parts) > 0 {
-		c.spreadOut(spreadKey{kind: spreadInventory}, command.ChannelSettings{})
+		c.spreadOut(spreadKey{kind: spreadInventory}, spreading{})
 	}
 	for _, part := range parts {
 		kind := spreadDefinition
 		if part.Version == "" {
 			kind = spreadAliases
 		}
-		c.spreadOut(spreadKey{kind: kind, part: part}, command.ChannelSettings{})
+		c.spreadOut(spreadKey{kind: kind, part: part}, spreading{})
 	}
 }
 
 // spreadOut takes note of one thing for every partition.
-func (c *Cluster) spreadOut(key spreadKey, settings command.ChannelSettings) {
+func (c *Cluster) spreadOut(key spreadKey, what spreading) {
 	s := &c.spread
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +110,8 @@ func (c *Cluster) spreadOut(key spreadKey, settings command.ChannelSettings) {
 		s.mu.left = make(map[spreadKey]*spreading)
 	}
 	for key.partition = range c.Partitions() {
-		s.mu.left[key] = &spreading{settings: settings}
+		each := what
+		s.mu.left[key] = &each
 	}
 	s.mu.next = time.Time{}
 }
@@ -162,8 +173,13 @@ func (c *Cluster) askSpread(key spreadKey, what *spreading) bool {
 // spreadCommand is what brings one thing to a partition. Of a workflow it is what the
 // meta group has now, which may be newer than what was noted.
 func (c *Cluster) spreadCommand(key spreadKey, what *spreading) ([]byte, error) {
-	if key.kind != spreadSettings {
+	switch key.kind {
+	case spreadInventory, spreadDefinition, spreadAliases:
 		return c.workflowCommand(key.part)
+	case spreadTenant:
+		configure := command.ConfigureTenant{Route: ofAnySlot(), Tenant: key.tenant, Settings: what.tenant}
+		return configure.Append(nil), nil
+	case spreadSettings:
 	}
 	configure := command.ConfigureChannel{
 		Route: command.Route{SlotMap: command.SlotMapVersion}, Channel: key.channel, Settings: what.settings,

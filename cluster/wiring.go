@@ -26,7 +26,7 @@ func (c *Cluster) groupConfig(f *members.Formation, id uint32) groupConfig {
 		config.leads = c.leadsMeta
 		return config
 	}
-	config.dead = c.countDead
+	config.dead = c.dead.add
 	config.board = c.newBoard
 	config.duty = func(g *Group, state *storage.State) *duty.Duty {
 		return duty.New(duty.Config{
@@ -53,6 +53,7 @@ func (c *Cluster) leadsMeta(group uint32, generation uint64) {
 // metaApplied follows the admitted members, the settings of channels and workflows.
 func (c *Cluster) metaApplied(outcome *fsm.Outcome) {
 	c.spreadSettings(outcome.Configured)
+	c.spreadTenants(outcome.Tenants)
 	c.spreadWorkflows(outcome.Workflows, outcome.Started != nil)
 	if outcome.Members != nil {
 		// Not on the goroutine that applies: members and transport have locks of

@@ -72,6 +72,8 @@ func (m *Machine) readRows(encoded [][]byte) (rows []command.RelayRow, wrong str
 func (m *Machine) wrongRow(row *command.RelayRow) string {
 	e := &row.Event
 	switch {
+	case row.Kind >= command.RelayBorrow && row.Kind <= command.RelayReturn:
+		return m.wrongPermits(row)
 	case row.Kind == command.RelayEnded, row.Kind == command.RelayCancel:
 		return wrongLineage(e)
 	case ofRuns(row.Kind):
@@ -123,6 +125,10 @@ func (m *Machine) arrive(row *command.RelayRow, source relaySource) {
 		m.hear(m.intern(nameTenant, row.Event.Tenant, &m.counters.nextTenant), row.Kind, &row.Run, row.Event.Payload)
 		return
 	}
+	if row.Kind >= command.RelayBorrow && row.Kind <= command.RelayReturn {
+		m.arrivePermits(row, source)
+		return
+	}
 	tenant := m.names.find(nameTenant, row.Event.Tenant)
 	if tenant == 0 {
 		return
@@ -142,7 +148,11 @@ func (m *Machine) arriveEvent(row *command.RelayRow, source relaySource) {
 			m.cancelArrived(l, &row.Lineage)
 		}
 	}
-	m.storeEmit(&event{storedMS: m.counters.timeMS, whole: true, parent: row.Parent, Event: row.Event}, row.Group, true)
+	e := &event{storedMS: m.counters.timeMS, whole: true, parent: row.Parent, Event: row.Event}
+	begins := e.CorrelationID == "" // A schedule's run: it starts a lineage of its own, as a publish does.
+	if id := m.storeEmit(e, row.Group, !begins); begins && id == e.id {
+		m.publishedInto(e)
+	}
 }
 
 // deliver puts a notification of another partition's event, or one that no job

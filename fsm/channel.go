@@ -49,8 +49,3 @@ func (m *Machine) settingsOf(j *job) *command.ChannelSettings {
 
 // maxFailures is how many failures a job may have: with the last one it is dead.
 func maxFailures(s *command.ChannelSettings) uint32 { return cmp.Or(s.MaxAttempts, DefaultMaxAttempts) }
-
-// maxLosses tells whether a job has lost as many leases as it may.
-func maxLosses(s *command.ChannelSettings, j *job) bool {
-	return s.MaxLeaseLosses != 0 && j.losses >= s.MaxLeaseLosses
-}

@@ -79,6 +79,8 @@ func rowOf(kind byte) row { //nolint:revive // A case for each kind.
 		return &definitionRow{}
 	case kindAliases:
 		return &workflowRow{}
+	case kindSchedule:
+		return &scheduleRow{}
 	default:
 		return nil
 	}
@@ -94,6 +96,9 @@ func FuzzRow(f *testing.F) {
 		}
 		if kind == kindDefinition && r.key[1] == definitionHead {
 			kind = kindHeadRow
+		}
+		if kind == kindSchedule && r.key[1] != scheduleIs {
+			continue // What it says is a record of package command.
 		}
 		f.Add(kind, r.value)
 	}
@@ -191,6 +196,24 @@ func (l *lived) stand(e command.Event) {
 	l.w.apply(true, entryOf(command.Header{Generation: 1, TimeMS: 1_001_000}, &command.Park{Lease: grants[0].Job.Lease, TimeoutMS: 4000}))
 }
 
+// share has jobs stand in line for limits, whose homes are here and elsewhere, and a tenant
+// with settings.
+func (l *lived) share(e command.Event) {
+	e.Channel, e.IdempotencyKey, e.ClientSeq, e.OnEnd = "limited", "", 0, ""
+	commands := []interface{ Append([]byte) []byte }{
+		&command.ConfigureTenant{Tenant: l.tenant(), Settings: command.TenantSettings{Version: 1, MaxInFlight: 100, Rate: 1000}},
+	}
+	for i := range 6 {
+		e.Uses = []command.Use{{
+			Limit: string(rune('a' + i/2)), MaxInFlight: 1, Adaptive: true,
+			Rates: []command.UseRate{{Unit: "tokens", Count: 10, PerMS: 1000}}, Costs: []command.UseCost{{Unit: "tokens", Amount: 20}},
+		}}
+		commands = append(commands, &command.Publish{Route: command.Route{Slot: command.SlotOf(e.Tenant, e.Key)}, Event: e})
+	}
+	header := command.Header{Generation: 1, TimeMS: 1_001_000, Offers: []command.Offer{offerOf(e.Channel, 6)}}
+	l.w.apply(true, entryOf(header, commands...))
+}
+
 // livedWorld publishes, grants, and ends in all ways there are.
 func livedWorld(f *testing.F) *lived {
 	f.Helper()
@@ -243,9 +266,13 @@ func livedWorld(f *testing.F) *lived {
 	))
 	l.w.apply(true, entryOf(header,
 		definitionOf(l.tenant(), "answer", 'a', "asked"), aliasesOf(l.tenant(), "answer", 1, "prod", 'a')))
+	l.w.apply(true, entryOf(header, &command.PutSchedule{
+		Route: route, Tenant: l.tenant(), ID: "daily", Pause: true, Note: "why", Schedule: command.Schedule{Workflow: "answer", Spec: "@daily"},
+	}))
 	l.stand(publishes[0].(*command.Publish).Event)
+	l.share(publishes[0].(*command.Publish).Event)
 	l.next = [][]byte{
-		entryOf(command.Header{Generation: 1, TimeMS: 1_010_000, Offers: []command.Offer{offerOf("work", 100), offerOf("ordered", 3)}},
+		entryOf(command.Header{Generation: 1, TimeMS: 1_010_000, Offers: []command.Offer{offerOf("work", 100), offerOf("ordered", 3), offerOf("limited", 3)}},
 			publishes[0].(*command.Publish), publishOf(l.tenant(), nil),
 			&command.Ack{Route: route, Tenant: l.tenant(), ClientID: l.client(), DeviceID: "phone", Seq: 2},
 			&command.Complete{Route: route, Lease: l.leases[0]}, &command.Complete{Route: route, Lease: l.leases[4]},

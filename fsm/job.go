@@ -170,17 +170,18 @@ func (m *Machine) bury(j *job, state jobState, reason string) {
 	j.state, j.reason, j.holder = state, reason, Holder{}
 	j.dueMS = m.counters.timeMS
 	m.park(j)
+	if state == jobDead {
+		m.tellDead(j) // Before its lineage may have ended.
+	}
 	m.finished(j.cursor, j.event, state)
 	m.passKey(j.cursor, j.event)
-	code, text := "", ""
+	code, text := state.String(), ""
 	if state == jobDead {
 		code, text = j.codeOf()
-	} else if state == jobLapsed {
-		code = state.String()
 	}
 	m.jobBuried(j.cursor, j.event, state, code, text)
 	if state == jobDead && m.out.effects {
 		word, _ := deadReason(reason)
-		m.out.Dead = append(m.out.Dead, word)
+		m.out.Dead = append(m.out.Dead, DeadJob{m.names.text(nameChannel, j.cursor.turns.channel), word})
 	}
 }

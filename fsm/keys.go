@@ -26,7 +26,7 @@ import (
 //	r  group(4) queue(4) position(8)         edited data of a redriven job: see revisionRow
 //	G  tenant(4)                             a tenant's settings: see tenantRow
 //	v  group(4) queue(4) position(8)         void: at or above the frontier, to be skipped
-//	Q  tenant(4) digest(16)                  a key of a limit that jobs share: see limitRow
+//	Q  tenant(4) digest(16)                  a key of a limit that jobs share: see limitRow, with awayRow or homeRow
 //	B  tenant(4) digest(16) position(8) group(4)  a job in its line -> queue(4)
 //	E  due(8) tenant(4) digest(16)           its timer
 //	t  due(8) group(4) queue(4) position(8)  timer of a job -> fence(uvarint) of its lease, 0 for a delay
@@ -54,12 +54,15 @@ import (
 //	D  'n' number(4)                         how many runs of it are live -> count(uvarint), where there are any
 //	A  tenant(4) name                        the aliases of a workflow: see workflowRow
 //	X  tenant(4) ^position(8)                a run, by its event's position, the newest first: see runRow
+//	J  tenant(4) digest(16) position(8)      a run that ends with its client's connection -> client
 //	V  position(8)                           a run that is paused
 //	O  position(8) what(1) …                 what is kept beside a run: see runOutput and those after it
 //	T  due(8) what(1) …                      timer of a run, see keyRunTimer, or of what is kept for a time
 //	Y  tenant(4) digest(16)                  a step's result that is used again -> expires(varint), payload
 //	M  tenant(4) digest(16) 0                who waits for a message: see waiterRow
 //	M  tenant(4) digest(16) 1 number(8)      a message that waits: see messageRow
+//	S  's' tenant(4) id                       what a schedule says: see command.AppendSchedule
+//	S  'i' tenant(4) id                       how far it is: see scheduleRow
 //	f  channel(4) tenant(4) name             a named follower; tenant 0 is all of them -> position(uvarint), up to which all is handled
 //
 // Every row begins with a version byte (rowVersion); a reader refuses another.
@@ -105,9 +108,11 @@ const (
 	kindRun            = 'X'
 	kindRunPart        = 'O'
 	kindRunTimer       = 'T'
+	kindBoundRun       = 'J'
 	kindMemo           = 'Y'
 	kindPausedRun      = 'V'
 	kindMessage        = 'M'
+	kindSchedule       = 'S'
 )
 
 // What the rows of a version of a workflow say of it. A run's start writes how many are
@@ -116,6 +121,13 @@ const (
 	definitionHead = 'd'
 	definitionText = 't'
 	definitionLive = 'n'
+)
+
+// What the rows of a schedule say of it: its times write how far it is, and not its input
+// again.
+const (
+	scheduleSays = 's'
+	scheduleIs   = 'i'
 )
 
 // rowVersion is the version byte of every row there is so far.
@@ -333,6 +345,12 @@ func keyUnknown(dst []byte, position uint64, step, iteration, item uint32) []byt
 	return appendU32(appendU32(appendU32(keyRunPart(dst, position, runUnknown), step), iteration), item)
 }
 
+// keyBound is the key of a run that is canceled when its client has gone.
+func keyBound(dst []byte, tenant uint32, client string, position uint64) []byte {
+	of := digestOf("client", client)
+	return appendU64(append(appendU32(append(dst, kindBoundRun), tenant), of[:]...), position)
+}
+
 // keyDead is the key of the job that has died of a run's present step, or of its item.
 func keyDead(dst []byte, position uint64, item uint32) []byte {
 	return appendU32(keyRunPart(dst, position, runDead), item)
@@ -353,6 +371,11 @@ func keyWaiter(dst []byte, tenant uint32, of digest) []byte {
 
 func keyMessage(dst []byte, tenant uint32, of digest, number uint64) []byte {
 	return appendU64(append(append(appendU32(append(dst, kindMessage), tenant), of[:]...), 1), number)
+}
+
+// keySchedule is the key of a row of a schedule: scheduleSays or scheduleIs.
+func keySchedule(dst []byte, what byte, tenant uint32, id string) []byte {
+	return append(appendU32(append(dst, kindSchedule, what), tenant), id...)
 }
 
 // u32At is a number of a key, or of a value of fixed size. One that ends before

@@ -43,19 +43,26 @@ type limit struct {
 	// dirty means that the row is to be written, opened that there may be room for the
 	// first in line.
 	dirty, opened bool
+	// home is the partition that is its home, and sends what this entry sends to others.
+	home  uint32
+	sends []sentPermits
+	// counted is its part in the machine's limitUse.
+	counted LimitUse
 }
 
 // limitRow is the state of a limit's key in a partition.
 type limitRow struct {
+	homeRow
+	awayRow
+
 	name, key string
 	// inFlight counts the jobs that have a place, waiting those that stand in line; none
 	// of them stands before the position first.
 	inFlight uint32
 	waiting  uint64
 	first    uint64
-	// max and adaptive are as the last job had them that took a place.
-	max      uint32
-	adaptive bool
+	// bounds are as the last job had them that took a place.
+	bounds
 	// window is how many places an adaptive limit has now, in parts of windowUnit; 0 for
 	// all of them.
 	window uint64
@@ -66,19 +73,32 @@ type limitRow struct {
 	// dueMS is when its timer fires, 0 for none.
 	dueMS   int64
 	buckets []bucket
+	// foreign means that the limit's home is another partition: awayRow is of such, and
+	// homeRow of the others.
+	foreign bool
 }
 
 func (l *limitRow) append(dst []byte) []byte {
 	dst = command.AppendString(command.AppendString(append(dst, rowVersion), l.name), l.key)
 	dst = command.AppendUint(dst, uint64(l.inFlight))
 	dst = command.AppendUint(command.AppendUint(dst, l.waiting), l.first)
-	dst = command.AppendBool(command.AppendUint(dst, uint64(l.max)), l.adaptive)
+	dst = command.AppendBool(command.AppendUint(dst, uint64(l.most)), l.adaptive)
+	dst = command.AppendUint(dst, uint64(l.least))
 	dst = command.AppendInt(command.AppendUint(dst, l.window), l.pausedMS)
 	dst = command.AppendUint(command.AppendUint(dst, uint64(l.ramp)), uint64(l.round))
 	dst = command.AppendInt(dst, l.dueMS)
 	dst = command.AppendUint(dst, uint64(len(l.buckets)))
 	for i := range l.buckets {
-		dst = command.AppendInt(command.AppendString(dst, l.buckets[i].unit), l.buckets[i].fullNS)
+		b := &l.buckets[i]
+		dst = command.AppendInt(command.AppendString(dst, b.unit), b.fullNS)
+		dst = command.AppendUint(command.AppendUint(dst, b.count), b.perMS)
+	}
+	dst = command.AppendBool(dst, l.foreign)
+	switch {
+	case l.foreign:
+		return l.awayRow.append(dst)
+	case len(l.borrowers)+len(l.wants) > 0:
+		return l.homeRow.append(dst)
 	}
 	return dst
 }
@@ -87,12 +107,17 @@ func (l *limitRow) read(value []byte) {
 	r := openRow(value)
 	l.name, l.key = r.String(), r.String()
 	l.inFlight, l.waiting, l.first = r.Uint32(), r.Uint(), r.Uint()
-	l.max, l.adaptive = r.Uint32(), r.Bool()
+	l.bounds = bounds{most: r.Uint32(), adaptive: r.Bool(), least: r.Uint32()}
 	l.window, l.pausedMS = r.Uint(), r.Int()
 	l.ramp, l.round = r.Uint32(), r.Uint32()
 	l.dueMS = r.Int()
 	for range r.Count(command.MaxRates) {
-		l.buckets = append(l.buckets, bucket{unit: r.String(), fullNS: r.Int()})
+		l.buckets = append(l.buckets, bucket{unit: r.String(), fullNS: r.Int(), count: r.Uint(), perMS: r.Uint()})
+	}
+	if l.foreign = r.Bool(); l.foreign {
+		l.awayRow.read(&r)
+	} else {
+		l.homeRow.read(&r)
 	}
 	closeRow(&r)
 }
@@ -125,13 +150,16 @@ func (l *limitRow) room(u *command.Use, position uint64, nowMS int64) (why obsta
 // roomFirst is room for the first in line.
 func (l *limitRow) roomFirst(u *command.Use, nowMS int64) (why obstacle, untilMS int64) {
 	switch {
+	case l.foreign:
+		return l.roomAway(u, nowMS)
 	case nowMS < l.pausedMS:
 		return throttled, l.pausedMS
-	case l.inFlight >= l.bound(u.MaxInFlight, u.Adaptive), l.ramp > 0 && l.round >= l.ramp:
+	case l.inFlight+l.away() >= l.bound(boundsOf(u)), l.ramp > 0 && l.round >= l.ramp:
 		return allTaken, 0
 	}
 	for i := range u.Rates {
-		untilMS = max(untilMS, l.bucket(u.Rates[i].Unit).grantable(&u.Rates[i], u.Costs, nowMS))
+		b := l.bucket(u.Rates[i].Unit)
+		untilMS = max(untilMS, b.grantable(&u.Rates[i], u.Costs, nowMS))
 	}
 	if untilMS > nowMS {
 		return outOfRate, untilMS
@@ -181,13 +209,23 @@ func (m *Machine) limitFor(j *job, u *command.Use) *limit {
 
 // touchLimit is a limit that is about to change.
 func (m *Machine) touchLimit(j *job, u *command.Use) *limit {
-	id := limitOf(j.cursor.queue.tenant, u)
+	return m.limitNamed(j.cursor.queue.tenant, u)
+}
+
+func (m *Machine) limitNamed(tenant uint32, u *command.Use) *limit {
+	id := limitOf(tenant, u)
 	l := m.limits[id]
 	if l == nil {
-		l = &limit{id: id, limitRow: limitRow{name: u.Limit, key: u.Key}}
-		m.limits[id] = l
+		l = m.newLimit(tenant, u)
 	}
 	m.dirtyLimit(l)
+	return l
+}
+
+func (m *Machine) newLimit(tenant uint32, u *command.Use) *limit {
+	l := &limit{id: limitOf(tenant, u), limitRow: limitRow{name: u.Limit, key: u.Key}}
+	l.home, l.foreign = m.homeOf(tenant, u.Limit, u.Key)
+	m.limits[l.id] = l
 	return l
 }
 
@@ -198,9 +236,10 @@ func (m *Machine) dirtyLimit(l *limit) {
 	}
 }
 
-// openLimit takes note that a limit may have room for the first in its line: see callLimits.
+// openLimit takes note that a limit may have room for the first in its line, here or
+// elsewhere: see callLimits.
 func (m *Machine) openLimit(l *limit) {
-	if l.waiting > 0 && !l.opened {
+	if l.waiting+uint64(len(l.wants)) > 0 && !l.opened {
 		l.opened = true
 		m.openLimits = append(m.openLimits, l)
 	}
@@ -235,9 +274,12 @@ func (m *Machine) findRoom(j *job, position uint64, line *limit) (at int, why ob
 	for at := range j.event.Uses {
 		u := &j.event.Uses[at]
 		l := m.limitFor(j, u)
-		switch {
-		case l == nil:
-		case l == line:
+		switch l {
+		case nil:
+			if m.isForeign(j, u) {
+				why = allTaken
+			}
+		case line:
 			why, untilMS = l.roomFirst(u, m.counters.timeMS)
 		default:
 			why, untilMS = l.room(u, position, m.counters.timeMS)
@@ -258,13 +300,8 @@ func (m *Machine) take(j *job) {
 		if l.ramp > 0 {
 			l.round++
 		}
-		l.max, l.adaptive = u.MaxInFlight, u.Adaptive
-		for at := range u.Rates {
-			rate := &u.Rates[at]
-			b := l.bucket(rate.Unit)
-			b.charge(rate, costOf(rate.Unit, u.Costs), m.counters.timeMS)
-			l.setBucket(b)
-		}
+		l.bounds = boundsOf(u)
+		l.charge(u, m.counters.timeMS)
 	}
 }
 
@@ -274,6 +311,10 @@ func (m *Machine) leave(j *job, takenMS int64, how ending) {
 		l := m.touchLimit(j, &j.event.Uses[i])
 		invariants.Check(l.inFlight > 0, "more jobs left limit %q than took a place in it", l.name)
 		l.inFlight--
+		if l.foreign {
+			m.giveBack(l, how)
+			continue
+		}
 		l.ended(takenMS, how == endCompleted)
 		m.openLimit(l)
 	}
@@ -307,6 +348,10 @@ func (m *Machine) correct(j *job, usage []byte) {
 				continue
 			}
 			l := m.touchLimit(j, u)
+			if l.foreign {
+				m.reportUse(l, rate.Unit, costOf(rate.Unit, u.Costs), used)
+				continue
+			}
 			b := l.bucket(rate.Unit)
 			b.correct(rate, costOf(rate.Unit, u.Costs), used, m.counters.timeMS)
 			l.setBucket(b)
@@ -318,7 +363,9 @@ func (m *Machine) correct(j *job, usage []byte) {
 // is nothing to remember.
 func (m *Machine) saveLimits() {
 	for _, l := range m.changedLimits {
-		if l.inFlight == 0 && l.waiting == 0 {
+		m.settlePermits(l)
+		m.recountUse(l, l.use())
+		if l.idle() {
 			rest := l.restMS()
 			if rest <= m.counters.timeMS {
 				m.forgetLimit(l)
@@ -333,7 +380,35 @@ func (m *Machine) saveLimits() {
 	m.changedLimits = m.changedLimits[:0]
 }
 
+// idle tells whether nobody has a place in a limit, or waits for one.
+func (l *limitRow) idle() bool {
+	return l.inFlight == 0 && l.waiting == 0 && l.holdsNothing() && len(l.borrowers)+len(l.wants) == 0
+}
+
+// use is what is in use of a limit.
+func (l *limitRow) use() LimitUse {
+	u := LimitUse{InFlight: uint64(l.inFlight), Waiting: l.waiting}
+	if !l.foreign {
+		u.Keys = 1
+	}
+	if l.ramp > 0 {
+		u.Paused = 1 // Never where the limit is foreign.
+	}
+	return u
+}
+
+// recountUse takes note of what is in use of a limit now.
+func (m *Machine) recountUse(l *limit, now LimitUse) {
+	sum, before := &m.limitUse, &l.counted
+	sum.Keys += now.Keys - before.Keys
+	sum.Paused += now.Paused - before.Paused
+	sum.InFlight += now.InFlight - before.InFlight
+	sum.Waiting += now.Waiting - before.Waiting
+	l.counted = now
+}
+
 func (m *Machine) forgetLimit(l *limit) {
+	m.recountUse(l, LimitUse{})
 	delete(m.limits, l.id)
 	m.remove(keyLimit(m.scratch.key[:0], l.id))
 	if l.dueMS != 0 {
@@ -387,7 +462,9 @@ func (m *Machine) loadLimits(from reader) error {
 	err := from.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
 		l := &limit{id: readLimitID(key, 1)}
 		l.read(value)
+		l.home, _ = m.homeOf(l.id.tenant, l.name, l.key)
 		m.limits[l.id] = l
+		m.recountUse(l, l.use())
 		return true, nil
 	})
 	if err != nil {

@@ -47,10 +47,17 @@ func (m *Machine) callLimits() {
 		l := m.openLimits[0]
 		m.openLimits = m.openLimits[1:]
 		l.opened = false
-		for l.waiting > 0 && m.callNext(l) {
+		for m.callOne(l) {
 		}
 	}
 	m.openLimits = m.openLimits[:0]
+}
+
+// callOne calls the first in a limit's line, and lends a permit to the first elsewhere:
+// here and there in turn.
+func (m *Machine) callOne(l *limit) bool {
+	called := l.waiting > 0 && m.callNext(l)
+	return len(l.wants) > 0 && m.lendNext(l) || called
 }
 
 // callNext calls the first in a limit's line, or sends it on to another line; false where
@@ -113,6 +120,11 @@ func (m *Machine) uncall(j *job) {
 		u := &j.event.Uses[i]
 		l := m.touchLimit(j, u)
 		for at := range u.Rates {
+			if l.foreign {
+				l.stock = addCost(l.stock, u.Rates[at].Unit, costOf(u.Rates[at].Unit, u.Costs))
+				m.openLimit(l)
+				continue
+			}
 			b := l.bucket(u.Rates[at].Unit)
 			b.correct(&u.Rates[at], costOf(b.unit, u.Costs), 0, m.counters.timeMS)
 			l.setBucket(b)

@@ -29,11 +29,13 @@ type bucket struct {
 	unit string
 	// fullNS is a time in Unix nanoseconds.
 	fullNS int64
+	// count and perMS are the rate that was charged last.
+	count, perMS uint64
 }
 
 // grantable is from when a job may take what it costs, in Unix milliseconds. One that
 // costs more than the bucket holds waits until it is full, and leaves a debt behind.
-func (b bucket) grantable(rate *command.UseRate, costs []command.UseCost, nowMS int64) int64 {
+func (b *bucket) grantable(rate *command.UseRate, costs []command.UseCost, nowMS int64) int64 {
 	cost := min(costOf(rate.Unit, costs), rate.Count)
 	from := b.fullNS + flow(rate, cost) - flow(rate, rate.Count)
 	return max(ceilMS(from), nowMS)
@@ -42,6 +44,7 @@ func (b bucket) grantable(rate *command.UseRate, costs []command.UseCost, nowMS 
 // charge takes an amount out.
 func (b *bucket) charge(rate *command.UseRate, amount uint64, nowMS int64) {
 	now := nanoseconds(nowMS)
+	b.count, b.perMS = rate.Count, rate.PerMS
 	b.fullNS = min(max(b.fullNS, now)+flow(rate, amount), now+nanoseconds(maxDebtMS))
 }
 

@@ -143,6 +143,9 @@ func (m *Machine) started(node string) *Started {
 			}
 		}
 	}
+	for of := range m.bound {
+		s.Bound = append(s.Bound, BoundClient{Tenant: m.names.text(nameTenant, of.tenant), ClientID: of.client})
+	}
 	return s
 }
 

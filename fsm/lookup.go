@@ -53,14 +53,16 @@ type EventAttempt struct {
 	Node     string `json:"node,omitempty"`
 	LeasedAt int64  `json:"leased_at,omitempty"`
 	// ParkedAt is when its worker put it into other hands, where it did.
-	ParkedAt int64           `json:"parked_at,omitempty"`
-	EndedAt  int64           `json:"ended_at"`
-	Code     string          `json:"code,omitempty"`
-	Message  string          `json:"message,omitempty"`
-	Detail   json.RawMessage `json:"detail,omitempty"`
-	Result   json.RawMessage `json:"result,omitempty"`
-	Usage    json.RawMessage `json:"usage,omitempty"`
-	Emitted  []string        `json:"emitted,omitempty"`
+	ParkedAt int64  `json:"parked_at,omitempty"`
+	EndedAt  int64  `json:"ended_at"`
+	Code     string `json:"code,omitempty"`
+	Message  string `json:"message,omitempty"`
+	// Note is what a discard said.
+	Note    string          `json:"note,omitempty"`
+	Detail  json.RawMessage `json:"detail,omitempty"`
+	Result  json.RawMessage `json:"result,omitempty"`
+	Usage   json.RawMessage `json:"usage,omitempty"`
+	Emitted []string        `json:"emitted,omitempty"`
 }
 
 // GroupState is where an event stands in one group.
@@ -212,6 +214,9 @@ func (l *lineageReader) shown(row *attemptRow) EventAttempt {
 	}
 	if row.how == endRedriven || row.how == endDiscarded {
 		a.LeasedAt = 0 // It is when the letter died: see keepEnd.
+	}
+	if row.how == endDiscarded {
+		a.Code, a.Note = "", row.code
 	}
 	for _, id := range row.emitted {
 		a.Emitted = append(a.Emitted, id.String())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/fsm/workflow"
 	"github.com/batonmq/baton/internal/invariants"
 	"github.com/batonmq/baton/storage"
 )
@@ -29,10 +30,14 @@ type Machine struct {
 	workflows workflows
 	// pausedRuns are the runs that are paused, by position.
 	pausedRuns map[uint64]struct{}
+	// bound counts the runs of a client that end with its connection.
+	bound map[boundClient]int
 	// led are the ways of runs that were told.
 	led map[ledKey]struct{}
 	// limits are what jobs share: see limit.
 	limits map[limitID]*limit
+	// clocks are calendars of schedules that were read.
+	clocks map[clockName]*workflow.Schedule
 	// nextDueMS is the earliest timer of a job, nextLimitMS that of a limit, or maxTime
 	// when there is none.
 	nextDueMS, nextLimitMS int64
@@ -54,8 +59,9 @@ type Machine struct {
 	runs     map[uint64]*run
 	changed  []*run
 	happened []*happening
-	// childStarts counts the child runs that the entry began.
-	childStarts int
+	// childStarts counts the child runs that the entry began, firings the times of
+	// schedules that it worked off.
+	childStarts, firings int
 	// fresh are the events whose bytes are in memory, until the entry's end.
 	fresh []*event
 	tally tally
@@ -63,6 +69,7 @@ type Machine struct {
 	// calls counts those who were.
 	changedLimits, openLimits []*limit
 	calls                     int
+	limitUse                  LimitUse
 	changedTenants            []*tenant
 	entry                     command.Entry
 	scratch                   scratch
@@ -99,6 +106,10 @@ type scratch struct {
 	startRun   command.StartRun
 	control    command.ControlRun
 	message    command.SendMessage
+	left       command.CancelGone
+	schedule   command.PutSchedule
+	unschedule command.DeleteSchedule
+	reschedule command.ControlSchedule
 	tenant     command.ConfigureTenant
 	definition command.InstallDefinition
 	aliases    command.InstallAliases
@@ -127,6 +138,8 @@ func Open(view *storage.View) (machine *Machine, err error) {
 		runs:       make(map[uint64]*run),
 		pausedRuns: make(map[uint64]struct{}),
 		led:        make(map[ledKey]struct{}),
+		bound:      make(map[boundClient]int),
+		clocks:     make(map[clockName]*workflow.Schedule),
 		limits:     make(map[limitID]*limit),
 		tenants:    make(map[uint32]*tenant),
 		nextDueMS:  maxTime, nextLimitMS: maxTime, nextTenantMS: maxTime,
@@ -134,7 +147,7 @@ func Open(view *storage.View) (machine *Machine, err error) {
 	for _, load := range []func(reader) error{
 		m.loadCounters, m.loadDedupe, m.names.load, m.loadGroups, m.loadSettings, m.loadBusy, m.loadQueues, m.loadRetained, m.loadCursors,
 		m.loadVoids, m.loadActive, m.loadTenants, m.placeCursors, m.loadTimers, m.loadOutboxes, m.loadCanceled, m.loadLimits,
-		m.loadDefinitions, m.loadLive, m.loadAliases, m.loadPaused,
+		m.loadDefinitions, m.loadLive, m.loadAliases, m.loadPaused, m.loadBound,
 	} {
 		if err := load(view); err != nil {
 			return nil, fmt.Errorf("read back the partition's state: %w", err)
@@ -157,7 +170,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	if err := m.entry.Decode(data); err != nil {
 		invariants.Failf("a committed entry cannot be read: %v", err)
 	}
-	m.tx, m.calls = tx, 0
+	m.tx, m.calls, m.childStarts, m.firings = tx, 0, 0, 0
 	m.out = newOutcome(effects, len(m.entry.Commands))
 	m.counters.timeMS = max(m.counters.timeMS, m.entry.TimeMS)
 	m.rotateDedupe()
@@ -175,7 +188,7 @@ func (m *Machine) Apply(tx *storage.Tx, data []byte, effects bool) (outcome *Out
 	m.keepLeftover()
 	m.writeBack()
 	m.strip()
-	m.out.NextDueMS = m.nextDue()
+	m.out.NextDueMS, m.out.Limits = m.nextDue(), m.limitUse
 	m.tx = nil
 	return m.out, nil
 }
@@ -266,13 +279,28 @@ func (m *Machine) execute(encoded []byte) command.Result { //nolint:revive,funle
 	case command.KindControlRun:
 		s.control.Decode(&r)
 		return checked(&r, func() command.Result { return m.controlRun(&s.control) })
+	case command.KindCancelGone:
+		s.left.Decode(&r)
+		return checked(&r, func() command.Result { return m.cancelGone(&s.left) })
 	case command.KindSendMessage:
 		s.message.Decode(&r)
 		s.message.Route = prefix.Route
 		return checked(&r, func() command.Result { return m.sendMessage(&s.message) })
+	case command.KindPutSchedule:
+		s.schedule.Decode(&r)
+		s.schedule.Route = prefix.Route
+		return checked(&r, func() command.Result { return m.putSchedule(&s.schedule) })
+	case command.KindDeleteSchedule:
+		s.unschedule.Decode(&r)
+		s.unschedule.Route = prefix.Route
+		return checked(&r, func() command.Result { return m.deleteSchedule(&s.unschedule) })
+	case command.KindControlSchedule:
+		s.reschedule.Decode(&r)
+		s.reschedule.Route = prefix.Route
+		return checked(&r, func() command.Result { return m.controlSchedule(&s.reschedule) })
 	case command.KindFormCluster, command.KindAdmitMember, command.KindSetReplicas, command.KindSetChannel,
 		command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey,
-		command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow:
+		command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow, command.KindSetTenant:
 		return refuse(command.BadRequest, "a meta command in a partition's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)

@@ -118,7 +118,8 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 	case e.id.Position < c.frontier && l.last[group].how == endDiscarded:
 		return endDiscarded.word(), nil, nil
 	case e.id.Position < c.frontier && l.passedOver(group):
-		return "", nil, nil
+		state, err := l.ran(e, group)
+		return state, nil, err
 	case e.id.Position < c.frontier:
 		return endCompleted.word(), nil, nil
 	case early != nil:
@@ -137,6 +138,19 @@ func (l *lineageReader) stateIn(e *event, group uint32) (string, *jobRow, error)
 // them were read.
 func (l *lineageReader) passedOver(group uint32) bool {
 	return l.last[group].how != endCompleted && len(l.out.Marks) < MaxLineageMarks
+}
+
+// ran is the state of an event in a group that had nothing to do with it: completed where
+// it began a run, which has succeeded, else none.
+func (l *lineageReader) ran(e *event, group uint32) (string, error) {
+	if l.names.text(nameGroup, group) != DefaultGroup {
+		return "", nil
+	}
+	_, found, err := l.view.Get(keyRun(nil, l.queues[e.id.Queue].tenant, e.id.Position))
+	if err != nil || !found {
+		return "", err
+	}
+	return endCompleted.word(), nil
 }
 
 // jobIn is the event's job in a group, or nil where it has none.
@@ -185,7 +199,10 @@ func (l *lineageReader) letterEnd(e *event, row *attemptRow) {
 	dead, ended := m, m
 	dead.Time, dead.Mark, dead.Message = row.grantedMS, jobDead.String(), row.message
 	ended.Time, ended.Mark = row.endedMS, row.how.word()
-	if row.code == codeEdited {
+	switch {
+	case row.how == endDiscarded:
+		ended.Message = row.code
+	case row.code == codeEdited:
 		ended.Message = "with other data"
 	}
 	l.mark(e, dead)

@@ -16,6 +16,7 @@ import (
 //	M  member id  an admitted member
 //	C  channel    a channel's settings: see command.AppendChannelSettings
 //	T  tenant     a tenant that keys may be made for: see command.AppendTenant
+//	Q  tenant     a tenant's settings: see command.AppendTenantSettings
 //	K             how often tenants and keys have changed
 //	K  key id     an API key: see command.AppendKey
 //	W             how often workflows have changed
@@ -26,6 +27,7 @@ const (
 	kindMember = 'M'
 	kindTenant = 'T'
 	kindKey    = 'K'
+	kindQuota  = 'Q'
 
 	kindWorkflow = 'W'
 	kindKept     = 'X'
@@ -41,9 +43,12 @@ type Meta struct {
 	// channels are those with settings, by name; settingsVersion counts changes.
 	channels        []ConfiguredChannel
 	settingsVersion uint64
-	credentials     Credentials
-	workflows       metaWorkflows
-	entry           command.Entry
+	// tenants are those with settings, by name; tenantsVersion counts changes.
+	tenants        []ConfiguredTenant
+	tenantsVersion uint64
+	credentials    Credentials
+	workflows      metaWorkflows
+	entry          command.Entry
 }
 
 // OpenMeta reads back the meta group's state.
@@ -64,6 +69,9 @@ func OpenMeta(view *storage.View) (meta *Meta, err error) {
 	}
 	if err = m.loadChannels(view); err != nil {
 		return nil, fmt.Errorf("read back the meta group's channels: %w", err)
+	}
+	if err = m.loadTenants(view); err != nil {
+		return nil, fmt.Errorf("read back the meta group's tenants: %w", err)
 	}
 	if m.credentials, err = ReadCredentials(view, 0); err != nil {
 		return nil, fmt.Errorf("read back the meta group's credentials: %w", err)
@@ -120,6 +128,10 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 		var set command.SetChannel
 		set.Decode(&r)
 		return checked(&r, func() command.Result { return m.setChannel(tx, out, &set) })
+	case command.KindSetTenant:
+		var set command.SetTenant
+		set.Decode(&r)
+		return checked(&r, func() command.Result { return m.setTenant(tx, out, &set) })
 	case command.KindPutTenant, command.KindDeleteTenant, command.KindPutKey, command.KindRevokeKey:
 		return m.executeCredential(tx, prefix.Kind, &r)
 	case command.KindPutWorkflow, command.KindSetAlias, command.KindDeleteWorkflow:
@@ -131,7 +143,8 @@ func (m *Meta) execute(tx *storage.Tx, out *Outcome, encoded []byte) command.Res
 		command.KindRedrive, command.KindDiscard, command.KindCreateGroup, command.KindConfigureChannel,
 		command.KindCancelLineage, command.KindCommitFollower, command.KindPark, command.KindBroadcast,
 		command.KindConfigureTenant,
-		command.KindInstallDefinition, command.KindInstallAliases, command.KindRemoveDefinition:
+		command.KindInstallDefinition, command.KindInstallAliases, command.KindRemoveDefinition, command.KindStartRun, command.KindControlRun, command.KindSendMessage,
+		command.KindCancelGone, command.KindPutSchedule, command.KindDeleteSchedule, command.KindControlSchedule:
 		return refuse(command.BadRequest, "a partition's command in the meta group's log")
 	default:
 		invariants.Failf("command kind %d is not known to this build: upgrade the node", prefix.Kind)
@@ -144,6 +157,7 @@ func (m *Meta) leaderStart(out *Outcome, c *command.LeaderStart) command.Result 
 	if out.effects {
 		out.Started = &Started{Node: c.Node, Generation: m.generation}
 		out.Configured = slices.Clone(m.channels)
+		out.Tenants = slices.Clone(m.tenants)
 		out.Workflows = m.workflows.parts()
 	}
 	return command.Result{Generation: m.generation}

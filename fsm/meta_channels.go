@@ -46,6 +46,9 @@ func (m *Meta) setChannel(tx *storage.Tx, out *Outcome, c *command.SetChannel) c
 	case !found && len(m.channels) == MaxConfiguredChannels:
 		return refuse(command.TooLarge, fmt.Sprintf("%d channels have settings of their own, no more can", MaxConfiguredChannels))
 	}
+	if m.comesBack(c) {
+		return refuse(command.BadRequest, fmt.Sprintf("dead letters of %s would come back to it by dead_letter_channel %s", c.Channel, c.Settings.DeadTo))
+	}
 	m.settingsVersion++
 	configured := ConfiguredChannel{Channel: c.Channel, Settings: c.Settings}
 	configured.Settings.Version = m.settingsVersion
@@ -62,6 +65,22 @@ func (m *Meta) setChannel(tx *storage.Tx, out *Outcome, c *command.SetChannel) c
 	return command.Result{Offset: m.settingsVersion}
 }
 
+// comesBack tells whether a channel's dead letters would be told to itself, by way of
+// other channels perhaps. No loop is there yet, so the way ends.
+func (m *Meta) comesBack(c *command.SetChannel) bool {
+	for to := c.Settings.DeadTo; to != ""; {
+		if to == c.Channel {
+			return true
+		}
+		at, found := findChannel(m.channels, to)
+		if !found {
+			return false
+		}
+		to = m.channels[at].Settings.DeadTo
+	}
+	return false
+}
+
 // wrongSettings says what is wrong with settings, empty when nothing is.
 func wrongSettings(c *command.SetChannel) string {
 	s := &c.Settings
@@ -70,6 +89,8 @@ func wrongSettings(c *command.SetChannel) string {
 		return "the settings lack a channel"
 	case len(c.Channel) > MaxNameBytes:
 		return tooLong("channel", c.Channel)
+	case len(s.DeadTo) > MaxNameBytes:
+		return tooLong("dead letter channel", s.DeadTo)
 	case s.LeaseMS != 0 && (s.LeaseMS < MinLeaseMS || s.LeaseMS > MaxLeaseMS):
 		return fmt.Sprintf("lease_ms must be between %d and %d", MinLeaseMS, MaxLeaseMS)
 	case s.MaxAttempts > MaxAttemptsLimit || s.MaxLeaseLosses > MaxAttemptsLimit:

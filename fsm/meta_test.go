@@ -153,6 +153,56 @@ func TestMetaKeepsChannelSettings(t *testing.T) {
 	})
 }
 
+// TestMetaRefusesDeadLettersThatComeBack: however many channels lie on the way.
+func TestMetaRefusesDeadLettersThatComeBack(t *testing.T) {
+	w := newMetaWorld(t)
+	set := func(channel, to string) []byte {
+		return (&command.SetChannel{Channel: channel, Settings: command.ChannelSettings{DeadTo: to}}).Append(nil)
+	}
+	outcome := w.applyMeta(t, true, set("a", "b"), set("b", "c"), set("c", "a"), set("c", "c"), set("c", "d"), set("d", strings.Repeat("x", MaxNameBytes+1)))
+	var told []string
+	for _, r := range outcome.Results {
+		told = append(told, r.Reason.String())
+	}
+	if got, want := strings.Join(told, ", "), "done, done, bad_request, bad_request, done, bad_request"; got != want {
+		t.Errorf("answered %s, want %s", got, want)
+	}
+}
+
+// TestMetaKeepsTenantSettings: as those of channels.
+func TestMetaKeepsTenantSettings(t *testing.T) {
+	w := newMetaWorld(t)
+	set := func(tenant string, expect uint64, settings command.TenantSettings) []byte {
+		return (&command.SetTenant{Tenant: tenant, Expect: expect, Settings: settings}).Append(nil)
+	}
+	w.applyMeta(t, true, set("b", 0, command.TenantSettings{Weight: 3}), set("a", 0, command.TenantSettings{Rate: 2}))
+	outcome := w.applyMeta(t, true,
+		set("b", 1, command.TenantSettings{Weight: 4}), set("b", 1, command.TenantSettings{Weight: 5}),
+		set("c", 0, command.TenantSettings{Weight: command.MaxWeight + 1}), set("", 0, command.TenantSettings{}))
+	var told []string
+	for _, r := range outcome.Results {
+		told = append(told, fmt.Sprintf("%s %d", r.Reason, r.Offset))
+	}
+	if got, want := strings.Join(told, ", "), "done 3, sequence 3, bad_request 0, bad_request 0"; got != want {
+		t.Errorf("answered %s, want %s", got, want)
+	}
+	want := []ConfiguredTenant{{"a", command.TenantSettings{Version: 2, Rate: 2}}, {"b", command.TenantSettings{Version: 3, Weight: 4}}}
+	if !slices.Equal(outcome.Tenants, want[1:]) {
+		t.Errorf("the change told of %+v", outcome.Tenants)
+	}
+	w.reopenMeta(t)
+	if start := w.applyMeta(t, true, firstLeader().Append(nil)); !slices.Equal(start.Tenants, want) {
+		t.Errorf("a new leader is told of %+v", start.Tenants)
+	}
+	w.read(func(view *storage.View) {
+		settings, err := ReadTenantSettings(view, "b")
+		check(t, err)
+		if settings != want[1].Settings {
+			t.Errorf("read %+v", settings)
+		}
+	})
+}
+
 // TestMetaKeepsCredentials makes tenants and keys, revokes some and deletes a
 // tenant, and reads all of it back; what changes nothing says so, and tells no new
 // version.

@@ -128,16 +128,15 @@ func (l *limitRecount) of(id limitID) *limitCount {
 }
 
 func (l *limitRecount) count(j *job) {
-	value, found, err := l.view.Get(keyEvent(nil, j.key.queue, j.key.position))
-	check(l.t, err)
 	var q queueRow
 	row, _, err := l.view.Get(keyQueue(nil, j.key.queue))
 	check(l.t, err)
-	q.read(slices.Clone(row))
+	q.read(row)
+	value, found, err := l.view.Get(keyEvent(nil, j.key.queue, j.key.position))
+	check(l.t, err)
 	if !found {
 		return
 	}
-	value, _, _ = l.view.Get(keyEvent(nil, j.key.queue, j.key.position))
 	j.event = readEvent(slices.Clone(value), command.EventID{}, "", "")
 	if j.state == jobLeased || j.state == jobCalled {
 		for i := range j.event.Uses {
@@ -145,9 +144,7 @@ func (l *limitRecount) count(j *job) {
 		}
 	}
 	if j.state == jobCalled {
-		_, timed, err := l.view.Get(keyTimer(nil, j.dueMS, j.key))
-		check(l.t, err)
-		if !timed {
+		if !l.has(keyTimer(nil, j.dueMS, j.key)) {
 			l.t.Fatalf("a called job keeps its places for ever")
 		}
 	}
@@ -155,9 +152,7 @@ func (l *limitRecount) count(j *job) {
 		return
 	}
 	id := limitOf(q.tenant, j.use())
-	_, inLine, err := l.view.Get(keyInLine(nil, id, j.key.position, j.key.group))
-	check(l.t, err)
-	if !inLine {
+	if !l.has(keyInLine(nil, id, j.key.position, j.key.group)) {
 		l.t.Fatalf("position %d is not in the line in which it stands", j.key.position)
 	}
 	count := l.of(id)
@@ -165,6 +160,12 @@ func (l *limitRecount) count(j *job) {
 	if count.first == nil || j.key.position < count.position {
 		count.first, count.position = j.use(), j.key.position
 	}
+}
+
+func (l *limitRecount) has(key []byte) bool {
+	_, found, err := l.view.Get(key)
+	check(l.t, err)
+	return found
 }
 
 func (l *limitRecount) checkRows() {
@@ -211,13 +212,38 @@ func (l *limitRecount) checkWaits(row *limitRow, count *limitCount) {
 		l.t.Fatalf("the line of %s begins at %d, position %d stands in it", row.name, row.first, count.position)
 	}
 	now := l.counters.timeMS
-	switch why, untilMS := row.roomFirst(count.first, now); {
-	case row.dueMS != 0 && row.dueMS <= now: // The next entry goes on.
-	case why == roomy:
+	if row.dueMS != 0 && row.dueMS <= now {
+		return // The next entry goes on.
+	}
+	switch why, untilMS := row.roomFirst(count.first, now); why {
+	case roomy:
 		l.t.Fatalf("position %d waits for limit %s, which has room", count.position, row.name)
-	case why == allTaken && row.inFlight == 0:
-		l.t.Fatalf("position %d waits for limit %s, which nobody has a place in: %+v", count.position, row.name, row)
-	case why != allTaken && (row.dueMS == 0 || row.dueMS > untilMS):
-		l.t.Fatalf("limit %s has room at %d, and is looked at at %d", row.name, untilMS, row.dueMS)
+	case allTaken:
+		if row.inFlight+row.away()+row.asked+row.lent == 0 {
+			l.t.Fatalf("position %d waits for limit %s, which nobody has a place in: %+v", count.position, row.name, row)
+		}
+	case behindOthers, throttled, outOfRate:
+		if row.dueMS == 0 || row.dueMS > untilMS {
+			l.t.Fatalf("limit %s has room at %d, and %d is when somebody looks", row.name, untilMS, row.dueMS)
+		}
+	}
+}
+
+// checkLimitUse holds what is told of the use of limits against the limits in memory.
+func checkLimitUse(t tester, m *Machine) {
+	t.Helper()
+	var sum LimitUse
+	for _, l := range m.limits {
+		sum.InFlight += uint64(l.inFlight)
+		sum.Waiting += l.waiting
+		if !l.foreign {
+			sum.Keys++
+		}
+		if l.ramp > 0 {
+			sum.Paused++
+		}
+	}
+	if m.limitUse != sum {
+		t.Fatalf("of limits %+v is told, and %+v is so", m.limitUse, sum)
 	}
 }

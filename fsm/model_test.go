@@ -83,6 +83,7 @@ func walk(t *rapid.T, w *world) (entries [][]byte) {
 			m.checkWishes(open)
 			checkLimits(t, view)
 		})
+		checkLimitUse(t, w.machine)
 		if rapid.IntRange(0, 5).Draw(t, "reopen") == 0 {
 			w.reopen()
 		}

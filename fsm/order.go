@@ -56,6 +56,9 @@ func (m *Machine) setHolder(ch *channel, line keyLine, position uint64) {
 
 // block sets a job aside whose key is another's.
 func (m *Machine) block(j *job) {
+	if j.state == jobCalled {
+		m.uncall(j) // Its channel was ordered since.
+	}
 	j.state = jobBlocked
 	m.park(j)
 	key := keyBlocked(m.scratch.key[:0], j.cursor.turns.channel, lineOf(j.cursor, j.event), j.key.position)

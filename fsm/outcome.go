@@ -32,15 +32,22 @@ type Outcome struct {
 	Started *Started
 	// Led are the ways that runs have gone for the first time since the Machine was opened.
 	Led []Led
+	// Bound are clients that begin, or cease, to have runs which end with their connection.
+	Bound []BoundClient
 	// Runs are the runs that changed.
 	Runs []RunChange
-	// Dead are the reasons of the jobs that became dead letters.
-	Dead []string
+	// Dead are the jobs that became dead letters.
+	Dead []DeadJob
+	// Limits is what is in use of limits that jobs share.
+	Limits LimitUse
 	// Members are the admitted members, when a meta command changed them.
 	Members []command.Member
 	// Configured are the channels whose settings a meta command changed, or all
 	// where its leader starts.
 	Configured []ConfiguredChannel
+	// Tenants are the tenants whose settings a meta command changed, or all where its
+	// leader starts.
+	Tenants []ConfiguredTenant
 	// Workflows are what a meta command changed of workflows, or all of them where its
 	// leader starts.
 	Workflows []WorkflowPart
@@ -49,6 +56,21 @@ type Outcome struct {
 	// NextDueMS is when the next timer is due, in Unix milliseconds, or far in
 	// the future.
 	NextDueMS int64
+}
+
+// DeadJob is a job that became a dead letter: its channel, and why, as one of the reasons
+// of dead letters.
+type DeadJob struct{ Channel, Reason string }
+
+// LimitUse is what is in use of all limits, of all tenants, in one partition.
+type LimitUse struct {
+	// Keys are the keys of limits that have their home here and that something is known
+	// of, Paused those of them that are paused since a job was throttled, or begin gently
+	// after that.
+	Keys, Paused uint64
+	// InFlight are the places that jobs of this partition have, in each of their limits;
+	// Waiting are its jobs that stand in lines.
+	InFlight, Waiting uint64
 }
 
 // Led is a way that a run has gone: the end of a job of one channel, or an event of it
@@ -149,6 +171,8 @@ type Started struct {
 	Backlogs []Backlog
 	// Relays are all relays to other partitions.
 	Relays []RelayState
+	// Bound are the clients that have runs which end with their connection.
+	Bound []BoundClient
 }
 
 func newOutcome(effects bool, commands int) *Outcome {

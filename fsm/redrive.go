@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/batonmq/baton/fsm/command"
@@ -8,6 +9,9 @@ import (
 
 // notDead is the answer about an event that is no dead letter, or none any more.
 const notDead = "no dead letter of that event: it is not known here, is not dead, or was redriven or discarded"
+
+// MaxNoteBytes is how long the note of a discard may be.
+const MaxNoteBytes = 1024
 
 // redrive puts a dead letter back in line, in the groups that the command names:
 // its failures are forgotten, its attempts count on.
@@ -48,6 +52,9 @@ func (m *Machine) redrive(c *command.Redrive) command.Result {
 
 // discard gives a dead letter up: its job is gone, and the event has ended.
 func (m *Machine) discard(c *command.Discard) command.Result {
+	if len(c.Note) > MaxNoteBytes {
+		return refuse(command.BadRequest, fmt.Sprintf("the note has %d bytes, %d are allowed", len(c.Note), MaxNoteBytes))
+	}
 	mark := onceMark("discard", c.Event, c.Once, c.Group)
 	if m.recallOnce(c.Tenant, &mark) {
 		return command.Result{Event: c.Event, Duplicate: true}
@@ -57,7 +64,7 @@ func (m *Machine) discard(c *command.Discard) command.Result {
 		return refuse(command.NotFound, notDead)
 	}
 	for _, j := range dead {
-		m.keepEnd(j, &attemptRow{how: endDiscarded})
+		m.keepEnd(j, &attemptRow{how: endDiscarded, code: c.Note})
 		m.remove(keyJob(m.scratch.key[:0], kindParked, j.key))
 	}
 	m.remember(&mark, e)
@@ -88,7 +95,8 @@ func (m *Machine) lettersOf(tenant string, id command.EventID, group string) (*e
 
 // keepEnd writes what became of a dead letter among its attempts, under a fence
 // of its own: when and why it died, which its job does not tell any more, and
-// that it was redriven or discarded now.
+// that it was redriven or discarded now. The row's code says more of that: see
+// codeEdited and Discard.Note.
 func (m *Machine) keepEnd(j *job, row *attemptRow) {
 	row.attempt, row.group = j.attempt, j.key.group
 	row.grantedMS, row.endedMS, row.message = j.dueMS, m.counters.timeMS, j.reason

@@ -61,9 +61,9 @@ type runJob struct {
 
 // happening is what happened to a run within an entry, to be worked off.
 type happening struct {
-	run command.EventID
 	engine.Happening
 
+	run command.EventID
 	// cause is the event whose job it came of, nil for none; history its attempt.
 	cause   *event
 	history *attemptRow
@@ -258,16 +258,16 @@ func (m *Machine) runTask(c *cursor, e *event) *command.Task {
 }
 
 // stepOf is the definition of a task's step, nil where that cannot be had any more.
-func (m *Machine) stepOf(t *command.Task) (*engine.Program, *definition) {
+func (m *Machine) stepOf(t *command.Task) *engine.Program {
 	d := m.definition(t.Definition)
 	if d == nil {
-		return nil, nil
+		return nil
 	}
 	program, err := d.compiled()
 	if err != nil || int(t.Step) >= len(program.Steps) {
-		return nil, nil
+		return nil
 	}
-	return program, d
+	return program
 }
 
 // find is the job of a run for a step, or a compensation's entry.

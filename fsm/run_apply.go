@@ -13,7 +13,7 @@ import (
 const runRetentionMS = DefaultRetentionMS
 
 // carryOut does what a run has decided.
-func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:revive,cyclop,funlen // A case for each kind.
+func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:revive,cyclop // A case for each kind.
 	switch d.Kind {
 	case engine.Visited: // For those who watch a run that is played.
 	case engine.StartJob:
@@ -45,7 +45,7 @@ func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:
 	case engine.Notify:
 		m.notifyOf(r, h, d)
 	case engine.SetTimer:
-		m.setRunTimer(r, d.DueMS, timerOf(d.Timer), d.Step, d.Iteration, d.Part)
+		m.setRunTimer(r, d.DueMS, runTimer{timerOf(d.Timer), d.Step, d.Iteration, d.Part})
 	case engine.ClearTimer:
 		m.clearRunTimer(r, d.DueMS, timerOf(d.Timer), d.Part)
 	case engine.Await:
@@ -106,7 +106,7 @@ func (m *Machine) startJob(r *run, h *happening, d *engine.Decision) {
 	m.storeOfRun(h, e)
 	m.tellWay(h, e)
 	m.keepJob(r, runJob{event: e.id, step: d.Step, iteration: d.Iteration, item: d.Item})
-	if program, _ := m.stepOf(&e.Task); program != nil {
+	if program := m.stepOf(&e.Task); program != nil {
 		m.waitToStart(e, program.Steps[d.Step].Policy.ScheduleToStart)
 	}
 }
@@ -180,10 +180,20 @@ func (m *Machine) startChild(r *run, h *happening, d *engine.Decision) {
 // own events pass a relay's bound: they come of an entry in which nothing can be refused
 // any more.
 func (m *Machine) sendOfRun(r *run, h *happening, e *event) {
-	target, foreign := m.elsewhere(e.Tenant, e.Key)
-	if !foreign {
+	if !m.sendAway(r.tenant, e) {
 		m.storeOfRun(h, e)
 		return
+	}
+	if target, _ := m.elsewhere(e.Tenant, e.Key); h.history != nil && len(h.history.relayed) < command.MaxEmits {
+		h.history.relayed = append(h.history.relayed, relayedMark{target: target})
+	}
+}
+
+// sendAway sends an event to the partition of its key; false where that is this one.
+func (m *Machine) sendAway(tenant uint32, e *event) bool {
+	target, foreign := m.elsewhere(e.Tenant, e.Key)
+	if !foreign {
+		return false
 	}
 	if e.DelayMS > 0 {
 		e.DeliverAtMS, e.DelayMS = uint64(dueOf(&e.Event, m.counters.timeMS)), 0 //nolint:gosec // Due times are not negative.
@@ -191,13 +201,11 @@ func (m *Machine) sendOfRun(r *run, h *happening, e *event) {
 	row := command.RelayRow{Kind: command.RelayEvent, Event: e.Event, Parent: e.parent, TimeMS: m.counters.timeMS}
 	m.send(target, &row)
 	if m.counters.countedFrom != 0 {
-		l := m.lineage(r.tenant, e.CorrelationID)
+		l := m.lineage(tenant, e.CorrelationID)
 		m.rowOf(l).sendTo(target)
 		l.changed = true
 	}
-	if h.history != nil && len(h.history.relayed) < command.MaxEmits {
-		h.history.relayed = append(h.history.relayed, relayedMark{target: target})
-	}
+	return true
 }
 
 func (m *Machine) emitOf(r *run, h *happening, d *engine.Decision) {
@@ -236,7 +244,7 @@ func (m *Machine) notifyOf(r *run, h *happening, d *engine.Decision) {
 func (m *Machine) keepItems(r *run, d *engine.Decision) {
 	m.forgetItems(r)
 	for i, item := range d.List {
-		key := appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runItem), uint32(i)+1) //nolint:gosec // Bounded by MaxMapItems.
+		key := appendU32(keyRunPart(m.scratch.key[:0], r.id.Position, runItem), uint32(i)+1)
 		m.keep(r, runItem, key, append(append(m.scratch.value[:0], rowVersion), item...))
 	}
 }
@@ -302,8 +310,9 @@ func (m *Machine) endRun(r *run, d *engine.Decision) {
 	m.forget(r, runPending)
 	m.pin(r.def, -1)
 	r.name, r.version = r.def.name, r.def.version
-	m.setRunTimer(r, m.counters.timeMS+runRetentionMS, timerPurge, 0, 0, 0)
+	m.setRunTimer(r, m.counters.timeMS+runRetentionMS, runTimer{what: timerPurge})
 	m.unpause(r)
+	m.unbind(r)
 	switch r.State { //nolint:exhaustive // A run ends in one of these.
 	case engine.Succeeded:
 		m.endAside(m.shadowOf(r), 0, "")
@@ -311,6 +320,9 @@ func (m *Machine) endRun(r *run, d *engine.Decision) {
 		m.endAside(m.shadowOf(r), jobCanceled, r.Error.Message)
 	default:
 		m.endAside(m.shadowOf(r), jobRunFailed, r.State.String())
+	}
+	if r.has(runSchedule) {
+		m.scheduledEnded(r)
 	}
 	if !r.called {
 		return

@@ -20,12 +20,24 @@ func (m *Machine) controlRun(c *command.ControlRun) command.Result {
 	if m.lookUp(r.tenant, &mark, &before) {
 		return command.Result{Event: before.event, Duplicate: true}
 	}
+	if c.Action == command.RunFork {
+		return m.forkRun(r, c, &mark)
+	}
 	h := &happening{run: r.id, Happening: engine.Happening{Code: c.Code, Message: c.Reason, Output: c.Data, NoUndo: c.NoUndo}}
-	result := command.Result{Event: r.id}
-	var refusal string
-	switch c.Action {
+	if refusal := m.asked(r, c, h); refusal != "" {
+		return refuse(command.BadRequest, refusal)
+	}
+	m.happens(h)
+	m.remember(&mark, &event{id: r.id, storedMS: m.counters.timeMS, Event: command.Event{Tenant: c.Tenant}})
+	return command.Result{Event: r.id}
+}
+
+// asked makes a happening of what is asked of a run, or says why that cannot be.
+func (m *Machine) asked(r *run, c *command.ControlRun, h *happening) (refusal string) {
+	switch c.Action { //nolint:exhaustive // A fork is of another run.
 	case command.RunCancel:
-		h.Kind, refusal = engine.Cancel, endedAlready(r)
+		h.Kind = engine.Cancel
+		return endedAlready(r)
 	case command.RunPause:
 		h.Kind, refusal = engine.Pause, endedAlready(r)
 		if refusal == "" {
@@ -40,21 +52,14 @@ func (m *Machine) controlRun(c *command.ControlRun) command.Result {
 	case command.RunRetry, command.RunSkip, command.RunFail:
 		h.Kind = [...]engine.HappeningKind{engine.Retry, engine.Skip, engine.GiveUp}[c.Action-command.RunRetry]
 		if r.State != engine.Stuck {
-			refusal = "the run has no incident: it is " + r.State.String()
+			return "the run has no incident: it is " + r.State.String()
 		}
 	case command.RunRedrive:
-		refusal = m.reopen(r, c, h)
-	case command.RunFork:
-		return m.forkRun(r, c, &mark)
+		return m.reopen(r, c, h)
 	default:
-		refusal = fmt.Sprintf("action %d is not known", c.Action)
+		return fmt.Sprintf("action %d is not known", c.Action)
 	}
-	if refusal != "" {
-		return refuse(command.BadRequest, refusal)
-	}
-	m.happens(h)
-	m.remember(&mark, &event{id: r.id, storedMS: m.counters.timeMS, Event: command.Event{Tenant: c.Tenant}})
-	return result
+	return refusal
 }
 
 func endedAlready(r *run) string {
@@ -151,6 +156,7 @@ func (m *Machine) reopen(r *run, c *command.ControlRun, h *happening) (refusal s
 	m.clearRunTimer(r, r.EndedMS+runRetentionMS, timerPurge, 0)
 	m.remove(keyRunPart(m.scratch.key[:0], r.id.Position, runEnd))
 	m.pin(d, 1)
+	m.bind(r)
 	q := m.queues[r.id.Queue]
 	m.setAside(q, e)
 	if m.counts(m.cursorOf(q.id, m.names.find(nameGroup, DefaultGroup)), e.id.Position) {

@@ -43,7 +43,7 @@ func (m *Machine) dynamicStep(j *job) (*workflow.Step, *run) {
 	if t == nil || t.Compensates {
 		return nil, nil
 	}
-	program, _ := m.stepOf(t)
+	program := m.stepOf(t)
 	if program == nil || program.Steps[t.Step].Dynamic == nil {
 		return nil, nil
 	}

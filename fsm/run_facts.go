@@ -50,10 +50,12 @@ func (f *runFacts) Event() []byte {
 		ID: e.id.String(), Channel: e.Channel, Key: e.Key, ClientID: e.ClientID, IdempotencyKey: e.IdempotencyKey,
 		CorrelationID: e.correlationID(), Time: e.storedMS, Headers: e.Headers,
 	}
-	if e.Payload.Codec == command.CodecJSON {
+	switch e.Payload.Codec {
+	case command.CodecJSON:
 		news.Data = json.RawMessage(e.Payload.Bytes)
-	} else if e.Payload.Codec == command.CodecBytes {
+	case command.CodecBytes:
 		news.Data = e.Payload.Bytes
+	case command.CodecNone:
 	}
 	text, err := json.Marshal(&news)
 	invariants.Check(err == nil, "an event is JSON: %v", err)
@@ -70,18 +72,6 @@ func (m *Machine) startOf(r *run) *event {
 		}
 	}
 	return r.start
-}
-
-func (f *runFacts) payload(key []byte) (command.Payload, bool) {
-	value, found := f.machine.get(key)
-	if !found {
-		return command.Payload{}, false
-	}
-	return readPayload(value), true
-}
-
-func (f *runFacts) key(what byte) []byte {
-	return keyRunPart(f.machine.scratch.key[:0], f.run.id.Position, what)
 }
 
 // Output implements engine.Facts.
@@ -120,15 +110,6 @@ func (f *runFacts) Memo(key string) (command.Payload, bool) {
 	expiresMS, output := r.Int(), r.Payload()
 	closeRow(&r)
 	return output, expiresMS > f.NowMS()
-}
-
-// memoOf is where a memo's result stands: workflows of a tenant do not share them.
-func (f *runFacts) memoOf(key string) digest { return digestOf("memo", f.run.def.name, key) }
-
-// Held implements engine.Facts.
-func (f *runFacts) Held() command.Payload {
-	held, _ := f.payload(f.key(runHeld))
-	return held
 }
 
 // Entry implements engine.Facts.
@@ -171,3 +152,24 @@ func (f *runFacts) Pending() (engine.Happening, bool) {
 	f.pendingRead = true
 	return readHappening(value), true
 }
+
+// Held implements engine.Facts.
+func (f *runFacts) Held() command.Payload {
+	held, _ := f.payload(f.key(runHeld))
+	return held
+}
+
+func (f *runFacts) payload(key []byte) (command.Payload, bool) {
+	value, found := f.machine.get(key)
+	if !found {
+		return command.Payload{}, false
+	}
+	return readPayload(value), true
+}
+
+func (f *runFacts) key(what byte) []byte {
+	return keyRunPart(f.machine.scratch.key[:0], f.run.id.Position, what)
+}
+
+// memoOf is where a memo's result stands: workflows of a tenant do not share them.
+func (f *runFacts) memoOf(key string) digest { return digestOf("memo", f.run.def.name, key) }

@@ -66,7 +66,7 @@ func (m *Machine) jobGranted(j *job) {
 	if t == nil || t.Compensates {
 		return
 	}
-	program, _ := m.stepOf(t)
+	program := m.stepOf(t)
 	if program == nil {
 		return
 	}
@@ -87,7 +87,7 @@ func (m *Machine) stopClock(j *job) {
 	if t == nil || t.Compensates || j.state == jobParked {
 		return
 	}
-	program, _ := m.stepOf(t)
+	program := m.stepOf(t)
 	if program == nil {
 		return
 	}
@@ -230,7 +230,7 @@ func (m *Machine) policyOf(j *job) jobPolicy {
 	if t == nil {
 		return p
 	}
-	program, _ := m.stepOf(t)
+	program := m.stepOf(t)
 	if program == nil {
 		return p
 	}
@@ -265,13 +265,13 @@ type jobPolicy struct {
 
 func (p *jobPolicy) take(s *workflow.Policy) {
 	if s.LeaseMS > 0 {
-		p.leaseMS = uint32(min(s.LeaseMS, MaxLeaseMS)) //nolint:gosec // Bounded.
+		p.leaseMS = uint32(min(s.LeaseMS, MaxLeaseMS))
 	}
 	if s.MaxAttempts > 0 {
-		p.maxFailures = uint32(min(s.MaxAttempts, MaxAttemptsLimit)) //nolint:gosec // Bounded.
+		p.maxFailures = uint32(min(s.MaxAttempts, MaxAttemptsLimit))
 	}
 	if s.LeaseLosses > 0 {
-		p.maxLosses = uint32(min(s.LeaseLosses, MaxAttemptsLimit)) //nolint:gosec // Bounded.
+		p.maxLosses = uint32(min(s.LeaseLosses, MaxAttemptsLimit))
 	}
 	if s.BackoffMS > 0 {
 		p.firstMS = min(s.BackoffMS, maxDelayMS)
@@ -326,16 +326,7 @@ func (m *Machine) notStarted(key jobKey) {
 		m.voids[key] = struct{}{}
 		m.set(keyJob(m.scratch.key[:0], kindVoid, key), append(m.scratch.value[:0], rowVersion))
 	case j == nil:
-		if j = m.readParked(key); j == nil || j.attempt != 0 {
-			return
-		}
-		switch j.state { //nolint:exhaustive // The others are not in line.
-		case jobBlocked:
-			m.unblock(c, e)
-		case jobLimited:
-			m.leaveLine(j)
-		case jobDelayed, jobHeld:
-		default:
+		if j = m.readParked(key); j == nil || j.attempt != 0 || !m.outOfLine(j) {
 			return
 		}
 	case j.state != jobReady && j.state != jobCalled || j.attempt != 0:
@@ -345,6 +336,21 @@ func (m *Machine) notStarted(key jobKey) {
 	}
 	j.failure = &jobFailure{codeScheduleToStart, "no worker took it in time"}
 	m.bury(j, jobDead, diedFinal+codeScheduleToStart)
+}
+
+// outOfLine takes a job that was set aside out of where it waits; false for one that does
+// not.
+func (m *Machine) outOfLine(j *job) bool {
+	switch j.state { //nolint:exhaustive // The others are not in line.
+	case jobBlocked:
+		m.unblock(j.cursor, j.event)
+	case jobLimited:
+		m.leaveLine(j)
+	case jobDelayed, jobHeld:
+	default:
+		return false
+	}
+	return true
 }
 
 // tookTooLong ends an attempt that has taken longer than its step allows: as a failure

@@ -74,7 +74,7 @@ type home struct {
 	name, key string
 }
 
-func (m *Machine) homeOf(tenant uint32, name, key string) *home {
+func (m *Machine) messageHome(tenant uint32, name, key string) *home {
 	return &home{tenant: tenant, of: digestOf("message", name, key), name: name, key: key}
 }
 
@@ -97,11 +97,11 @@ func (m *Machine) sendMessage(c *command.SendMessage) command.Result {
 			return command.Result{Duplicate: true}
 		}
 	}
-	at := m.homeOf(tenant, c.Name, c.Key)
+	at := m.messageHome(tenant, c.Name, c.Key)
 	if m.messagesAt(at) >= MaxMessages {
 		return refuse(command.TooManyUnfinished, "as many messages of that name and key wait already as may")
 	}
-	ttl := int64(min(cmp.Or(c.TTLMS, DefaultMessageTTLMS), MaxMessageTTLMS)) //nolint:gosec // Bounded.
+	ttl := int64(min(cmp.Or(c.TTLMS, DefaultMessageTTLMS), MaxMessageTTLMS))
 	row := messageRow{id: c.ID, expiresMS: m.counters.timeMS + ttl, payload: c.Payload}
 	number := m.counters.nextFence
 	m.counters.nextFence++
@@ -189,7 +189,7 @@ func (m *Machine) homePartition(tenant uint32, name, key string) uint32 {
 
 // awaited takes a waiter at its message's home: one at a time.
 func (m *Machine) awaited(tenant uint32, n *command.RunNews) {
-	at := m.homeOf(tenant, n.Name, n.Key)
+	at := m.messageHome(tenant, n.Name, n.Key)
 	if w, waits := m.waiterAt(at); waits && !w.is(n) {
 		m.tell(uint32(n.From.Partition), tenant, command.RelayConflict, &command.RunNews{
 			To: n.From, Step: n.Step, Iteration: n.Iteration, Part: n.Part, Name: n.Name, Key: n.Key,
@@ -203,7 +203,7 @@ func (m *Machine) awaited(tenant uint32, n *command.RunNews) {
 
 // unawaited forgets a waiter. One that was offered something answers for that, too.
 func (m *Machine) unawaited(tenant uint32, n *command.RunNews) {
-	at := m.homeOf(tenant, n.Name, n.Key)
+	at := m.messageHome(tenant, n.Name, n.Key)
 	if w, waits := m.waiterAt(at); waits && w.is(n) && w.offered == 0 {
 		m.remove(keyWaiter(m.scratch.key[:0], tenant, at.of))
 	}
@@ -232,7 +232,7 @@ func ownPayload(p command.Payload) command.Payload {
 // answered ends an offer: the message is gone where it was taken, and waits for another
 // run where it was not.
 func (m *Machine) answered(tenant uint32, n *command.RunNews) {
-	at := m.homeOf(tenant, n.Name, n.Key)
+	at := m.messageHome(tenant, n.Name, n.Key)
 	if w, waits := m.waiterAt(at); waits && w.is(n) {
 		m.remove(keyWaiter(m.scratch.key[:0], tenant, at.of))
 	}

@@ -24,10 +24,16 @@ import (
 //	fail JOB [code=] [message=] [final] · throttled JOB [retry=ms] · expire JOB
 //	message NAME [key=] [data=] [id=] [ttl=]
 //	run RUN cancel|pause|resume|retry|skip|fail|redrive|fork [step=] [data=] [reason=] [no-undo] [as=]
+//	gone CLIENT                                        its last device has gone
 //	cancel RUN                                         of its event
 //	redrive CHANNEL/n                                  of a dead job
-//	pass ms=n                                          time goes by
+//	schedule ID workflow=… [zone= overlap= catch-up= jitter= start= end= max= client= key= alias= data=] [pause] [note=]
+//	                                                   the calendar is below it
+//	unschedule ID · ask ID pause|resume|trigger [note=] [overlap=] [once=]
+//	plan ID · plans [after=] [limit=] [workflow=]      schedules as users see them
+//	pass ms=n · pass to=TIME                           time goes by
 //	show RUN                                           what is known of it
+//	look RUN [tenant=] [brief] · runs [limit=] [tenant= workflow= version= state= client= error= since= until=]   as users see it
 //	reopen · rows                                      as in scenarios
 //
 // What comes of it: leased jobs, notifications, what is canceled, and each run's state.
@@ -75,10 +81,9 @@ type runScenario struct {
 	leases  map[string][]command.LeaseID
 	aliases []command.WorkflowAlias
 	count   uint64
-	control bool
 }
 
-func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:revive // A case for each directive.
+func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
 	s.tb = t
 	if s.restarts {
@@ -93,13 +98,19 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolin
 	case "workflow":
 		return s.workflow(a, d.Input)
 	case "pass":
-		s.timeMS += int64(a.number("ms"))
+		s.pass(a)
 		return s.apply1(a)
 	case "reopen":
 		s.reopen()
 		return "ok\n"
 	case "show":
 		return s.show(s.runs[a.word()])
+	case "look":
+		return s.look(a)
+	case "plan", "plans":
+		return s.plans(a)
+	case "runs":
+		return s.list(a)
 	case "rows":
 		return s.rowKinds()
 	default:
@@ -147,7 +158,7 @@ func jsonOfText(text string) command.Payload {
 	return command.Payload{Codec: command.CodecJSON, Bytes: []byte(strings.ReplaceAll(text, "'", `"`))}
 }
 
-func (s *runScenario) command(a args, input string) []byte { //nolint:revive,cyclop // A case for each command.
+func (s *runScenario) command(a args, input string) []byte { //nolint:cyclop // A case for each command.
 	data := command.Payload{}
 	if text := a.get("data", strings.TrimSpace(input)); text != "" {
 		data = jsonOfText(text)
@@ -195,6 +206,10 @@ func (s *runScenario) command(a args, input string) []byte { //nolint:revive,cyc
 			Run: s.runs[a.word()], Tenant: a.get("tenant", "t"), Action: command.RunAction(at), Step: a.get("step", ""), Data: data,
 			Reason: a.get("reason", ""), Code: a.get("code", ""), NoUndo: a.has("no-undo"), Once: a.get("once", ""),
 		}).Append(nil)
+	case "schedule", "unschedule", "ask":
+		return s.scheduleCommand(a, input)
+	case "gone":
+		return (&command.CancelGone{Generation: s.machine.Generation(), Tenant: "t", ClientID: a.word()}).Append(nil)
 	case "cancel":
 		return (&command.Cancel{Tenant: "t", Event: s.runs[a.word()], Reason: "asked", GraceMS: 1000}).Append(nil)
 	case "redrive":
@@ -269,8 +284,11 @@ func (s *runScenario) tellOutcome(b *strings.Builder, out *Outcome) {
 	for _, n := range out.Notified {
 		fmt.Fprintf(b, "notified %s %s %s\n", n.ClientID, n.Notification.Name, s.text(n.Notification.Payload.Bytes))
 	}
-	for _, reason := range out.Dead {
-		fmt.Fprintf(b, "dead: %s\n", reason)
+	for _, c := range out.Bound {
+		fmt.Fprintf(b, "bound %s gone=%v\n", c.ClientID, c.Gone)
+	}
+	for _, dead := range out.Dead {
+		fmt.Fprintf(b, "dead: %s\n", dead.Reason)
 	}
 }
 

@@ -133,6 +133,7 @@ func (m *Machine) beginRun(q *queue, e *event, d *definition) {
 	m.runs[e.id.Position] = r
 	m.touchRun(r)
 	m.pin(d, 1)
+	m.bind(r)
 	m.setAside(q, e)
 	if e.forks {
 		return
@@ -140,7 +141,7 @@ func (m *Machine) beginRun(q *queue, e *event, d *definition) {
 	if !e.Task.Run.IsZero() {
 		m.childBegan(e)
 		if m.childStarts++; m.childStarts > maxChildStarts {
-			m.setRunTimer(r, m.counters.timeMS, timerBegin, 0, 0, 0)
+			m.setRunTimer(r, m.counters.timeMS, runTimer{what: timerBegin})
 			return
 		}
 	}

@@ -10,14 +10,15 @@ import (
 
 // What the rows of kindRunTimer are of. Numbers are for ever.
 const (
-	timerRun     = 1
-	timerStep    = 2
-	timerWait    = 3
-	timerItems   = 4
-	timerBegin   = 5
-	timerPurge   = 6
-	timerMemo    = 7
-	timerMessage = 8
+	timerRun      = 1
+	timerStep     = 2
+	timerWait     = 3
+	timerItems    = 4
+	timerBegin    = 5
+	timerPurge    = 6
+	timerMemo     = 7
+	timerMessage  = 8
+	timerSchedule = 9
 )
 
 func timerOf(kind engine.TimerKind) byte { return byte(kind) }
@@ -28,10 +29,16 @@ func keyRunTimer(dst []byte, dueMS int64, what byte, r *run, part uint32) []byte
 	return appendU32(appendU64(appendU32(dst, r.tenant), r.id.Position), part)
 }
 
+// runTimer is a timer of a run: what it is of, and of which step.
+type runTimer struct {
+	what                  byte
+	step, iteration, part uint32
+}
+
 // setRunTimer writes a timer of a run.
-func (m *Machine) setRunTimer(r *run, dueMS int64, what byte, step, iteration, part uint32) {
-	value := command.AppendUint(command.AppendUint(append(m.scratch.value[:0], rowVersion), uint64(step)), uint64(iteration))
-	m.set(keyRunTimer(m.scratch.key[:0], dueMS, what, r, part), value)
+func (m *Machine) setRunTimer(r *run, dueMS int64, t runTimer) {
+	value := command.AppendUint(command.AppendUint(append(m.scratch.value[:0], rowVersion), uint64(t.step)), uint64(t.iteration))
+	m.set(keyRunTimer(m.scratch.key[:0], dueMS, t.what, r, t.part), value)
 	m.nextDueMS = min(m.nextDueMS, dueMS)
 }
 
@@ -85,6 +92,9 @@ func (m *Machine) fireRunTimer(t *dueRunTimer) {
 		return
 	case timerMessage:
 		m.forgetMessage(of)
+		return
+	case timerSchedule:
+		m.fireSchedule(timerDue(t.key), of)
 		return
 	}
 	tenant, position, part := binary.BigEndian.Uint32(of), binary.BigEndian.Uint64(of[4:]), binary.BigEndian.Uint32(of[12:])

@@ -8,6 +8,7 @@ func configureCommand(a args) []byte {
 		Version: a.number("version"), LeaseMS: uint32(a.number("lease")), MaxAttempts: uint32(a.number("attempts")),
 		MaxLeaseLosses: uint32(a.number("losses")), BackoffMS: a.number("backoff"), MaxBackoffMS: a.number("max-backoff"),
 		FanOut: a.has("fan-out"), RetentionMS: a.number("retention"), RetentionBytes: a.number("bytes"),
+		DeadTo: a.get("dead-to", ""),
 	}}
 	if a.get("order", "") == "key" {
 		c.Settings.Order = command.OrderKey

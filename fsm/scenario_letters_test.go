@@ -13,7 +13,7 @@ func (s *scenario) letterCommand(a args) []byte {
 	tenant, group, once := a.get("tenant", "t"), a.get("group", ""), a.get("once", "")
 	id := elsewhere(a, s.event(a.word()))
 	if a.cmd == "discard" {
-		return (&command.Discard{Tenant: tenant, Event: id, Group: group, Once: once}).Append(nil)
+		return (&command.Discard{Tenant: tenant, Event: id, Group: group, Once: once, Note: a.get("note", "")}).Append(nil)
 	}
 	c := command.Redrive{Tenant: tenant, Event: id, Group: group, Once: once}
 	if a.has("data") {
@@ -74,7 +74,7 @@ func (s *scenario) tellAttempts(b *strings.Builder, attempts []EventAttempt) {
 			fmt.Fprintf(b, " by %s from %d", a.Worker, a.LeasedAt)
 		}
 		fmt.Fprintf(b, " at %d", a.EndedAt)
-		for _, text := range []string{a.Code, a.Message, string(a.Result)} {
+		for _, text := range []string{a.Code, a.Message, a.Note, string(a.Result)} {
 			if text != "" {
 				fmt.Fprintf(b, " %s", text)
 			}

@@ -31,6 +31,8 @@ func useOf(arg *datadriven.CmdArg) command.Use {
 			u.Key = value
 		case "max":
 			u.MaxInFlight = uint32(number(value))
+		case "min":
+			u.MinInFlight = uint32(number(value))
 		case "adaptive":
 			u.Adaptive = true
 		case "rate":
@@ -49,7 +51,7 @@ func (s *scenario) limits() string {
 		check(s.tb, view.Scan([]byte{kindLimit}, after([]byte{kindLimit}), func(_, value []byte) (bool, error) {
 			var l limitRow
 			l.read(value)
-			fmt.Fprintf(&b, "%s/%s in flight %d of %d, waiting %d", l.name, l.key, l.inFlight, l.bound(l.max, l.adaptive), l.waiting)
+			fmt.Fprintf(&b, "%s/%s in flight %d of %d, waiting %d", l.name, l.key, l.inFlight, l.bound(l.bounds), l.waiting)
 			if l.pausedMS > s.timeMS {
 				fmt.Fprintf(&b, ", paused until %d", l.pausedMS)
 			}

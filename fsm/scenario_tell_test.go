@@ -48,8 +48,8 @@ func (s *scenario) tell(out *Outcome) string {
 	for _, r := range out.Relays {
 		fmt.Fprintf(&b, "%s\n", tellRelay(r))
 	}
-	for _, reason := range out.Dead {
-		fmt.Fprintf(&b, "dead letter: %s\n", reason)
+	for _, dead := range out.Dead {
+		fmt.Fprintf(&b, "dead letter: %s\n", dead.Reason)
 	}
 	if out.Started != nil {
 		s.tellStarted(&b, out.Started)

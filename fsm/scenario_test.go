@@ -20,7 +20,7 @@ import (
 //	                                                 with repeat=n as many, and the last one's outcome
 //	publish CHANNEL [times=n] [as=NAME] [tenant= client= key= idempotency= correlation= device= seq= delay= deliver= ttl= priority= data= slot= end= most= mostbytes=]
 //	                                                 end is its on_end, most the client's limit
-//	publish … [use=(LIMIT,key:,max:,adaptive:true,rate:UNIT/COUNT/MS,cost:UNIT/AMOUNT)]…  in limits
+//	publish … [use=(LIMIT,key:,max:,min:,adaptive:true,rate:UNIT/COUNT/MS,cost:UNIT/AMOUNT)]…  in limits
 //	complete LEASE [emit=(CHANNEL,as:NAME,field:value…)]… [notify=(NAME,client:CLIENT)]… [result= usage=]
 //	fail LEASE [code=] [final] [throttled] [retry=ms]
 //	release LEASE… · disconnect LEASE… (of a lost socket) · expire LEASE… [generation=n] · checkpoint LEASE data= · park LEASE [timeout=ms]

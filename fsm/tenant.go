@@ -8,9 +8,6 @@ import (
 	"github.com/batonmq/baton/internal/invariants"
 )
 
-// ordinaryWeight is the weight of a tenant that has none.
-const ordinaryWeight = 100
-
 // tenant is a tenant with settings of its own, in memory. One that has as many jobs in
 // flight as it may, or was granted as many as its rate lets through, is held: it is out of
 // all turns, and credit is not asked for it. That costs no row for what waits.
@@ -213,11 +210,11 @@ func (m *Machine) refuseBacklog(id uint32) (command.Result, bool) {
 	if t == nil {
 		return command.Result{}, false
 	}
-	limit := ""
+	var limit string
 	switch s := &t.settings; {
-	case s.MaxBacklogEvents != 0 && t.open >= int64(min(s.MaxBacklogEvents, maxTime)): //nolint:gosec // Bounded.
+	case s.MaxBacklogEvents != 0 && t.open >= int64(min(s.MaxBacklogEvents, maxTime)):
 		limit = "max_backlog_events"
-	case s.MaxBacklogBytes != 0 && m.unfinished(m.weight(id)) >= int64(min(s.MaxBacklogBytes, maxTime)): //nolint:gosec // Bounded.
+	case s.MaxBacklogBytes != 0 && m.unfinished(m.weight(id)) >= int64(min(s.MaxBacklogBytes, maxTime)):
 		limit = "max_backlog_bytes"
 	default:
 		return command.Result{}, false
@@ -255,7 +252,7 @@ func (s *share) charge(cost uint64) uint64 {
 	if s.owner == nil {
 		return cost
 	}
-	return cost * ordinaryWeight / uint64(cmp.Or(s.owner.settings.Weight, ordinaryWeight))
+	return cost * command.OrdinaryWeight / uint64(cmp.Or(s.owner.settings.Weight, command.OrdinaryWeight))
 }
 
 // offered is the work that a cursor has in its turns: none while its tenant is held.

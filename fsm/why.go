@@ -22,6 +22,8 @@ const (
 	WhyLimitFull = "limit_full"
 	// WhyLimitRate: a rate of a limit is used up.
 	WhyLimitRate = "limit_rate"
+	// WhyPermit: the limit's home is another partition, and has not lent a permit yet.
+	WhyPermit = "limit_permit"
 	// WhyThrottled: a limit is paused, since a worker was throttled.
 	WhyThrottled = "limit_throttled"
 	// WhyTenantFull and WhyTenantRate: the tenant has all the leases that it may, or was
@@ -129,7 +131,7 @@ func (l *lineageReader) why(e *event, group uint32, j *jobRow, at *WhyGroup) err
 		at.Reason, at.Until = WhyDelayed, e.deliverMS
 		return nil
 	case j == nil:
-		return l.whyInLine(e, key, at)
+		return l.whyInLine(key, at)
 	}
 	at.Attempt, at.Ended = j.attempt, j.reason
 	switch j.state {
@@ -145,7 +147,7 @@ func (l *lineageReader) why(e *event, group uint32, j *jobRow, at *WhyGroup) err
 	case jobLimited:
 		return l.whyLimited(e, key, j, at)
 	case jobReady, jobCalled:
-		return l.whyInLine(e, key, at)
+		return l.whyInLine(key, at)
 	case jobRuns:
 		at.Reason = WhyRuns
 	case jobHeld:
@@ -158,7 +160,7 @@ func (l *lineageReader) why(e *event, group uint32, j *jobRow, at *WhyGroup) err
 
 // whyInLine is for an event that waits for credit: how many come before it, and whether
 // its tenant is held.
-func (l *lineageReader) whyInLine(e *event, key jobKey, at *WhyGroup) error {
+func (l *lineageReader) whyInLine(key jobKey, at *WhyGroup) error {
 	at.Reason = WhyInLine
 	ahead, err := l.readyBefore(key)
 	if err != nil {
@@ -274,9 +276,9 @@ func (l *lineageReader) eventAt(of queueRow, position uint64) (id string, err er
 		return true, nil
 	})
 	for _, queue := range queues {
-		_, found, err := l.view.Get(keyEvent(nil, queue, position))
-		if err != nil {
-			return "", err
+		_, found, bad := l.view.Get(keyEvent(nil, queue, position))
+		if bad != nil {
+			return "", bad
 		}
 		if found {
 			return command.EventID{Epoch: l.counters.epoch, Partition: l.counters.number(), Queue: queue, Position: position}.String(), nil
@@ -312,7 +314,7 @@ func (l *lineageReader) whyLimited(e *event, key jobKey, row *jobRow, at *WhyGro
 	at.Ahead, err = l.countRows(keyInLine(nil, id, 0, 0), keyInLine(nil, id, key.position, key.group))
 	at.Limit, at.LimitKey, at.InFlight, at.MaxInFlight = u.Limit, u.Key, limit.inFlight, u.MaxInFlight
 	if u.Adaptive {
-		at.MaxInFlight = limit.bound(u.MaxInFlight, true)
+		at.MaxInFlight = limit.bound(boundsOf(u))
 	}
 	switch why, untilMS := limit.roomFirst(u, l.counters.timeMS); why {
 	case throttled:
@@ -320,7 +322,9 @@ func (l *lineageReader) whyLimited(e *event, key jobKey, row *jobRow, at *WhyGro
 	case outOfRate:
 		at.Reason, at.Until = WhyLimitRate, untilMS
 	case allTaken:
-		at.Reason = WhyLimitFull
+		if at.Reason = WhyLimitFull; limit.foreign {
+			at.Reason = WhyPermit
+		}
 	case roomy, behindOthers:
 		at.Reason = WhyLimitLine
 	}

@@ -70,7 +70,7 @@ func TestBadInput(t *testing.T) {
 		{name: "chunk with half a character", sends: `{"type":"chunk","lease":"l","offset":0,"data":"\ud800"}`, error: "bad_request"},
 		{name: "chunk of a stream with a slash", sends: `{"type":"chunk","lease":"l","stream":"a/b","offset":0,"data":"x"}`, error: "bad_request"},
 		{name: "read of a stream with two slashes", sends: `{"type":"read","id":4,"stream":"00000000000000000000000000002/a/b","offset":0}`, error: "bad_request", id: 4.0},
-		{name: "cancel by run", sends: `{"type":"cancel","id":4,"run":"x"}`, error: "not_available", id: 4.0},
+		{name: "cancel what is no run", sends: `{"type":"cancel","id":4,"run":"x"}`, error: "not_found", id: 4.0},
 		{name: "on_end for nobody", sends: `{"type":"publish","id":4,"channel":"c","on_end":"n","data":1}`, error: "bad_request", id: 4.0},
 		{name: "on_end of an emit", sends: `{"type":"complete","id":4,"lease":"x","emit":[{"channel":"c","on_end":"n","data":1}]}`, error: "bad_request", id: 4.0},
 		{name: "cancel what is no event", sends: `{"type":"cancel","id":4,"event_id":"x"}`, error: "bad_request", id: 4.0},

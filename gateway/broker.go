@@ -75,6 +75,9 @@ type Broker interface {
 	// *cluster.RefusedError where there is another one.
 	Channels(ctx context.Context, tenant, channel string) ([]cluster.ChannelState, error)
 	ChannelSettings(ctx context.Context, channel string) (command.ChannelSettings, error)
+	// TenantSettings and SetTenant are the same for what a tenant may use.
+	TenantSettings(ctx context.Context, tenant string) (command.TenantSettings, error)
+	SetTenant(ctx context.Context, tenant string, expect uint64, settings *command.TenantSettings) (version uint64, err error)
 	SetChannel(ctx context.Context, channel string, expect uint64, settings *command.ChannelSettings) (version uint64, err error)
 	// Workflows are a tenant's workflows behind a name, Workflow is one and Definition
 	// what a version of it says; cluster.ErrNoWorkflow where there is none. PutWorkflow
@@ -90,6 +93,16 @@ type Broker interface {
 	// about them carried out. It is a *cluster.RefusedError where the state says no.
 	Credentials(ctx context.Context) (cluster.Credentials, error)
 	ChangeCredentials(ctx context.Context, encoded []byte) (command.Result, error)
+	// Runs is a page of runs; cluster.ErrBadRunCursor for a cursor that no page gave. Run
+	// is one, cluster.ErrNoRun where the tenant has none of that id. AwaitRun returns
+	// when one has ended, or is none.
+	Runs(ctx context.Context, want *cluster.Runs) (*cluster.RunsPage, error)
+	Run(ctx context.Context, look *cluster.RunLook) (*cluster.RunInfo, error)
+	AwaitRun(ctx context.Context, look *cluster.RunLook) error
+	// Schedules is a page of schedules, Schedule is one, cluster.ErrNoSchedule where the
+	// tenant has none of that id.
+	Schedules(ctx context.Context, want *cluster.ScheduleQuery) (*cluster.SchedulesPage, error)
+	Schedule(ctx context.Context, tenant, id string) (*cluster.ScheduleInfo, error)
 	// Ready is nil once the node belongs to a formed cluster and reaches the
 	// leaders of meta and every partition; else an error that says what is
 	// missing.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
 )
@@ -16,7 +17,7 @@ func (c *connection) cancel(m *wire.Cancel) {
 	}
 	switch {
 	case len(m.Run) > 0:
-		c.unavailable(m.ID, "cancel by run is not available yet: name an event_id or correlation_id")
+		c.cancelRun(m)
 	case len(m.CorrelationID) > 0:
 		c.cancelLineage(m)
 	default:
@@ -50,6 +51,8 @@ func (c *connection) cancels(m *wire.Cancel) string {
 		return ""
 	case len(m.CorrelationID) > 0:
 		return "lineage " + string(m.CorrelationID)
+	case len(m.Run) > 0:
+		return "run " + string(m.Run)
 	default:
 		return "event " + string(m.EventID)
 	}
@@ -80,4 +83,29 @@ func (c *connection) cancelEvent(m *wire.Cancel) {
 	}
 	c.bench.encoded = stop.Append(c.bench.encoded[:0])
 	c.gateway.broker.Submit(uint32(event.Partition), c.bench.encoded, c, slot)
+}
+
+// cancelRun cancels a run, which its workflow may answer with compensations.
+func (c *connection) cancelRun(m *wire.Cancel) {
+	run, err := command.ParseEventID(alias(m.Run))
+	if err != nil {
+		c.refuse(m.ID, wire.ReasonNotFound, cluster.ErrNoRun.Error())
+		return
+	}
+	route, ok := c.gateway.partitionRoute(uint32(run.Partition))
+	if !ok {
+		c.refuse(m.ID, wire.ReasonNotFound, cluster.ErrNoRun.Error())
+		return
+	}
+	slot, ok := c.take(request{kind: requestCancel, id: m.ID, target: c.cancels(m)})
+	if !ok {
+		return
+	}
+	c.bench.made = c.appendMadeKey(c.bench.made[:0])
+	stop := command.ControlRun{
+		Route: route, Run: run, Tenant: c.identity.tenant, ClientID: c.identity.clientID,
+		Action: command.RunCancel, Reason: alias(m.Reason), Once: alias(c.bench.made),
+	}
+	c.bench.encoded = stop.Append(c.bench.encoded[:0])
+	c.gateway.broker.Submit(uint32(run.Partition), c.bench.encoded, c, slot)
 }

@@ -72,8 +72,12 @@ type fakeBroker struct {
 	// settings are those of every channel; rivals change them just before.
 	settings command.ChannelSettings
 	rivals   int
+	// limits are those of every tenant.
+	limits command.TenantSettings
 	// workflows are those that were applied.
 	workflows fakeWorkflows
+	runs      fakeRuns
+	schedules fakeSchedules
 	// credentials are what is listed.
 	credentials cluster.Credentials
 }
@@ -97,6 +101,8 @@ func newFakeBroker() *fakeBroker {
 		renewals:    make(chan renewCall, 1000),
 		followed:    make(chan *fakeFollower, 100),
 		tokens:      newFakeTokens(),
+		runs:        newFakeRuns(),
+		schedules:   newFakeSchedules(),
 		state:       StreamState{Epoch: "e1", Head: 5, Oldest: 2, Resumed: ResumedFull},
 		terms:       func(command.LeaseID) uint32 { return 30000 },
 	}

@@ -63,9 +63,10 @@ type Gateway struct {
 	ends      chan struct{} // one place for each connection that ends
 	helpers   helpers
 
-	waiting chan struct{} // one place for each HTTP request that waits for the cluster
-	stop    chan struct{}
-	work    sync.WaitGroup
+	waiting  chan struct{} // one place for each HTTP request that waits for the cluster
+	runWaits chan struct{} // and for each that waits for a run's end
+	stop     chan struct{}
+	work     sync.WaitGroup
 
 	mu          sync.Mutex // guards the rest
 	connections map[*connection]struct{}
@@ -111,6 +112,7 @@ func New(config Config) (*Gateway, error) {
 		ends:        make(chan struct{}, maxEnds),
 		helpers:     newHelpers(),
 		waiting:     make(chan struct{}, config.Limits.MaxHTTPRequests),
+		runWaits:    make(chan struct{}, config.Limits.MaxRunWaits),
 		stop:        make(chan struct{}),
 		connections: make(map[*connection]struct{}),
 		streams:     make(map[*eventStream]struct{}),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
 )
 
@@ -34,7 +35,7 @@ func (g *Gateway) newServer() *http.Server {
 	}
 }
 
-// routes is every path of protocol.md, those that are not there yet included.
+// routes is every path of protocol.md.
 func (g *Gateway) routes() *routeTable {
 	mux := &routeTable{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /openapi.json", g.describe)
@@ -52,11 +53,6 @@ func (g *Gateway) routes() *routeTable {
 		mux.HandleFunc(route.pattern, g.knows(handle))
 	}
 	mux.HandleFunc("GET /v1/stream", g.allow(needToken, g.streamEvents)) // It goes on: no request waits behind it.
-	for _, later := range []string{
-		"/v1/runs", "/v1/runs/{rest...}",
-	} {
-		mux.HandleFunc(later, g.allow(needToken, g.later))
-	}
 	mux.HandleFunc("/", g.unknown)
 	return mux
 }
@@ -100,11 +96,34 @@ func (g *Gateway) asked() []route {
 		{"DELETE /v1/workflows/{workflow}/versions/{version}", needAdmin, "workflow.remove", g.removeVersion},
 		{"PUT /v1/workflows/{workflow}/aliases/{alias}", needAdmin, "workflow.alias", g.moveAlias},
 		{"DELETE /v1/workflows/{workflow}/aliases/{alias}", needAdmin, "workflow.alias.delete", g.deleteAlias},
+		{"POST /v1/runs", needToken, "", g.startRun},
+		{"GET /v1/runs", needToken, "", g.listRuns},
+		{"GET /v1/runs/{run_id}", needToken, "", g.showRun},
+		{"POST /v1/runs/{run_id}/cancel", needToken, "", g.cancelRun},
+		{"POST /v1/runs/{run_id}/pause", needAdmin, "run.pause", g.controlRun(command.RunPause)},
+		{"POST /v1/runs/{run_id}/resume", needAdmin, "run.resume", g.controlRun(command.RunResume)},
+		{"POST /v1/runs/{run_id}/retry", needAdmin, "run.retry", g.controlRun(command.RunRetry)},
+		{"POST /v1/runs/{run_id}/skip", needAdmin, "run.skip", g.controlRun(command.RunSkip)},
+		{"POST /v1/runs/{run_id}/fail", needAdmin, "run.fail", g.controlRun(command.RunFail)},
+		{"POST /v1/runs/{run_id}/redrive", needAdmin, "run.redrive", g.controlRun(command.RunRedrive)},
+		{"POST /v1/runs/{run_id}/fork", needAdmin, "run.fork", g.controlRun(command.RunFork)},
+		{"GET /v1/schedules", needAdmin, "", g.listSchedules},
+		{"PUT /v1/schedules/{schedule_id}", needAdmin, "schedule.put", g.putSchedule},
+		{"GET /v1/schedules/{schedule_id}", needAdmin, "", g.showSchedule},
+		{"DELETE /v1/schedules/{schedule_id}", needAdmin, "schedule.delete", g.deleteSchedule},
+		{"POST /v1/schedules/{schedule_id}/pause", needAdmin, "schedule.pause", g.controlSchedule(command.SchedulePause)},
+		{"POST /v1/schedules/{schedule_id}/resume", needAdmin, "schedule.resume", g.controlSchedule(command.ScheduleResume)},
+		{"POST /v1/schedules/{schedule_id}/trigger", needAdmin, "schedule.trigger", g.controlSchedule(command.ScheduleTrigger)},
+		{"POST /v1/messages", needToken, "", g.sendMessage},
 		{"POST /v1/leases/complete", needWorker, "", g.completeLease},
 		{"POST /v1/leases/fail", needWorker, "", g.failLease},
 		{"GET /v1/tenants", needAllTenants, "", g.listTenants},
 		{"POST /v1/tenants", needAllTenants, "tenant.create", g.createTenant},
 		{"DELETE /v1/tenants/{tenant}", needAllTenants, "tenant.delete", g.deleteTenant},
+		{"GET /v1/tenants/{tenant}/limits", needAllTenants, "", g.showTenantLimits},
+		{"PUT /v1/tenants/{tenant}/limits", needAllTenants, "tenant.limits", g.replaceTenantLimits},
+		{"PATCH /v1/tenants/{tenant}/limits", needAllTenants, "tenant.limits", g.changeTenantLimits},
+		{"DELETE /v1/tenants/{tenant}/limits", needAllTenants, "tenant.limits", g.resetTenantLimits},
 		{"GET /v1/tokens", needAdmin, "", g.listTokens},
 		{"POST /v1/tokens", needAdmin, "token.create", g.createToken},
 		{"DELETE /v1/tokens/{id}", needAdmin, "token.revoke", g.revokeToken},
@@ -149,22 +168,23 @@ func allowOrigin(header http.Header, origin string) {
 // waits bounds how many requests wait for the cluster, and for how long.
 func (g *Gateway) waits(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		places, limit := g.waiting, limitHTTPRequests
+		longer := waitOf(r)
+		if longer > 0 { // Those that wait for long take no place of others.
+			places, limit = g.runWaits, limitRunWaits
+		}
 		select {
-		case g.waiting <- struct{}{}:
-			defer func() { <-g.waiting }()
+		case places <- struct{}{}:
+			defer func() { <-places }()
 		default:
-			g.meter.refusedBy(limitHTTPRequests)
+			g.meter.refusedBy(limit)
 			g.refuseHTTP(w, refusal{wire.ReasonOverloaded, "too many requests wait for the cluster"})
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), clusterTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), clusterTimeout+longer)
 		defer cancel()
 		next(w, r.WithContext(ctx))
 	}
-}
-
-func (g *Gateway) later(w http.ResponseWriter, r *http.Request) {
-	g.refuseHTTP(w, refusal{wire.ReasonNotAvailable, clip(r.URL.Path, 128) + " is not available yet"})
 }
 
 func (g *Gateway) unknown(w http.ResponseWriter, r *http.Request) {

@@ -168,6 +168,7 @@ func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter, b
 // httpAnswer is the cluster's answer, kept beyond the call that brought it.
 type httpAnswer struct {
 	body    []byte
+	stored  storedBody
 	refused wire.Error
 }
 
@@ -189,7 +190,8 @@ func (h *httpWaiter) Reply(_ uint64, result *command.Result) {
 		h.answer <- httpAnswer{refused: refused}
 		return
 	}
-	h.answer <- httpAnswer{body: encodeStored(result)}
+	stored := storedOf(result)
+	h.answer <- httpAnswer{body: stored.encode(), stored: stored}
 }
 
 // enter begins the request, or says which limit refuses it.
@@ -215,13 +217,17 @@ type storedBody struct {
 	Duplicate     bool   `json:"duplicate,omitempty"`
 }
 
-func encodeStored(result *command.Result) []byte {
+func storedOf(result *command.Result) storedBody {
 	stored := storedBody{EventID: result.Event.String(), Offset: result.Offset, Duplicate: result.Duplicate}
-	stored.CorrelationID = result.CorrelationID
+	stored.CorrelationID = strings.Clone(result.CorrelationID)
 	if stored.CorrelationID == "" {
 		stored.CorrelationID = stored.EventID
 	}
-	body, err := json.Marshal(stored)
+	return stored
+}
+
+func (s *storedBody) encode() []byte {
+	body, err := json.Marshal(s)
 	invariants.Check(err == nil, "an answer of strings and numbers is JSON: %v", err)
 	return body
 }

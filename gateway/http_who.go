@@ -133,6 +133,14 @@ func tenantOf(r *http.Request) string {
 
 // ofWhom sets whose a published event is, or says why it cannot be.
 func ofWhom(who *auth.Identity, m *wire.Emit, event *command.Event) refusal {
+	if bad := inWhoseName(who, m, event); bad.any() {
+		return bad
+	}
+	return refusePublish(who, m.Channel)
+}
+
+// inWhoseName is ofWhom for what is not published to a channel.
+func inWhoseName(who *auth.Identity, m *wire.Emit, event *command.Event) refusal {
 	event.Tenant, event.ClientID = alias(m.Tenant), alias(m.ClientID)
 	if event.Tenant == "" {
 		event.Tenant = defaultTenant
@@ -153,5 +161,5 @@ func ofWhom(who *auth.Identity, m *wire.Emit, event *command.Event) refusal {
 	case who.Is(command.RoleClient):
 		event.ClientID = who.ClientID
 	}
-	return refusePublish(who, m.Channel)
+	return refusal{}
 }

@@ -26,6 +26,7 @@ const (
 	limitConnectRate         limitName = "connect_rate"
 	limitAddressConnectRate  limitName = "address_connect_rate"
 	limitHTTPRequests        limitName = "max_http_requests"
+	limitRunWaits            limitName = "max_run_waits"
 )
 
 func refusingLimits() []limitName {
@@ -35,7 +36,7 @@ func refusingLimits() []limitName {
 		limitMessageBytes, limitPayloadBytes, limitUnfinished, limitTenantBacklog,
 		limitSubscriptions, limitTenantSubscriptions,
 		limitConnections, limitTenantConnections, limitAddressConnections, limitConnectRate, limitAddressConnectRate,
-		limitHTTPRequests,
+		limitHTTPRequests, limitRunWaits,
 	}
 }
 

@@ -130,6 +130,9 @@ type Limits struct {
 	// MaxHTTPRequests is how many HTTP requests may wait for the cluster; more
 	// are refused with 503 overloaded. Default 1024.
 	MaxHTTPRequests int
+	// MaxRunWaits is how many HTTP requests may wait for ends of runs; more are
+	// refused with 503 overloaded. Default 4096.
+	MaxRunWaits int
 	// HelloTimeout is how long a new connection may take to say hello, after
 	// which it is closed with 4502. Default 10 s.
 	HelloTimeout time.Duration
@@ -192,6 +195,7 @@ func withDefaults(l Limits) Limits {
 	orDuration(&l.StreamPause, 15*time.Second)
 	orInt(&l.MaxConnections, defaultMaxConnections())
 	orInt(&l.MaxHTTPRequests, 1024)
+	orInt(&l.MaxRunWaits, 4096)
 	orDuration(&l.HelloTimeout, 10*time.Second)
 	orDuration(&l.AttachTimeout, 5*time.Second)
 	orDuration(&l.PingInterval, 25*time.Second)
@@ -275,6 +279,7 @@ func (l *Limits) named() []namedLimit {
 		{"address_connect_rate", float64(l.AddressConnectRate)},
 		{"address_connect_burst", float64(l.AddressConnectBurst)},
 		{"max_http_requests", float64(l.MaxHTTPRequests)},
+		{"max_run_waits", float64(l.MaxRunWaits)},
 		{"hello_timeout_seconds", l.HelloTimeout.Seconds()},
 		{"attach_timeout_seconds", l.AttachTimeout.Seconds()},
 		{"ping_interval_seconds", l.PingInterval.Seconds()},

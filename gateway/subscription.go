@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"strings"
 	"sync/atomic"
 
 	"github.com/gobwas/ws"
@@ -60,6 +61,11 @@ func (s *subscription) Job(job *command.Job) {
 	if len(job.Checkpoint) > 0 {
 		m.Checkpoint = job.Checkpoint
 	}
+	var run [command.EventIDLength]byte
+	if of := job.Event.Task.Run; !of.IsZero() {
+		m.Run = of.Append(run[:0])
+		m.Step = aliasBytes(stepIn(job.Event.IdempotencyKey, alias(m.Run)))
+	}
 	var headers wire.Raw
 	if len(job.Event.Headers) > 0 {
 		headers = job.Event.Headers
@@ -70,6 +76,20 @@ func (s *subscription) Job(job *command.Job) {
 	if at >= 0 {
 		c.commit(wire.AppendJobRaw(buf, &m, headers), at, wire.TypeJob)
 	}
+}
+
+// stepIn is the name of the step in the idempotency key of a run's job, which is
+// [compensate/]run/step/iteration/item; empty where it is another key.
+func stepIn(key, run string) string {
+	rest, ofRun := strings.CutPrefix(strings.TrimPrefix(key, "compensate/"), run+"/")
+	for range 2 {
+		at := strings.LastIndexByte(rest, '/')
+		if !ofRun || at < 0 {
+			return ""
+		}
+		rest = rest[:at]
+	}
+	return rest
 }
 
 // CancelJob implements JobSink.

@@ -11,13 +11,16 @@ import (
 	"github.com/batonmq/baton/storage"
 )
 
+// gauge is one number of a node.
+type gauge struct {
+	name, help string
+	value      func() float64
+}
+
 // registerMetrics adds what the gateway does not know: the process, the store
 // and the groups.
 func registerMetrics(to prometheus.Registerer, store *storage.Store, c *cluster.Cluster) error {
-	gauges := []struct {
-		name, help string
-		value      func() float64
-	}{
+	gauges := []gauge{
 		{"baton_ready", "1 when this node reaches every leader.", func() float64 {
 			if c.Ready(context.Background()) == nil {
 				return 1
@@ -54,7 +57,9 @@ func registerMetrics(to prometheus.Registerer, store *storage.Store, c *cluster.
 			func() float64 { return float64(c.TokenStats().Readers) },
 		},
 	}
+	gauges = append(gauges, limitGauges(c)...)
 	errs := []error{
+		to.Register(&deadCollector{c}),
 		to.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "baton_token_refused_total", Help: "Token streams, and writes of them, for which this node had no room.",
 		}, func() float64 { return float64(c.TokenStats().Refused) })),
@@ -64,11 +69,54 @@ func registerMetrics(to prometheus.Registerer, store *storage.Store, c *cluster.
 	for _, g := range gauges {
 		errs = append(errs, to.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.value)))
 	}
-	for reason := range c.DeadLettersMade() {
-		errs = append(errs, to.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "baton_dead_letters_total", Help: "Jobs that failed for good while this node led their partition, by reason.",
-			ConstLabels: prometheus.Labels{"reason": reason},
-		}, func() float64 { return float64(c.DeadLettersMade()[reason]) })))
-	}
 	return errors.Join(append(errs, registerStore(to, store))...)
+}
+
+// limitGauges tell of the limits that jobs share, in the partitions that this node leads.
+func limitGauges(c *cluster.Cluster) []gauge {
+	return []gauge{
+		{
+			"baton_limit_keys", "Keys of limits that jobs share whose home is a partition that this node leads, and that something is known of.",
+			func() float64 { return float64(c.LimitUse().Keys) },
+		},
+		{
+			"baton_limit_paused", "Those of them that are paused since a job was throttled, or begin gently after that.",
+			func() float64 { return float64(c.LimitUse().Paused) },
+		},
+		{
+			"baton_limit_in_flight", "Places in limits that jobs of partitions that this node leads have.",
+			func() float64 { return float64(c.LimitUse().InFlight) },
+		},
+		{
+			"baton_limit_waiting", "Jobs of these partitions that stand in line for a place in a limit.",
+			func() float64 { return float64(c.LimitUse().Waiting) },
+		},
+	}
+}
+
+// deadCollector counts dead letters by reason, and by channel.
+type deadCollector struct{ cluster *cluster.Cluster }
+
+var (
+	deadByReason = prometheus.NewDesc(
+		"baton_dead_letters_total", "Jobs that failed for good while this node led their partition, by reason.", []string{"reason"}, nil)
+	deadByChannel = prometheus.NewDesc(
+		"baton_channel_dead_letters_total", "The same by channel; without a channel, those of channels beyond the first 1000.", []string{"channel"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (*deadCollector) Describe(descs chan<- *prometheus.Desc) {
+	descs <- deadByReason
+	descs <- deadByChannel
+}
+
+// Collect implements prometheus.Collector.
+func (d *deadCollector) Collect(metrics chan<- prometheus.Metric) {
+	reasons, channels := d.cluster.DeadLettersMade()
+	for reason, made := range reasons {
+		metrics <- prometheus.MustNewConstMetric(deadByReason, prometheus.CounterValue, float64(made), reason)
+	}
+	for channel, made := range channels {
+		metrics <- prometheus.MustNewConstMetric(deadByChannel, prometheus.CounterValue, float64(made), channel)
+	}
 }

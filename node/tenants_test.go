@@ -281,6 +281,8 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) { //nolint:revive // A line 
 	for _, route := range []struct{ method, path, body string }{
 		{"GET", "/v1/events/EVENT", ""},
 		{"GET", "/v1/events/LETTER", ""},
+		{"GET", "/v1/events/EVENT/why", ""},
+		{"GET", "/v1/events/LETTER/why", ""},
 		{"GET", "/v1/traces/LINEAGE", ""},
 		{"GET", "/v1/traces/EVENT", ""},
 		{"GET", "/v1/deadletters/LETTER", ""},

@@ -76,6 +76,7 @@ type Duty struct {
 		pump    pump
 		tenants fsm.KnownTenants
 		ways    ways
+		watch   watch
 		relay   relayBook
 		follow  followBook
 	}
@@ -104,6 +105,8 @@ func (d *Duty) Lead(started *fsm.Started) {
 	for _, backlog := range started.Backlogs {
 		d.mu.credit.setBacklog(backlog)
 	}
+	d.mu.watch = watch{}
+	d.mu.watch.learn(started.Bound)
 	d.mu.relay.epoch = started.Epoch
 	d.relaysChanged(started.Relays)
 }
@@ -156,6 +159,7 @@ func (d *Duty) Applied(outcome *fsm.Outcome) {
 	}
 	d.stored(outcome.Stored)
 	d.mu.ways.learn(outcome.Led)
+	d.mu.watch.learn(outcome.Bound)
 	d.relaysChanged(outcome.Relays)
 	if outcome.Unswept {
 		d.config.Proposer.Wake()
@@ -201,6 +205,7 @@ func (d *Duty) Tick(now time.Time) {
 	}
 	clear(d.mu.credit.recalled)
 	d.tickRelays(now)
+	d.tickGone(now)
 }
 
 // Forget drops all that a gateway's node has lent and attached: its link is down.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,7 +36,22 @@ func TestExtract(t *testing.T) {
 	}
 }
 
-// fakeModel answers as *status and *wait (Retry-After) say.
+// pieces is an answer as models stream it.
+const pieces = `: a comment
+
+data: {"choices":[{"delta":{"role":"assistant"}}]}
+
+data: {"choices":[{"delta":{"content":"Be"}}],"usage":null}
+
+data: {"choices":[{"delta":{"content":"cause. [1]"}}]}
+
+data: {"choices":[],"usage":{"total_tokens":7}}
+
+data: [DONE]
+
+`
+
+// fakeModel answers as *status and *wait (Retry-After, or pieces) say.
 func fakeModel(t *testing.T, status *int, wait *string) *model {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -48,6 +64,11 @@ func fakeModel(t *testing.T, status *int, wait *string) *model {
 		}
 		if *wait != "" {
 			w.Header().Set("Retry-After", *wait)
+		}
+		if *status == http.StatusOK && *wait == "pieces" {
+			w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+			_, _ = w.Write([]byte(pieces))
+			return
 		}
 		w.WriteHeader(*status)
 		_, _ = w.Write([]byte(`{"choices":[{"message":{"role":"assistant","content":" Because. [1]\n"}}],"usage":{"total_tokens":7}}`))
@@ -63,9 +84,12 @@ func fakeModel(t *testing.T, status *int, wait *string) *model {
 func TestModel(t *testing.T) {
 	status, wait := http.StatusOK, ""
 	m := fakeModel(t, &status, &wait)
-	reply, usage, err := m.ask(t.Context(), "why?", somePassages())
-	if err != nil || reply != "Because. [1]" || string(usage) != `{"total_tokens":7}` {
-		t.Errorf("%q, %s, %v", reply, usage, err)
+	for _, wait = range []string{"", "pieces"} {
+		var shown strings.Builder
+		reply, tokens, err := m.ask(t.Context(), "why?", somePassages(), &shown)
+		if err != nil || reply != "Because. [1]" || tokens != 7 || shown.String() != reply {
+			t.Errorf("%q: %q, %d tokens, %v, shown %q", wait, reply, tokens, err, shown.String())
+		}
 	}
 	for _, c := range []struct {
 		status               int
@@ -79,7 +103,7 @@ func TestModel(t *testing.T) {
 		{http.StatusBadGateway, "", false, false, 0},
 	} {
 		status, wait = c.status, c.wait
-		_, _, err := m.ask(t.Context(), "why?", somePassages())
+		_, _, err := m.ask(t.Context(), "why?", somePassages(), io.Discard)
 		failure, _ := errors.AsType[*client.JobError](err)
 		if failure == nil {
 			failure = &client.JobError{}
@@ -92,23 +116,34 @@ func TestModel(t *testing.T) {
 
 // TestCountAnswers finds every way in which a stream of answers can be wrong.
 func TestCountAnswers(t *testing.T) {
-	questions := []*asked{{correlationID: "a"}, {correlationID: "b"}}
-	got := func(ids ...string) (list []received) {
-		for i, id := range ids {
-			list = append(list, received{seq: uint64(i) + 1, correlationID: id, name: answerReady})
+	questions := []*asked{
+		{correlationID: "a"},
+		{correlationID: "b", question: question{Review: true}},
+		{correlationID: "c", question: question{Fail: true}},
+	}
+	got := func(names ...string) (list []received) {
+		for i, text := range names {
+			id, name, _ := strings.Cut(text, " ")
+			list = append(list, received{seq: uint64(i) + 1, correlationID: id, name: name})
 		}
 		return list
 	}
+	const right = "a answer.ready,a question.ended,b review.asked,b answer.ready,b question.ended,c question.ended"
+	with := func(more ...string) []received { return got(append(strings.Split(right, ","), more...)...) }
 	for _, c := range []struct {
 		name     string
 		got      []received
 		problems int
 	}{
-		{"each once", got("a", "b"), 0},
-		{"one missing", got("a"), 1},
-		{"one twice", got("a", "b", "a"), 1},
-		{"a stranger", got("a", "b", "c"), 1},
-		{"a hole", got("x", "a", "b")[1:], 2},
+		{"each once", with(), 0},
+		{"not sure of its own", with("a review.asked"), 0},
+		{"an end missing", with()[:5], 1},
+		{"an answer twice", with("a answer.ready"), 1},
+		{"a review twice", with("a review.asked", "a review.asked"), 1},
+		{"an answer of what failed", with("c answer.ready"), 1},
+		{"something else", with("a hello"), 1},
+		{"a stranger", with("x answer.ready"), 1},
+		{"a hole", append(with()[:5], received{seq: 7, correlationID: "c", name: questionEnded}), 1},
 	} {
 		if problems := countAnswers("ana", questions, c.got); len(problems) != c.problems {
 			t.Errorf("%s: %v", c.name, problems)

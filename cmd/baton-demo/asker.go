@@ -10,10 +10,11 @@ import (
 	"github.com/batonmq/baton/client"
 )
 
-// asker is a client that asks and keeps every notification it gets.
+// asker is a client that asks, decides reviews and keeps every notification it gets.
 type asker struct {
 	name   string
 	client *client.Client
+	http   *client.HTTP
 	stop   context.CancelFunc
 	done   chan struct{}
 
@@ -32,6 +33,16 @@ type asked struct {
 	by            *asker
 	correlationID string
 	at            time.Time
+	// rejected is of a question whose answer is rejected in its review.
+	rejected bool
+}
+
+// status is how its run is to end.
+func (q *asked) status() string {
+	if q.Fail || q.rejected {
+		return statusCompensated
+	}
+	return statusSucceeded
 }
 
 // received is a notification as it came.
@@ -40,7 +51,8 @@ type received struct {
 	correlationID string
 	name          string
 	at            time.Time
-	answer        answer
+	answer        answer // of answerReady
+	ended         ended  // of questionEnded
 }
 
 func newAsker(ctx context.Context, name string, nodes []string) (*asker, error) {
@@ -50,6 +62,9 @@ func newAsker(ctx context.Context, name string, nodes []string) (*asker, error) 
 	var err error
 	if a.client, err = client.Dial(ctx, client.Options{Nodes: nodes, InOrder: true, ClientID: name, Name: name}); err != nil {
 		return nil, err
+	}
+	if a.http, err = client.NewHTTP(client.Options{Nodes: nodes}); err != nil {
+		return nil, errors.Join(err, a.client.Close())
 	}
 	listening, stop := context.WithCancel(ctx)
 	a.stop = stop
@@ -81,13 +96,40 @@ func (a *asker) note(change func()) {
 
 func (a *asker) gap(g client.Gap) { a.note(func() { a.gaps = append(a.gaps, g) }) }
 
-func (a *asker) receive(_ context.Context, n *client.Notification) error {
+func (a *asker) receive(ctx context.Context, n *client.Notification) (err error) {
 	got := received{seq: n.Seq, correlationID: n.CorrelationID, name: n.Name, at: time.Now()}
-	if err := n.Data.Decode(&got.answer); err != nil {
-		return err
+	switch n.Name {
+	case answerReady:
+		err = n.Data.Decode(&got.answer)
+	case questionEnded:
+		err = n.Data.Decode(&got.ended)
+	case reviewAsked:
+		var r review
+		if err = n.Data.Decode(&r); err == nil {
+			err = a.decide(ctx, &r)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", n.Name, err)
 	}
 	a.note(func() { a.received = append(a.received, got) })
 	return nil
+}
+
+// decide answers a review, while nodes die too.
+func (a *asker) decide(ctx context.Context, r *review) error {
+	const again = 200 * time.Millisecond
+	for {
+		err := decide(ctx, a.http, r.Run, r.Answer.Question != onceRejected)
+		if refused, ok := errors.AsType[*client.Error](err); err == nil || ok && !refused.Retryable {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(again):
+		}
+	}
 }
 
 func (a *asker) ask(ctx context.Context, q question) (*asked, error) {
@@ -96,12 +138,12 @@ func (a *asker) ask(ctx context.Context, q question) (*asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry := &asked{question: q, by: a, correlationID: receipt.CorrelationID, at: at}
+	entry := &asked{question: q, by: a, correlationID: receipt.CorrelationID, at: at, rejected: q.Text == onceRejected}
 	a.note(func() { a.asked = append(a.asked, entry) })
 	return entry, nil
 }
 
-// awaitAll waits until there is an answer for each question.
+// awaitAll waits until each question's run has ended.
 func (a *asker) awaitAll(ctx context.Context) error {
 	for {
 		a.mu.Lock()
@@ -116,19 +158,21 @@ func (a *asker) awaitAll(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%s has no answer to %q (%s): %w", a.name, missing.Text, missing.correlationID, ctx.Err())
+			return fmt.Errorf("%s was not told the end of %q (%s): %w", a.name, missing.Text, missing.correlationID, ctx.Err())
 		}
 	}
 }
 
-// missing is a question without an answer. The caller holds a.mu.
+// missing is a question without an end. The caller holds a.mu.
 func (a *asker) missing() *asked {
-	answered := make(map[string]bool, len(a.received))
+	over := make(map[string]bool, len(a.received))
 	for i := range a.received {
-		answered[a.received[i].correlationID] = true
+		if a.received[i].name == questionEnded {
+			over[a.received[i].correlationID] = true
+		}
 	}
 	for _, q := range a.asked {
-		if !answered[q.correlationID] {
+		if !over[q.correlationID] {
 			return q
 		}
 	}

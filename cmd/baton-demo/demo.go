@@ -30,8 +30,8 @@ func (o *options) say(format string, args ...any) {
 const usage = `baton-demo [flags] [FOLDER]
 
 Answers questions about the .md and .txt files of FOLDER (default: the current
-directory) over a cluster of three nodes and six workers, each a process of its
-own, with a web page to ask on. With OPENAI_BASE_URL set (and OPENAI_API_KEY,
+directory) with a workflow over a cluster of three nodes and eight workers, each a
+process of its own, and a web page to ask on. With OPENAI_BASE_URL set (and OPENAI_API_KEY,
 OPENAI_MODEL) that model writes the answers; without, they are quotations.
 
 `
@@ -43,7 +43,7 @@ func parseOptions(args []string) (*options, error) {
 		_, _ = fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
 	}
-	flags.BoolVar(&o.once, "once", false, "ask a fixed set of questions without a browser, kill a worker and a node on the way, check, exit")
+	flags.BoolVar(&o.once, "once", false, "ask a fixed set of questions without a browser, decide reviews, kill a worker and a node on the way, check, exit")
 	flags.StringVar(&o.baton, "baton", "", "the baton binary (default: the one beside this one)")
 	flags.DurationVar(&o.lease, "lease", 2*time.Second, "how long a job may be without a sign of life of its worker")
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:7780", "where the web page is served; another port is taken when it is not free")

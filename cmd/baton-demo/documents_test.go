@@ -60,24 +60,25 @@ func TestFolderToPassages(t *testing.T) {
 	write(t, folder, "bin/left.md", "The sky in a directory that is left out.")
 	write(t, folder, "huge.txt", strings.Repeat("sky ", maxDocumentBytes))
 	l := newLibrary(folder, passages)
-	x, err := newIndex(passages)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newShares(passages)
 	find := func(text string, changed int) []passage {
 		t.Helper()
-		name, n, err := l.refresh()
+		manifests, n, err := l.refresh()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if n != changed {
 			t.Errorf("%d documents were read, not %d", n, changed)
 		}
-		found, err := x.find(name, text)
-		if err != nil {
-			t.Fatal(err)
+		var found [][]foundPassage
+		for number, manifest := range manifests {
+			of, err := s.find(number, manifest, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, of)
 		}
-		return found
+		return bestOf(found)
 	}
 	if got := find("Why is the sky blue?", 3); len(got) == 0 || got[0].File != "sky.md" || got[0].Line != 2 {
 		t.Fatalf("found %+v", got)

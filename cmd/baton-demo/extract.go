@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -45,7 +46,7 @@ func extract(text string, passages []passage) answer {
 }
 
 func quote(text string, passages []passage, best []sentence) answer {
-	a := answer{Question: text, By: "extract"}
+	a := answer{Question: text, By: "extract", Confidence: coverage(words(text), best)}
 	if len(best) == 0 {
 		a.Answer = "Nothing in these documents seems to answer that."
 		return a
@@ -62,6 +63,22 @@ func quote(text string, passages []passage, best []sentence) answer {
 	}
 	a.Answer = strings.TrimSpace(b.String())
 	return a
+}
+
+// coverage is which share of the question's words the sentences have, with two digits.
+func coverage(asked map[string]bool, sentences []sentence) float64 {
+	if len(asked) == 0 {
+		return 0
+	}
+	covered := make(map[string]bool)
+	for _, s := range sentences {
+		for word := range words(s.text) {
+			if asked[word] {
+				covered[word] = true
+			}
+		}
+	}
+	return math.Round(100*float64(len(covered))/float64(len(asked))) / 100
 }
 
 func sentencesOf(passages []passage) (all []sentence) {

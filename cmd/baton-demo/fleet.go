@@ -17,7 +17,7 @@ import (
 // Sizes of the demo.
 const (
 	nodeCount      = 3
-	workersPerStep = 2
+	workersPerKind = 2
 	readyWithin    = 40 * time.Second
 	readyInterval  = 100 * time.Millisecond
 )
@@ -56,11 +56,17 @@ func (f *fleet) start(ctx context.Context, o *options) error {
 		return err
 	}
 	o.say("three nodes are ready after %v: %s", time.Since(begin).Round(time.Millisecond), strings.Join(f.urls, " "))
+	if err := applyWorkflow(ctx, o, f.urls); err != nil {
+		return err
+	}
 	if err := f.startWorkers(o); err != nil {
 		return err
 	}
 	return f.awaitWorkers(ctx)
 }
+
+// passages is the directory that all workers share.
+func (f *fleet) passages() string { return filepath.Join(f.directory, "passages") }
 
 func (f *fleet) startNodes(baton string) error {
 	ports, err := choosePorts(nodeCount)
@@ -118,10 +124,10 @@ func isReady(ctx context.Context, url string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// startWorkers starts the workers of every step, each beginning with another
+// startWorkers starts the workers of every kind, each beginning with another
 // node.
 func (f *fleet) startWorkers(o *options) error {
-	passages := filepath.Join(f.directory, "passages")
+	passages := f.passages()
 	if err := os.Mkdir(passages, 0o750); err != nil {
 		return err
 	}
@@ -129,11 +135,11 @@ func (f *fleet) startWorkers(o *options) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range steps() {
-		for i := range workersPerStep {
-			name := fmt.Sprintf("%s-%d", step, i+1)
+	for _, kind := range services() {
+		for i := range workersPerKind {
+			name := fmt.Sprintf("%s-%d", kind, i+1)
 			args := []string{
-				"worker", step, "--name", name, "--folder", o.folder, "--passages", passages,
+				"worker", kind, "--name", name, "--folder", o.folder, "--passages", passages,
 				"--lease", o.lease.String(), "--nodes", strings.Join(f.urlsFrom(len(f.workers)), ","),
 			}
 			read, write := io.Pipe()

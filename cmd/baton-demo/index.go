@@ -27,6 +27,41 @@ type index struct {
 	passages map[string][]passage // by document
 }
 
+// shares are the indexes of a search worker, one for each share of the folder.
+type shares struct {
+	directory string
+
+	mu       sync.Mutex // guards the rest
+	byNumber map[int]*index
+}
+
+func newShares(directory string) *shares {
+	return &shares{directory: directory, byNumber: make(map[int]*index)}
+}
+
+// find returns the best passages for a question in the documents of a share, which its
+// manifest names.
+func (s *shares) find(number int, manifest, text string) ([]foundPassage, error) {
+	x, err := s.index(number)
+	if err != nil {
+		return nil, err
+	}
+	return x.find(manifest, text)
+}
+
+func (s *shares) index(number int) (*index, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.byNumber[number]; x != nil {
+		return x, nil
+	}
+	x, err := newIndex(s.directory)
+	if err == nil {
+		s.byNumber[number] = x
+	}
+	return x, err
+}
+
 func newIndex(directory string) (*index, error) {
 	search, err := bleve.NewUsing("", passageMapping(), scorch.Name, gtreap.Name, nil)
 	if err != nil {
@@ -44,7 +79,7 @@ func passageMapping() *mapping.IndexMappingImpl {
 }
 
 // find returns the best passages for a question in the documents of a manifest.
-func (x *index) find(name, text string) ([]passage, error) {
+func (x *index) find(name, text string) ([]foundPassage, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var wanted manifest
@@ -63,11 +98,11 @@ func (x *index) find(name, text string) ([]passage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("searching: %w", err)
 	}
-	found := make([]passage, 0, len(result.Hits))
+	found := make([]foundPassage, 0, len(result.Hits))
 	for _, hit := range result.Hits {
 		number, path := cutID(hit.ID)
 		if list := x.passages[path]; number < len(list) {
-			found = append(found, list[number])
+			found = append(found, foundPassage{list[number], hit.Score})
 		}
 	}
 	return found, nil

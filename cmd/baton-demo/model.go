@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"os"
 	"strconv"
@@ -54,25 +57,42 @@ type chatMessage struct {
 type chatRequest struct {
 	Model    string        `json:"model"`
 	Messages []chatMessage `json:"messages"`
+	// Stream has the answer come in pieces. A model that cannot sends it whole.
+	Stream        bool          `json:"stream"`
+	StreamOptions streamOptions `json:"stream_options"`
 }
 
+type streamOptions struct {
+	IncludeUsage bool `json:"include_usage"`
+}
+
+// chatResponse is an answer, or with Delta in the place of Message a piece of one.
 type chatResponse struct {
 	Choices []struct {
 		Message chatMessage `json:"message"`
+		Delta   chatMessage `json:"delta"`
 	} `json:"choices"`
-	Usage json.RawMessage `json:"usage"`
+	Usage *modelUsage `json:"usage"`
 }
 
-// ask returns the model's answer and what it says it used. Its errors say how
-// the job is to fail.
-func (m *model) ask(ctx context.Context, text string, passages []passage) (reply string, usage json.RawMessage, err error) {
-	body, err := json.Marshal(chatRequest{Model: m.name, Messages: prompt(text, passages)})
+// modelUsage is what a model says it used, under names that Baton adds up.
+type modelUsage struct {
+	Tokens int64 `json:"total_tokens"`
+}
+
+// ask returns the model's answer and how many tokens it says it used, 0 where it does not
+// say; show is written what comes of the answer, as it comes. Its errors say how the job
+// is to fail.
+func (m *model) ask(ctx context.Context, text string, passages []passage, show io.Writer) (reply string, tokens int64, err error) {
+	body, err := json.Marshal(chatRequest{
+		Model: m.name, Messages: prompt(text, passages), Stream: true, StreamOptions: streamOptions{IncludeUsage: true},
+	})
 	if err != nil {
-		return "", nil, err
+		return "", 0, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url, bytes.NewReader(body))
 	if err != nil {
-		return "", nil, client.Permanent(err)
+		return "", 0, client.Permanent(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	if m.key != "" {
@@ -80,29 +100,80 @@ func (m *model) ask(ctx context.Context, text string, passages []passage) (reply
 	}
 	response, err := m.http.Do(request)
 	if err != nil {
-		return "", nil, fmt.Errorf("asking the model: %w", err)
+		return "", 0, fmt.Errorf("asking the model: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	content, err := io.ReadAll(io.LimitReader(response.Body, maxModelAnswer))
-	if err != nil {
-		return "", nil, fmt.Errorf("reading the model's answer: %w", err)
-	}
+	content := io.LimitReader(response.Body, maxModelAnswer)
 	if err = modelRefusal(response, content); err != nil {
-		return "", nil, err
+		return "", 0, err
 	}
+	read := readWhole
+	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind == "text/event-stream" {
+		read = readPieces
+	}
+	reply, tokens, err = read(content, show)
+	switch {
+	case err != nil:
+		return "", 0, fmt.Errorf("reading the model's answer: %w", err)
+	case reply == "":
+		return "", 0, errors.New("the model's answer is empty")
+	}
+	return reply, tokens, nil
+}
+
+// readWhole reads an answer that comes as one.
+func readWhole(content io.Reader, show io.Writer) (reply string, tokens int64, err error) {
 	var got chatResponse
-	if err = json.Unmarshal(content, &got); err != nil {
-		return "", nil, fmt.Errorf("the model's answer: %w", err)
+	if err = json.NewDecoder(content).Decode(&got); err != nil {
+		return "", 0, err
 	}
-	if len(got.Choices) == 0 {
-		return "", nil, errors.New("the model's answer has no choices")
+	if len(got.Choices) > 0 {
+		reply = strings.TrimSpace(got.Choices[0].Message.Content)
+		_, err = io.WriteString(show, reply)
 	}
-	return strings.TrimSpace(got.Choices[0].Message.Content), got.Usage, nil
+	return reply, got.tokens(), err
+}
+
+// readPieces reads an answer that comes as server-sent events, the last of which is
+// [DONE].
+func readPieces(content io.Reader, show io.Writer) (reply string, tokens int64, err error) {
+	var whole strings.Builder
+	lines := bufio.NewScanner(content)
+	lines.Buffer(nil, maxModelAnswer)
+	for lines.Scan() {
+		data, found := strings.CutPrefix(lines.Text(), "data:")
+		if !found {
+			continue
+		}
+		if data = strings.TrimSpace(data); data == "[DONE]" {
+			return strings.TrimSpace(whole.String()), tokens, nil
+		}
+		var got chatResponse
+		if err = json.Unmarshal([]byte(data), &got); err != nil {
+			return "", 0, err
+		}
+		tokens = max(tokens, got.tokens())
+		if len(got.Choices) > 0 {
+			piece := got.Choices[0].Delta.Content
+			whole.WriteString(piece)
+			if _, err = io.WriteString(show, piece); err != nil {
+				return "", 0, err
+			}
+		}
+	}
+	return "", 0, cmp.Or(lines.Err(), io.ErrUnexpectedEOF)
+}
+
+func (r *chatResponse) tokens() int64 {
+	if r.Usage == nil {
+		return 0
+	}
+	return r.Usage.Tokens
 }
 
 // modelRefusal is nil for an answer. A model that is busy is asked again later
 // without counting an attempt; one that refuses for good is not asked again.
-func modelRefusal(response *http.Response, content []byte) error {
+func modelRefusal(response *http.Response, body io.Reader) error {
 	switch response.StatusCode {
 	case http.StatusOK:
 		return nil
@@ -113,6 +184,7 @@ func modelRefusal(response *http.Response, content []byte) error {
 		}
 		return client.Throttled(after)
 	default:
+		content, _ := io.ReadAll(body) // As much as there is of a reason.
 		err := fmt.Errorf("the model answered %s: %s", response.Status, clip(string(content), 300))
 		if response.StatusCode >= http.StatusInternalServerError {
 			return err

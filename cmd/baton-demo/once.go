@@ -40,6 +40,19 @@ func onceLater() []string {
 	}
 }
 
+// onceRejected is a question whose answer is rejected in its review.
+const onceRejected = "What is the best question that nobody has asked yet?"
+
+// onceReviewed are asked beside the first: one whose answer is approved, one whose is
+// rejected, and one that fails behind its charge.
+func onceReviewed() []question {
+	return []question{
+		{Text: "Who may approve what waits for a person?", Review: true},
+		{Text: onceRejected, Review: true},
+		{Text: "What is undone when a step fails for good?", Fail: true},
+	}
+}
+
 // onceHeld is the question that a worker is killed over.
 const onceHeld = "Why is nothing lost when a worker dies in the middle of a job?"
 
@@ -97,13 +110,20 @@ func (r *onceRun) close() {
 
 // askQuietly asks the first questions, from all clients in turn.
 func (r *onceRun) askQuietly(ctx context.Context) error {
-	for i, text := range onceQuestions() {
-		if _, err := r.askers[i%len(r.askers)].ask(ctx, question{Text: text}); err != nil {
+	questions := onceReviewed()
+	for _, text := range onceQuestions() {
+		questions = append(questions, question{Text: text})
+	}
+	for i, q := range questions {
+		if _, err := r.askers[i%len(r.askers)].ask(ctx, q); err != nil {
 			return err
 		}
 	}
 	return r.await(ctx)
 }
+
+// heldJob ends the name of the job that takes long: the first item of the step search.
+const heldJob = "/search/0/1"
 
 // killWorker asks a question that keeps a worker busy, and kills the worker.
 func (r *onceRun) killWorker(ctx context.Context) error {
@@ -116,7 +136,7 @@ func (r *onceRun) killWorker(ctx context.Context) error {
 	for {
 		select {
 		case line := <-r.fleet.reports:
-			if line.Doing != doingBegin || line.CorrelationID != q.correlationID || !strings.HasPrefix(line.Worker, "retrieve") {
+			if line.Doing != doingBegin || line.CorrelationID != q.correlationID || !strings.HasSuffix(line.Job, heldJob) {
 				continue
 			}
 			return r.killByName(line.Worker)
@@ -189,7 +209,7 @@ func (r *onceRun) killNode(ctx context.Context) error {
 	return err
 }
 
-// await waits until every question is answered.
+// await waits until every question's run has ended.
 func (r *onceRun) await(ctx context.Context) error {
 	for _, a := range r.askers {
 		if err := a.awaitAll(ctx); err != nil {

@@ -25,7 +25,7 @@ const pageTimeout = 5 * time.Second
 
 // runPage serves the page until ctx ends.
 func runPage(ctx context.Context, o *options, f *fleet) error {
-	files, err := fs.Sub(pageFiles, "page")
+	handler, err := pageHandler(o, f)
 	if err != nil {
 		return err
 	}
@@ -33,10 +33,7 @@ func runPage(ctx context.Context, o *options, f *fleet) error {
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /", http.FileServerFS(files))
-	mux.HandleFunc("GET /state.json", func(w http.ResponseWriter, _ *http.Request) { writeState(w, o, f) })
-	server := &http.Server{Handler: onlyLocal(mux), ReadHeaderTimeout: pageTimeout, WriteTimeout: pageTimeout}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: pageTimeout, WriteTimeout: pageTimeout}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	go f.discardReports(ctx)
@@ -57,6 +54,18 @@ func runPage(ctx context.Context, o *options, f *fleet) error {
 		err = server.Close()
 	}
 	return err
+}
+
+// pageHandler serves the page and what it wants to know.
+func pageHandler(o *options, f *fleet) (http.Handler, error) {
+	files, err := fs.Sub(pageFiles, "page")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServerFS(files))
+	mux.HandleFunc("GET /state.json", func(w http.ResponseWriter, _ *http.Request) { writeState(w, o, f) })
+	return onlyLocal(mux), nil
 }
 
 // listenFor takes the address, or another port of its host.
@@ -97,12 +106,20 @@ func onlyLocal(next http.Handler) http.Handler {
 
 // state is what the page wants to know of the demo.
 type state struct {
-	// Run tells one cluster from the next: answers of an old one are history.
-	Run     string         `json:"run"`
+	// Cluster tells one from the next: answers of an old one are history.
+	Cluster string         `json:"cluster"`
 	Folder  string         `json:"folder"`
 	Model   string         `json:"model"`
 	Nodes   []processState `json:"nodes"`
 	Workers []processState `json:"workers"`
+	Ledger  ledgerState    `json:"ledger"`
+}
+
+// ledgerState is how many entries each page of the ledger has.
+type ledgerState struct {
+	Charged   int `json:"charged"`
+	Published int `json:"published"`
+	Ended     int `json:"ended"`
 }
 
 type processState struct {
@@ -113,7 +130,11 @@ type processState struct {
 }
 
 func writeState(w http.ResponseWriter, o *options, f *fleet) {
-	s := state{Run: filepath.Base(f.directory), Folder: o.folder}
+	l := ledgerIn(f.passages())
+	s := state{
+		Cluster: filepath.Base(f.directory), Folder: o.folder,
+		Ledger: ledgerState{l.count(pageCharged), l.count(pagePublished), l.count(pageEnded)},
+	}
 	if m := modelFromEnvironment(); m != nil {
 		s.Model = m.name
 	}
@@ -147,9 +168,11 @@ func (o *options) introduce(f *fleet, url string) {
 		_, _ = fmt.Fprintf(&workers, "  %s %d", p.name, p.pid())
 	}
 	o.say("\nask at       %s\n\nnodes      %s\nworkers    %s\n\n"+
+		"Its steps are those of the workflow %s, cmd/baton-demo/workflow.yaml: watch a run with\n"+
+		"  bin/baton run ls --nodes %s\n\n"+
 		"Kill one and watch that nothing gets lost:  kill -9 %d   (a worker)   kill -9 %d   (a node)\n"+
-		"Killed processes are not started again: one worker of each step and two nodes of three go on.\nCtrl-C ends the demo.",
-		url, nodes.String(), workers.String(), f.workers[2].pid(), f.nodes[2].pid())
+		"Killed processes are not started again: one worker of each kind and two nodes of three go on.\nCtrl-C ends the demo.",
+		url, nodes.String(), workers.String(), workflowName, f.urls[0], f.workers[2].pid(), f.nodes[2].pid())
 }
 
 // openBrowser tries; the address was printed anyway.

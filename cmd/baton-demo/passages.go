@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,7 +15,7 @@ import (
 	"sync"
 )
 
-// manifest says which passages each document of the folder has: path to the
+// manifest says which passages each document of a share has: path to the
 // name of a file in the store.
 type manifest map[string]string
 
@@ -80,14 +81,24 @@ func newLibrary(folder, directory string) *library {
 	return &library{folder: folder, store: store{directory}, seen: make(map[string]seenDocument)}
 }
 
-// refresh splits what changed, and returns the manifest's name and how many
-// documents were read.
-func (l *library) refresh() (name string, changed int, err error) {
+// shareCount is into how many shares the folder is cut, which are searched side by side.
+const shareCount = 4
+
+// shareOf is the share that a document is in, which does not change.
+func shareOf(path string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(path))
+	return int(h.Sum32() % shareCount)
+}
+
+// refresh splits what changed, and returns the names of the manifests, one for each share,
+// and how many documents were read.
+func (l *library) refresh() (names []string, changed int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	documents, _, err := scanFolder(l.folder)
 	if err != nil {
-		return "", 0, err
+		return nil, 0, err
 	}
 	present := make(map[string]bool, len(documents))
 	for _, d := range documents {
@@ -101,20 +112,29 @@ func (l *library) refresh() (name string, changed int, err error) {
 			continue
 		}
 		if splitErr != nil {
-			return "", changed, splitErr
+			return nil, changed, splitErr
 		}
 		l.seen[d.path] = seenDocument{d, passages}
 		changed++
 	}
 	maps.DeleteFunc(l.seen, func(path string, _ seenDocument) bool { return !present[path] })
-	m := make(manifest, len(l.seen))
+	var manifests [shareCount]manifest
+	for i := range manifests {
+		manifests[i] = make(manifest)
+	}
 	for path, d := range l.seen {
 		if d.passages != "" {
-			m[path] = d.passages
+			manifests[shareOf(path)][path] = d.passages
 		}
 	}
-	name, err = l.store.put(m)
-	return name, changed, err
+	for _, m := range manifests {
+		name, putErr := l.store.put(m)
+		if putErr != nil {
+			return nil, changed, putErr
+		}
+		names = append(names, name)
+	}
+	return names, changed, nil
 }
 
 func (l *library) split(d document) (passages string, err error) {

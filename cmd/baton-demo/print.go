@@ -17,6 +17,10 @@ func (r *onceRun) printQuestion(q *asked, trace *client.Trace) {
 		if got.correlationID != q.correlationID {
 			continue
 		}
+		if got.name != answerReady {
+			r.options.say("  notification %d after %d ms: %s %s", got.seq, got.at.Sub(q.at).Milliseconds(), got.name, got.ended.Status)
+			continue
+		}
 		r.options.say("  answer %d after %d ms, by %s: %s", got.seq, got.at.Sub(q.at).Milliseconds(), got.answer.By, clip(got.answer.Answer, 400))
 		for n, s := range got.answer.Sources {
 			r.options.say("    [%d] %s:%d %s", n+1, s.File, s.Line, s.Heading)

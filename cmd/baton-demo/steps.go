@@ -1,81 +1,98 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/batonmq/baton/client"
 )
 
-// step is one kind of worker: where its jobs come from, and what it does.
-type step struct {
-	channel string
-	handle  client.Handler
-}
+// service is one kind of worker: the channels that it serves, and how.
+type service map[string]client.Handler
 
-// steps lists the names of the steps, in the order of the pipeline.
-func steps() []string { return []string{"split", "retrieve", "answer"} }
+// services lists the kinds of workers, in the order of the workflow.
+func services() []string { return []string{"split", "search", "answer", "desk"} }
 
-// newStep makes a step's handler, with what it keeps between jobs.
-func newStep(name, folder, directory string) (*step, error) {
+// newService makes a service's handlers, with what they keep between jobs. The directory
+// is what all workers share.
+func newService(name, folder, directory string) (service, error) {
 	switch name {
 	case "split":
 		l := newLibrary(folder, directory)
 		if _, _, err := l.refresh(); err != nil { // at start, so that the first question need not wait
 			return nil, err
 		}
-		return &step{channelAsked, splitStep(l)}, nil
-	case "retrieve":
-		x, err := newIndex(directory)
-		if err != nil {
-			return nil, err
-		}
-		return &step{channelSplit, retrieveStep(x)}, nil
+		return service{channelSplit: splitStep(l)}, nil
+	case "search":
+		return service{channelSearch: searchStep(newShares(directory))}, nil
 	case "answer":
-		return &step{channelFound, answerStep(modelFromEnvironment())}, nil
+		return service{channelAnswer: answerStep(modelFromEnvironment())}, nil
+	case "desk":
+		return newDesk(ledgerIn(directory)), nil
 	default:
-		return nil, fmt.Errorf("%w: there is no step %q", errUsage, name)
+		return nil, fmt.Errorf("%w: there is no worker %q", errUsage, name)
+	}
+}
+
+func ledgerIn(directory string) ledger { return ledger{filepath.Join(directory, "ledger")} }
+
+// handlerOf is a handler of jobs with data of one kind. Data that is none is of no use at
+// the next attempt either.
+func handlerOf[T any](handle func(ctx context.Context, job *client.Job, data *T) error) client.Handler {
+	return func(ctx context.Context, job *client.Job) error {
+		var data T
+		if err := job.Data.Decode(&data); err != nil {
+			return client.Permanent(err)
+		}
+		return handle(ctx, job, &data)
 	}
 }
 
 // splitStep brings the passages up to date with the folder.
 func splitStep(l *library) client.Handler {
-	return func(_ context.Context, job *client.Job) error {
-		var q question
-		if err := job.Data.Decode(&q); err != nil {
-			return client.Permanent(err)
-		}
-		name, changed, err := l.refresh()
+	return handlerOf(func(_ context.Context, job *client.Job, _ *question) error {
+		shares, changed, err := l.refresh()
 		if err != nil {
 			return err
 		}
-		job.Emit(channelSplit, splitQuestion{q, name, changed})
+		job.Result(splitFolder{shares, changed})
 		return nil
-	}
+	})
 }
 
-// retrieveStep finds the passages that may answer the question.
-func retrieveStep(x *index) client.Handler {
-	return func(ctx context.Context, job *client.Job) error {
-		var q splitQuestion
-		if err := job.Data.Decode(&q); err != nil {
-			return client.Permanent(err)
-		}
-		if q.HoldMS > 0 && job.Attempt == 1 {
-			select {
-			case <-time.After(time.Duration(q.HoldMS) * time.Millisecond):
-			case <-ctx.Done():
-				return context.Cause(ctx)
+// searchStep finds the passages of a share that may answer the question.
+func searchStep(s *shares) client.Handler {
+	return handlerOf(func(ctx context.Context, job *client.Job, q *searchJob) error {
+		if q.Number == 0 && job.Attempt == 1 {
+			if err := pause(ctx, time.Duration(q.Question.HoldMS)*time.Millisecond); err != nil {
+				return err
 			}
 		}
-		found, err := x.find(q.Manifest, q.Text)
+		found, err := s.find(q.Number, q.Share, q.Question.Text)
 		if err != nil {
 			return err
 		}
-		job.Emit(channelFound, foundPassages{q.question, found})
+		job.Result(found)
 		return nil
+	})
+}
+
+// pause waits, or ends with what the job is stopped for.
+func pause(ctx context.Context, length time.Duration) error {
+	if length <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(length):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -83,43 +100,74 @@ func retrieveStep(x *index) client.Handler {
 // fails once more: an answer of quotations is better than none.
 const lastModelAttempt = 3
 
-// answerStep answers from the passages, and tells the client who asked.
+// wordPause is the pace at which quotations are shown, which is that of a model.
+const wordPause = 15 * time.Millisecond
+
+// answerStep answers from the passages. The client who asked sees the answer grow.
 func answerStep(m *model) client.Handler {
-	return func(ctx context.Context, job *client.Job) error {
-		var q foundPassages
-		if err := job.Data.Decode(&q); err != nil {
-			return client.Permanent(err)
-		}
-		a := extract(q.Text, q.Passages)
-		if m != nil && len(q.Passages) > 0 {
-			if err := m.answer(ctx, job, &q, &a); err != nil {
+	return handlerOf(func(ctx context.Context, job *client.Job, q *answerJob) error {
+		passages := bestOf(q.Found)
+		a := extract(q.Question.Text, passages)
+		written := false
+		if m != nil && len(passages) > 0 {
+			var err error
+			if written, err = m.answer(ctx, job, q.Question.Text, passages, &a); err != nil {
 				return err
 			}
 		}
-		job.Notify(answerReady, a)
+		if !written {
+			if err := showWords(ctx, job, a.Answer); err != nil {
+				return err
+			}
+		}
+		job.Result(a)
 		return nil
-	}
+	})
 }
 
-// answer puts the model's answer in the place of the quotations.
-func (m *model) answer(ctx context.Context, job *client.Job, q *foundPassages, a *answer) error {
-	reply, usage, err := m.ask(ctx, q.Text, q.Passages)
+// bestOf is the best passages of all shares.
+func bestOf(found [][]foundPassage) []passage {
+	all := slices.Concat(found...)
+	slices.SortStableFunc(all, func(a, b foundPassage) int { return cmp.Compare(b.Score, a.Score) })
+	passages := make([]passage, 0, bestPassages)
+	for i := range all[:min(len(all), bestPassages)] {
+		passages = append(passages, all[i].passage)
+	}
+	return passages
+}
+
+func showWords(ctx context.Context, job *client.Job, text string) error {
+	for word := range strings.SplitAfterSeq(text, " ") {
+		_, _ = job.Write([]byte(word)) // It has no errors.
+		if err := pause(ctx, wordPause); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tokensUsed is what a job reports of its usage; the run adds it up.
+type tokensUsed struct {
+	Tokens int64 `json:"tokens"`
+}
+
+// answer puts the model's answer in the place of the quotations, and tells whether it did.
+func (m *model) answer(ctx context.Context, job *client.Job, text string, passages []passage, a *answer) (bool, error) {
+	reply, tokens, err := m.ask(ctx, text, passages, job)
 	if err == nil {
 		a.Answer, a.By, a.Sources = reply, m.name, nil
-		for i := range q.Passages {
-			p := &q.Passages[i]
+		for i := range passages {
+			p := &passages[i]
 			a.Sources = append(a.Sources, source{p.File, p.Line, p.Heading})
 		}
-		if usage != nil {
-			job.Usage(usage)
-		}
-		return nil
+		job.Usage(tokensUsed{tokens})
+		return true, nil
 	}
 	failure, known := errors.AsType[*client.JobError](err)
 	throttled := known && failure.Throttled
 	if (known && failure.Permanent) || (!throttled && job.Attempt >= lastModelAttempt) {
 		a.Note = err.Error()
-		return nil
+		return false, nil
 	}
-	return err
+	return false, err
 }

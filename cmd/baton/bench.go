@@ -28,13 +28,15 @@ func newBench(t *terminal) *cobra.Command {
   baton bench backlog --events 1000000
   baton bench idle --connections 18000
   baton bench storm --stormers 10000
-  baton bench edge --nats-server /usr/local/bin/nats-server`,
+  baton bench edge --nats-server /usr/local/bin/nats-server
+  baton bench drill all`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return misuse("say what to measure: %s pipeline, backlog, idle, storm or edge", cmd.CommandPath())
+			return misuse("say what to measure: %s pipeline, backlog, idle, storm, edge or drill", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(newBenchPipeline(t), newBenchBacklog(t), newBenchIdle(t), newBenchStorm(t), newBenchStormClients(t), newBenchEdge(t))
+	cmd.AddCommand(newBenchPipeline(t), newBenchBacklog(t), newBenchIdle(t), newBenchStorm(t), newBenchStormClients(t), newBenchEdge(t),
+		newBenchDrill(t), newBenchDrillVictim(t))
 	return cmd
 }
 
@@ -62,6 +64,7 @@ The exit code is 1 when an acknowledged event did not come back or came twice.`,
 	flags := cmd.Flags()
 	c := &f.config
 	flags.IntVar(&c.Steps, "steps", 3, "worker steps of an event")
+	flags.BoolVar(&c.Workflow, "workflow", false, "make the steps those of a workflow that each event starts a run of")
 	flags.Float64Var(&c.Rate, "rate", 0, "open loop: events per second")
 	flags.IntVar(&c.InFlight, "in-flight", 0, "closed loop: events under way at any time")
 	flags.DurationVar(&c.Duration, "duration", 10*time.Second, "how long to measure")

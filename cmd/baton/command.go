@@ -136,6 +136,8 @@ func environment(job *client.Job) []string {
 	add("KEY", job.Key)
 	add("CLIENT_ID", job.ClientID)
 	add("TENANT", job.Tenant)
+	add("RUN_ID", job.RunID)
+	add("STEP", job.Step)
 	add("ATTEMPT", strconv.Itoa(job.Attempt))
 	add("FENCE", strconv.FormatUint(job.Fence, 10))
 	add("LEASE", job.LeaseToken())

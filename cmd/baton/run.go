@@ -154,7 +154,7 @@ A five-minute tour, each line in a shell of its own:
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	root.AddCommand(
-		newServe(t), newPublish(t), newNotify(t), newListen(t), newFollow(t), newRead(t), newWork(t), newTrace(t), newWhy(t), newCancel(t), newEvents(t), newDeadletters(t), newLease(t), newChannel(t), newWorkflow(t), newClient(t), newTenant(t), newToken(t), newCluster(t), newBench(t), newVersion(t),
+		newServe(t), newPublish(t), newNotify(t), newListen(t), newFollow(t), newRead(t), newWork(t), newTrace(t), newWhy(t), newCancel(t), newEvents(t), newDeadletters(t), newLease(t), newChannel(t), newWorkflow(t), newRun(t), newSchedule(t), newMessage(t), newClient(t), newTenant(t), newToken(t), newCluster(t), newBench(t), newVersion(t),
 	)
 	return root
 }

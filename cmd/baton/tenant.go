@@ -20,10 +20,10 @@ These verbs need a token with the role admin for all tenants.`,
   baton token create --tenant acme --role worker --work '*'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return misuse("say what to do with tenants: %s create, ls or rm", cmd.CommandPath())
+			return misuse("say what to do with tenants: %s create, ls, show, set or rm", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(newTenantCreate(t), newTenantLs(t), newTenantRm(t))
+	cmd.AddCommand(newTenantCreate(t), newTenantLs(t), newTenantShow(t), newTenantSet(t), newTenantRm(t))
 	return cmd
 }
 

@@ -62,6 +62,8 @@ func saysWhy(g *client.WhyGroup) string {
 		return fmt.Sprintf("it stands in line for %s behind %d", limit, g.Ahead)
 	case "limit_full":
 		return fmt.Sprintf("%s is full, %d of %d in flight, and %d stand before it", limit, g.InFlight, g.MaxInFlight, g.Ahead)
+	case "limit_permit":
+		return fmt.Sprintf("it waits for a place in %s, which another partition keeps, and %d stand before it", limit, g.Ahead)
 	case "limit_rate":
 		return fmt.Sprintf("%s is out of its rate until %s, and %d stand before it", limit, at(g.Until), g.Ahead)
 	case "limit_throttled":

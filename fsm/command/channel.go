@@ -58,6 +58,9 @@ type ChannelSettings struct {
 	// kept in each partition.
 	RetentionMS, RetentionBytes uint64
 	Retain                      RetainPolicy
+	// DeadTo is the channel that is told of jobs of the group default that have failed for
+	// good, with an event for each; empty for none.
+	DeadTo string
 }
 
 // AppendChannelSettings appends the settings' fields in their order.
@@ -70,7 +73,11 @@ func AppendChannelSettings(dst []byte, s *ChannelSettings) []byte {
 	dst = append(dst, byte(s.Order), byte(s.OnDisconnect))
 	dst = AppendBool(dst, s.FanOut)
 	dst = AppendUint(AppendUint(dst, s.RetentionMS), s.RetentionBytes)
-	return append(dst, byte(s.Retain))
+	dst = append(dst, byte(s.Retain))
+	if s.DeadTo != "" {
+		dst = AppendString(dst, s.DeadTo)
+	}
+	return dst
 }
 
 // ChannelSettings reads what AppendChannelSettings wrote.
@@ -80,6 +87,7 @@ func (r *Reader) ChannelSettings() ChannelSettings {
 		BackoffMS: r.Uint(), MaxBackoffMS: r.Uint(),
 		Order: ChannelOrder(r.Byte()), OnDisconnect: LostWorker(r.Byte()), FanOut: r.Bool(),
 		RetentionMS: r.Uint(), RetentionBytes: r.Uint(), Retain: RetainPolicy(r.Byte()),
+		DeadTo: r.String(),
 	}
 }
 

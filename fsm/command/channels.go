@@ -39,9 +39,10 @@ func VisitChannels(encoded []byte, fn func(channel []byte)) {
 		}
 	case KindLeaderStart, KindFail, KindRelease, KindExpire, KindAck, KindCancel, KindCheckpoint, KindRelayTrim,
 		KindRedrive, KindDiscard, KindCreateGroup, KindConfigureChannel, KindCancelLineage, KindCommitFollower, KindPark,
-		KindBroadcast, KindControlRun, KindSendMessage, KindConfigureTenant, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
+		KindBroadcast, KindControlRun, KindSendMessage, KindPutSchedule, KindDeleteSchedule, KindControlSchedule, KindCancelGone,
+		KindConfigureTenant, KindInstallDefinition, KindInstallAliases, KindRemoveDefinition,
 		KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel, KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey,
-		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
+		KindPutWorkflow, KindSetAlias, KindDeleteWorkflow, KindSetTenant:
 	}
 }
 

@@ -52,6 +52,8 @@ type Discard struct {
 	Group string
 	// Once is a random name of the request: see Redrive.
 	Once string
+	// Note says why, for those who look at the event later; it may be empty.
+	Note string
 }
 
 // Append appends the encoded command.
@@ -60,7 +62,11 @@ func (c *Discard) Append(dst []byte) []byte {
 	dst = AppendString(dst, c.Tenant)
 	dst = appendEventID(dst, c.Event)
 	dst = AppendString(dst, c.Group)
-	return AppendString(dst, c.Once)
+	dst = AppendString(dst, c.Once)
+	if c.Note != "" {
+		dst = AppendString(dst, c.Note)
+	}
+	return dst
 }
 
 // Decode reads the body behind a prefix.
@@ -69,4 +75,5 @@ func (c *Discard) Decode(r *Reader) {
 	c.Event = r.EventID()
 	c.Group = r.String()
 	c.Once = r.String()
+	c.Note = r.String()
 }

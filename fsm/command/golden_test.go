@@ -48,6 +48,13 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 			return hex.Dump(AppendJob(nil, &job))
 		case "release_lost":
 			return hex.Dump((&Release{Route: sampleRoute(), Leases: []LeaseID{sampleLease()}, Lost: true}).Append(nil))
+		case "discard_note":
+			discard := Discard{Route: sampleRoute(), Tenant: "acme", Event: sampleID(), Group: "g", Once: "once", Note: "a wrong address"}
+			return hex.Dump(discard.Append(nil))
+		case "configure_channel_dead_to":
+			settings := sampleSettings()
+			settings.DeadTo = "orders.dead"
+			return hex.Dump((&ConfigureChannel{Route: sampleRoute(), Channel: "orders", Settings: settings}).Append(nil))
 		case "create_group_existing":
 			group := CreateGroup{Route: sampleRoute(), Channel: "orders", Group: "audit", From: FromEarliest, Existing: true}
 			return hex.Dump(group.Append(nil))
@@ -58,6 +65,18 @@ func TestGolden(t *testing.T) { //nolint:revive // A case for each format.
 			return hex.Dump(AppendNotification(nil, &n))
 		case "relay_row":
 			return hex.Dump(encodedRow(sampleRelayRow()))
+		case "relay_row_permits":
+			return hex.Dump(encodedRow(RelayRow{
+				Kind: RelayReturn, TimeMS: 1_700, Event: Event{Tenant: "acme", Uses: []Use{{Limit: "llm", Key: "k"}}},
+				Permits: RelayedPermits{
+					Count: 300, Completed: 299, PausedMS: 1_800, Refund: []UseCost{{"tokens", 301}}, Charge: []UseCost{{"cost", 302}},
+				},
+			}))
+		case "relay_row_borrow":
+			return hex.Dump(encodedRow(RelayRow{Kind: RelayBorrow, TimeMS: 1_700, Event: Event{Tenant: "acme", Uses: []Use{{
+				Limit: "llm", Key: "k", MaxInFlight: 20, Adaptive: true, MinInFlight: 3,
+				Rates: []UseRate{{"tokens", 90_000, 60_000}}, Costs: []UseCost{{"tokens", 1500}},
+			}}}}))
 		case "relay_row_group":
 			row := sampleRelayRow()
 			row.Group = "audit"

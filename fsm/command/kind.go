@@ -39,6 +39,13 @@ const (
 	KindStartRun    Kind = 23
 	KindControlRun  Kind = 24
 	KindSendMessage Kind = 25
+	// KindPutSchedule keeps a schedule that starts runs, KindDeleteSchedule takes one away,
+	// and KindControlSchedule asks something of one.
+	KindPutSchedule     Kind = 26
+	KindDeleteSchedule  Kind = 27
+	KindControlSchedule Kind = 28
+	// KindCancelGone stops the runs of a client that has gone.
+	KindCancelGone Kind = 29
 	// KindConfigureTenant is a tenant's settings, in a partition.
 	KindConfigureTenant Kind = 41
 
@@ -55,6 +62,8 @@ const (
 	KindPutWorkflow    Kind = 72
 	KindSetAlias       Kind = 73
 	KindDeleteWorkflow Kind = 74
+	// KindSetTenant is a tenant's settings, in the meta group.
+	KindSetTenant Kind = 75
 )
 
 // String is the kind's name in logs and metrics.
@@ -110,10 +119,19 @@ func (k Kind) String() string { //nolint:revive,funlen // A line for each kind.
 		return "control_run"
 	case KindSendMessage:
 		return "send_message"
+	case KindPutSchedule:
+		return "put_schedule"
+	case KindDeleteSchedule:
+		return "delete_schedule"
+	case KindCancelGone:
+		return "cancel_gone"
+	case KindControlSchedule:
+		return "control_schedule"
 	case KindConfigureTenant:
 		return "configure_tenant"
 	case KindFormCluster, KindAdmitMember, KindSetReplicas, KindSetChannel,
-		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey, KindPutWorkflow, KindSetAlias, KindDeleteWorkflow:
+		KindPutTenant, KindDeleteTenant, KindPutKey, KindRevokeKey, KindPutWorkflow, KindSetAlias, KindDeleteWorkflow,
+		KindSetTenant:
 		return k.metaString()
 	default:
 		return "unknown"
@@ -126,6 +144,8 @@ func (k Kind) metaString() string {
 		return "form_cluster"
 	case KindAdmitMember:
 		return "admit_member"
+	case KindSetTenant:
+		return "set_tenant"
 	case KindSetChannel:
 		return "set_channel"
 	case KindPutTenant:

@@ -113,7 +113,7 @@ func appendLater(dst []byte, e *Event) []byte {
 		dst = AppendString(dst, e.OnEnd)
 	}
 	if works {
-		dst = appendUses(appendTask(dst, &e.Task), e.Uses)
+		dst = AppendUses(appendTask(dst, &e.Task), e.Uses)
 	}
 	return dst
 }
@@ -141,7 +141,7 @@ func (r *Reader) extended(e *Event) {
 	e.TTLMS = later.Uint()
 	e.Priority = later.Uint32()
 	e.OnEnd = later.String()
-	e.Task, e.Uses = later.task(), later.uses()
+	e.Task, e.Uses = later.task(), later.Uses()
 	if later.Err() != nil {
 		r.fail(later.Err())
 	}

@@ -35,6 +35,11 @@ const (
 	RelayOffer    RelayKind = 20
 	RelayAnswer   RelayKind = 21
 	RelayConflict RelayKind = 22
+	// RelayBorrow asks the home of a limit's key for permits, one for each of the event's
+	// uses. RelayLend lends some, and RelayReturn gives some back.
+	RelayBorrow RelayKind = 10
+	RelayLend   RelayKind = 11
+	RelayReturn RelayKind = 12
 )
 
 // RelayRow is what one partition sends to another, whole: nothing is looked up at
@@ -58,6 +63,35 @@ type RelayRow struct {
 	Lineage RelayedLineage
 	// Run is what it says of a run.
 	Run RunNews
+	// Permits is what a RelayLend or RelayReturn says of those of the limit that its
+	// event's first use names.
+	Permits RelayedPermits
+}
+
+// RelayedPermits are permits on their way, and what goes with them. It stands in the
+// record only where it says something.
+type RelayedPermits struct {
+	// Count are lent, or given back: Completed of them by jobs that completed.
+	Count, Completed uint32
+	// PausedMS is until when the limit is paused, 0 for not.
+	PausedMS int64
+	// Refund is what is lent of each unit, or given back, and Charge what was used beyond.
+	Refund, Charge []UseCost
+}
+
+func (p *RelayedPermits) empty() bool {
+	return p.Count == 0 && p.Completed == 0 && p.PausedMS == 0 && len(p.Refund)+len(p.Charge) == 0
+}
+
+func appendRelayedPermits(dst []byte, p *RelayedPermits) []byte {
+	dst = AppendUint(AppendUint(dst, uint64(p.Count)), uint64(p.Completed))
+	return AppendCosts(AppendCosts(AppendInt(dst, p.PausedMS), p.Refund), p.Charge)
+}
+
+func (r *Reader) relayedPermits() RelayedPermits {
+	return RelayedPermits{
+		Count: r.Uint32(), Completed: r.Uint32(), PausedMS: r.Int(), Refund: r.Costs(), Charge: r.Costs(),
+	}
 }
 
 // RelayedLineage is what a row says of the lineage that it belongs to. It stands
@@ -93,11 +127,15 @@ func AppendRelayRow(dst []byte, row *RelayRow) []byte {
 	dst = AppendInt(dst, row.TimeMS)
 	dst = AppendString(dst, row.Name)
 	ofRun := !row.Run.none()
-	if row.Group != "" || row.Lineage != (RelayedLineage{}) || ofRun {
+	further := ofRun || !row.Permits.empty()
+	if row.Group != "" || row.Lineage != (RelayedLineage{}) || further {
 		dst = AppendString(dst, row.Group)
 	}
-	if row.Lineage != (RelayedLineage{}) || ofRun {
+	if row.Lineage != (RelayedLineage{}) || further {
 		dst = appendRelayedLineage(dst, &row.Lineage)
+	}
+	if further {
+		dst = appendRelayedPermits(dst, &row.Permits)
 	}
 	if ofRun {
 		dst = appendRunNews(dst, &row.Run)
@@ -122,7 +160,7 @@ func (r *Reader) relayedLineage() RelayedLineage {
 func (r *Reader) RelayRow() RelayRow {
 	return RelayRow{
 		Kind: RelayKind(r.Byte()), Event: r.Event(), Parent: r.EventID(), TimeMS: r.Int(), Name: r.String(), Group: r.String(),
-		Lineage: r.relayedLineage(), Run: r.runNews(),
+		Lineage: r.relayedLineage(), Permits: r.relayedPermits(), Run: r.runNews(),
 	}
 }
 

@@ -88,10 +88,16 @@ func TestCommandsComeBack(t *testing.T) {
 	t.Run("configure_channel", commandComesBack[ConfigureChannel])
 	t.Run("park", commandComesBack[Park])
 	t.Run("set_channel", commandComesBack[SetChannel])
+	t.Run("set_tenant", commandComesBack[SetTenant])
+	t.Run("configure_tenant", commandComesBack[ConfigureTenant])
 	t.Run("commit_follower", commandComesBack[CommitFollower])
 	t.Run("start_run", commandComesBack[StartRun])
 	t.Run("control_run", commandComesBack[ControlRun])
 	t.Run("send_message", commandComesBack[SendMessage])
+	t.Run("cancel_gone", commandComesBack[CancelGone])
+	t.Run("put_schedule", commandComesBack[PutSchedule])
+	t.Run("delete_schedule", commandComesBack[DeleteSchedule])
+	t.Run("control_schedule", commandComesBack[ControlSchedule])
 }
 
 // TestSamplesComeBack: so do those whose random values would be beyond their limits.

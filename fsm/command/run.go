@@ -157,3 +157,24 @@ func (r *Reader) runNews() RunNews {
 		Failed: r.Bool(), Canceled: r.Bool(), Taken: r.Bool(),
 	}
 }
+
+// CancelGone stops the runs of a client that say so, as the leader of Generation saw the
+// client's last device go and not come back.
+type CancelGone struct {
+	Route
+
+	Generation       uint64
+	Tenant, ClientID string
+}
+
+// Append appends the encoded command.
+func (c *CancelGone) Append(dst []byte) []byte {
+	dst = AppendUint(appendPrefix(dst, KindCancelGone, c.Route), c.Generation)
+	return AppendString(AppendString(dst, c.Tenant), c.ClientID)
+}
+
+// Decode reads the body behind a prefix.
+func (c *CancelGone) Decode(r *Reader) {
+	c.Generation = r.Uint()
+	c.Tenant, c.ClientID = r.String(), r.String()
+}

@@ -23,10 +23,12 @@ func bodies() map[Kind]body {
 		KindCommitFollower:  &CommitFollower{},
 		KindPark:            &Park{},
 		KindBroadcast:       &Broadcast{},
+		KindSetTenant:       &SetTenant{},
 		KindConfigureTenant: &ConfigureTenant{},
 
 		KindInstallDefinition: &InstallDefinition{}, KindInstallAliases: &InstallAliases{}, KindRemoveDefinition: &RemoveDefinition{},
-		KindStartRun: &StartRun{}, KindControlRun: &ControlRun{}, KindSendMessage: &SendMessage{},
+		KindStartRun: &StartRun{}, KindControlRun: &ControlRun{}, KindSendMessage: &SendMessage{}, KindCancelGone: &CancelGone{},
+		KindPutSchedule: &PutSchedule{}, KindDeleteSchedule: &DeleteSchedule{}, KindControlSchedule: &ControlSchedule{},
 		KindPutWorkflow: &PutWorkflow{}, KindSetAlias: &SetAlias{}, KindDeleteWorkflow: &DeleteWorkflow{},
 
 		KindPutTenant: &PutTenant{}, KindDeleteTenant: &DeleteTenant{}, KindPutKey: &PutKey{}, KindRevokeKey: &RevokeKey{},
@@ -93,6 +95,8 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 		c.Route = route
 	case *Broadcast:
 		c.Route = route
+	case *SetTenant:
+		c.Route = route
 	case *ConfigureTenant:
 		c.Route = route
 	case *PutWorkflow:
@@ -112,6 +116,14 @@ func routed(b body, route Route) body { //nolint:revive // A case for each kind.
 	case *ControlRun:
 		c.Route = route
 	case *SendMessage:
+		c.Route = route
+	case *CancelGone:
+		c.Route = route
+	case *PutSchedule:
+		c.Route = route
+	case *DeleteSchedule:
+		c.Route = route
+	case *ControlSchedule:
 		c.Route = route
 	case *PutTenant:
 		c.Route = route
@@ -228,6 +240,7 @@ func sampleCommands() map[Kind]body {
 			Route: route, Tenant: "acme", IdempotencyKey: "once-1", CorrelationID: "corr-2", CausationID: "cause-3", Name: "news",
 			Payload: Payload{Codec: CodecJSON, Bytes: []byte("[4]")}, Clients: []string{"ana", "ben"},
 		},
+		KindSetTenant: &SetTenant{Route: route, Tenant: "acme", Expect: 6, Settings: TenantSettings{Weight: 208, MaxInFlight: 9}},
 		KindConfigureTenant: &ConfigureTenant{Route: route, Tenant: "acme", Settings: TenantSettings{
 			Version: 7, Weight: 208, MaxInFlight: 9, Rate: 310, MaxBacklogBytes: 11 << 33, MaxBacklogEvents: 12_000,
 		}},
@@ -252,9 +265,21 @@ func sampleCommands() map[Kind]body {
 			Route: route, Run: sampleID(), Tenant: "acme", ClientID: "c", Action: RunSkip, Step: "embed",
 			Data: Payload{Codec: CodecJSON, Bytes: []byte("[5]")}, Code: "E2", Reason: "asked", NoUndo: true, Once: "once-2",
 		},
+		KindCancelGone: &CancelGone{Route: route, Generation: 300, Tenant: "acme", ClientID: "c"},
 		KindSendMessage: &SendMessage{
 			Route: route, Tenant: "acme", Name: "approval", Key: "k", ID: "m-1", TTLMS: 60_000,
 			Payload: Payload{Codec: CodecJSON, Bytes: []byte("[6]")},
+		},
+		KindPutSchedule: &PutSchedule{
+			Route: route, Tenant: "acme", ID: "nightly", Pause: true, Note: "not yet", Schedule: Schedule{
+				Workflow: "answer", Alias: "canary", Input: Payload{Codec: CodecJSON, Bytes: []byte("[7]")}, ClientID: "c", Key: "k",
+				Spec: "30 2 * * *", Timezone: "Europe/Berlin", Overlap: OverlapAllow, CatchUpMS: 8 << 20, JitterMS: 900,
+				StartMS: 10 << 32, EndMS: 11 << 33, MaxRuns: 12_000,
+			},
+		},
+		KindDeleteSchedule: &DeleteSchedule{Route: route, Tenant: "acme", ID: "nightly"},
+		KindControlSchedule: &ControlSchedule{
+			Route: route, Tenant: "acme", ID: "nightly", Action: ScheduleTrigger, Note: "now", Overlap: OverlapCancel, Once: "once-3",
 		},
 
 		KindSetChannel:   &SetChannel{Route: route, Channel: "orders", Expect: 6, Settings: sampleSettings()},

@@ -42,6 +42,8 @@ type Use struct {
 	Rates       []UseRate
 	// Costs are what the event is charged when it is granted.
 	Costs []UseCost
+	// MinInFlight is below what number throttling does not lower MaxInFlight.
+	MinInFlight uint32
 }
 
 // UseRate is how much of a unit a limit lets through in a time.
@@ -73,7 +75,8 @@ func (r *Reader) task() Task {
 	}
 }
 
-func appendUses(dst []byte, uses []Use) []byte {
+// AppendUses appends an event's parts in limits.
+func AppendUses(dst []byte, uses []Use) []byte {
 	dst = AppendUint(dst, uint64(len(uses)))
 	for i := range uses {
 		u := &uses[i]
@@ -83,23 +86,36 @@ func appendUses(dst []byte, uses []Use) []byte {
 		for _, rate := range u.Rates {
 			dst = AppendUint(AppendUint(AppendString(dst, rate.Unit), rate.Count), rate.PerMS)
 		}
-		dst = AppendUint(dst, uint64(len(u.Costs)))
-		for _, cost := range u.Costs {
-			dst = AppendUint(AppendString(dst, cost.Unit), cost.Amount)
-		}
+		dst = AppendUint(AppendCosts(dst, u.Costs), uint64(u.MinInFlight))
 	}
 	return dst
 }
 
-func (r *Reader) uses() (uses []Use) {
+// AppendCosts appends amounts of units.
+func AppendCosts(dst []byte, costs []UseCost) []byte {
+	dst = AppendUint(dst, uint64(len(costs)))
+	for _, cost := range costs {
+		dst = AppendUint(AppendString(dst, cost.Unit), cost.Amount)
+	}
+	return dst
+}
+
+// Costs reads what AppendCosts wrote.
+func (r *Reader) Costs() (costs []UseCost) {
+	for range r.Count(MaxRates) {
+		costs = append(costs, UseCost{Unit: r.String(), Amount: r.Uint()})
+	}
+	return costs
+}
+
+// Uses reads what AppendUses wrote.
+func (r *Reader) Uses() (uses []Use) {
 	for range r.Count(MaxUses) {
 		u := Use{Limit: r.String(), Key: r.String(), MaxInFlight: r.Uint32(), Adaptive: r.Bool()}
 		for range r.Count(MaxRates) {
 			u.Rates = append(u.Rates, UseRate{Unit: r.String(), Count: r.Uint(), PerMS: r.Uint()})
 		}
-		for range r.Count(MaxRates) {
-			u.Costs = append(u.Costs, UseCost{Unit: r.String(), Amount: r.Uint()})
-		}
+		u.Costs, u.MinInFlight = r.Costs(), r.Uint32()
 		uses = append(uses, u)
 	}
 	return uses

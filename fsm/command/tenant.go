@@ -16,8 +16,12 @@ type TenantSettings struct {
 	MaxBacklogBytes, MaxBacklogEvents uint64
 }
 
-// MaxWeight is the highest weight of a tenant.
-const MaxWeight = 10_000
+const (
+	// OrdinaryWeight is the weight of a tenant that has none of its own.
+	OrdinaryWeight = 100
+	// MaxWeight is the highest weight of a tenant.
+	MaxWeight = 10_000
+)
 
 // AppendTenantSettings appends the settings' fields in their order.
 func AppendTenantSettings(dst []byte, s *TenantSettings) []byte {
@@ -54,5 +58,29 @@ func (c *ConfigureTenant) Append(dst []byte) []byte {
 // Decode reads the body behind a prefix.
 func (c *ConfigureTenant) Decode(r *Reader) {
 	c.Tenant = r.String()
+	c.Settings = r.TenantSettings()
+}
+
+// SetTenant keeps a tenant's settings in the meta group, from where every partition gets
+// them. The answer's Offset is their version.
+type SetTenant struct {
+	Route
+
+	Tenant string
+	// Expect is the version that they replace: another one there is refused. 0 is for a
+	// tenant that has none yet.
+	Expect   uint64
+	Settings TenantSettings
+}
+
+// Append appends the encoded command.
+func (c *SetTenant) Append(dst []byte) []byte {
+	dst = AppendUint(AppendString(appendPrefix(dst, KindSetTenant, c.Route), c.Tenant), c.Expect)
+	return AppendTenantSettings(dst, &c.Settings)
+}
+
+// Decode reads the body behind a prefix.
+func (c *SetTenant) Decode(r *Reader) {
+	c.Tenant, c.Expect = r.String(), r.Uint()
 	c.Settings = r.TenantSettings()
 }

@@ -240,7 +240,7 @@ func (a *advance) follow() (next uint32, goes bool, err error) {
 	scope := a.scope(view{output: a.output, message: a.message})
 	for i := range s.Next {
 		edge := &s.Next[i]
-		if edge.Max > 0 && a.run.loops(a.run.Step, uint32(i)) >= edge.Max { //nolint:gosec // Bounded by MaxEdges.
+		if edge.Max > 0 && a.run.loops(a.run.Step, uint32(i)) >= edge.Max {
 			continue
 		}
 		if edge.When != nil {
@@ -253,7 +253,7 @@ func (a *advance) follow() (next uint32, goes bool, err error) {
 			}
 		}
 		if edge.Max > 0 {
-			a.run.loop(a.run.Step, uint32(i)) //nolint:gosec // Bounded by MaxEdges.
+			a.run.loop(a.run.Step, uint32(i))
 		}
 		return uint32(edge.To), true, nil //nolint:gosec // A step's number.
 	}
@@ -301,13 +301,13 @@ func (a *advance) leave() {
 		if s.Wait == nil {
 			timer = TimerItems
 		}
-		a.decide(Decision{Kind: ClearTimer, Timer: timer, DueMS: due, Part: uint32(part)}) //nolint:gosec // Few parts.
+		a.decide(Decision{Kind: ClearTimer, Timer: timer, DueMS: due, Part: uint32(part)})
 	}
 	r.WaitDueMS = nil
 	if s.Wait != nil {
 		for i := range s.Wait.Parts {
 			if s.Wait.Parts[i].Message != "" && r.Arrived&(1<<i) == 0 {
-				a.decide(Decision{Kind: Unawait, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i)}) //nolint:gosec // Few parts.
+				a.decide(Decision{Kind: Unawait, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i)})
 			}
 		}
 	}

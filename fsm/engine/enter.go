@@ -141,7 +141,10 @@ func (a *advance) uses(s *workflow.Step, scope *workflow.Scope) ([]command.Use, 
 	uses := make([]command.Use, 0, len(s.Uses))
 	for i := range s.Uses {
 		limit := &a.Limits[s.Uses[i].Limit]
-		use := command.Use{Limit: limit.Name, MaxInFlight: uint32(limit.MaxInFlight), Adaptive: limit.Adaptive} //nolint:gosec // Checked when it was deployed.
+		use := command.Use{
+			Limit: limit.Name, Adaptive: limit.Adaptive,
+			MaxInFlight: uint32(limit.MaxInFlight), MinInFlight: uint32(limit.MinInFlight), //nolint:gosec // Checked when it was deployed.
+		}
 		if limit.Key != nil {
 			key, err := limit.Key.Text(scope)
 			if err != nil {
@@ -174,9 +177,9 @@ func (a *advance) enterCall(s *workflow.Step) (over bool, err error) {
 		Name: s.Call.Workflow, Alias: s.Call.Alias, Data: a.output, Detach: s.Call.Detach,
 	}
 	if s.Input != nil {
-		var value []byte
-		if value, err = s.Input.JSON(scope); err != nil {
-			return false, err
+		value, wrong := s.Input.JSON(scope)
+		if wrong != nil {
+			return false, wrong
 		}
 		d.Data = jsonPayload(value)
 	}

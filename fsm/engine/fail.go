@@ -21,7 +21,7 @@ func (a *advance) stepFailed(code, message string) error {
 	s := r.at(a.Definition)
 	for i := range s.Catch {
 		c := &s.Catch[i]
-		edge := uint32(workflow.MaxEdges + i) //nolint:gosec // Behind the numbers of other edges.
+		edge := uint32(workflow.MaxEdges + i)
 		if len(c.Codes) > 0 && !slices.Contains(c.Codes, code) || c.Max > 0 && r.loops(r.Step, edge) >= c.Max {
 			continue
 		}
@@ -40,7 +40,7 @@ func (a *advance) stepFailed(code, message string) error {
 func (a *advance) fail(code, message string) error {
 	r := a.run
 	r.Error = &Error{Step: r.Step, Code: code, Message: message}
-	switch a.OnFailure { //nolint:exhaustive // What remains is FailRun.
+	switch a.OnFailure { //nolint:exhaustive // The default is to fail.
 	case workflow.Incident:
 		a.stick(Incident{Kind: StepFailed, Step: r.Step, Message: code + ": " + message})
 		return nil

@@ -125,7 +125,7 @@ func (a *advance) failedItems(h *Happening) string {
 // verdict is whether a map is over, well or badly.
 func (i *Items) verdict(m *workflow.Map) (over, failed bool) {
 	all := i.Succeeded+i.Failed == i.Total
-	switch m.Join { //nolint:exhaustive // What remains is JoinAll.
+	switch m.Join { //nolint:exhaustive // The default is all of them.
 	case workflow.JoinAny:
 		return i.Succeeded > 0, i.Failed == i.Total
 	case workflow.JoinN:

@@ -19,7 +19,7 @@ type Program struct {
 func NewProgram(def *workflow.Definition) *Program {
 	p := &Program{Definition: def, needed: make([]bool, len(def.Steps)), byName: make(map[string]uint32, len(def.Steps))}
 	for i := range def.Steps {
-		p.byName[def.Steps[i].Name] = uint32(i) //nolint:gosec // Bounded by workflow.MaxSteps.
+		p.byName[def.Steps[i].Name] = uint32(i)
 	}
 	p.visit(p.need)
 	return p

@@ -74,7 +74,7 @@ func (a *advance) keptOutput(step uint32) (command.Payload, bool) {
 
 // asJSON is a payload as expressions see it: bytes are base64.
 func asJSON(p command.Payload) (value []byte, found bool, err error) {
-	switch p.Codec { //nolint:exhaustive // Whatever else there is is bytes.
+	switch p.Codec { //nolint:exhaustive // What is left are bytes.
 	case command.CodecNone:
 		return nil, false, nil
 	case command.CodecJSON:

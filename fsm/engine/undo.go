@@ -29,7 +29,7 @@ func (a *advance) undoEnded(h *Happening) error {
 		r.Usage.add(h.Usage)
 		return a.afterUndo()
 	}
-	switch a.OnHandlerFailure { //nolint:exhaustive // What remains is HandlerIncident.
+	switch a.OnHandlerFailure { //nolint:exhaustive // The default is an incident.
 	case workflow.HandlerContinue:
 		r.Undoing = slices.Delete(r.Undoing, at, at+1)
 		r.Left++

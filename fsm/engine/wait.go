@@ -25,7 +25,7 @@ func (a *advance) enterWait(s *workflow.Step) error {
 				key = text
 			}
 			a.decide(Decision{
-				Kind: Await, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i), Name: part.Message, Key: key, //nolint:gosec // Few parts.
+				Kind: Await, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i), Name: part.Message, Key: key,
 			})
 			continue
 		}
@@ -35,7 +35,7 @@ func (a *advance) enterWait(s *workflow.Step) error {
 		}
 		r.WaitDueMS[i] = due
 		a.decide(Decision{
-			Kind: SetTimer, Timer: TimerWait, DueMS: due, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i), //nolint:gosec // Few parts.
+			Kind: SetTimer, Timer: TimerWait, DueMS: due, Step: r.Step, Iteration: r.iteration(r.Step), Part: uint32(i),
 		})
 	}
 	return nil
@@ -46,7 +46,7 @@ func (a *advance) waitAgain(h *Happening) error {
 	r := a.run
 	for part, due := range r.WaitDueMS {
 		if due != 0 {
-			a.decide(Decision{Kind: ClearTimer, Timer: TimerWait, DueMS: due, Part: uint32(part)}) //nolint:gosec // Few parts.
+			a.decide(Decision{Kind: ClearTimer, Timer: TimerWait, DueMS: due, Part: uint32(part)})
 		}
 	}
 	a.output = a.inputOf(h)
@@ -104,8 +104,8 @@ func (a *advance) messages(w *workflow.Waiting, last *Happening) command.Payload
 		if w.Parts[i].Message == "" {
 			continue
 		}
-		output, _, _ := a.facts.ItemOutput(uint32(i) + 1) //nolint:gosec // Few parts.
-		if uint32(i) == last.Part {                       //nolint:gosec // Few parts.
+		output, _, _ := a.facts.ItemOutput(uint32(i) + 1)
+		if uint32(i) == last.Part {
 			output = last.Output
 		}
 		if len(b) > 1 {

@@ -473,10 +473,13 @@ func TestPatterns(t *testing.T) {
 	if Patterns(nil).Match([]byte("a")) {
 		t.Error("no pattern grants something")
 	}
-	for _, bad := range []string{"", "**", "a.*.b", "*a", "a b", "a/b", strings.Repeat("a", 256)} {
+	for _, bad := range []string{"", "**", "a.*.b", "*a", "a b", "a/b", "$", "$*", "$$a", strings.Repeat("a", 256)} {
 		if CheckPatterns([]string{bad}) == nil {
 			t.Errorf("%q is taken for a pattern", bad)
 		}
+	}
+	if err := CheckPatterns([]string{"$run.answer", "$message.*"}); err != nil {
+		t.Error(err)
 	}
 	if n := testing.AllocsPerRun(100, func() { (Patterns{"a.*"}).Match([]byte("a.b")) }); n != 0 {
 		t.Errorf("a match allocates %v times", n)

@@ -8,6 +8,7 @@ import { type Options } from "./options.js";
 import { type ListenForOptions } from "./otherstream.js";
 import { type Presence } from "./presence.js";
 import { type Chunk, type ReadOptions } from "./readstream.js";
+import { type MessageOptions, type Run, type RunAction, type RunFilter, type RunOptions, type RunPage, type RunRequest, type StartedRun } from "./runs.js";
 import type { Position } from "./store.js";
 import { type Notification } from "./stream.js";
 import { Worker, type WorkOptions } from "./worker.js";
@@ -89,6 +90,29 @@ export declare class Client {
     clientPresence(clientId: string, options?: {
         signal?: AbortSignal;
     }): Promise<Presence>;
+    /**
+     * Starts a run of a workflow, over HTTP as all that concerns runs. It is safe to repeat
+     * with the same idempotencyKey: it is one run.
+     */
+    startRun(workflow: string, data?: unknown, options?: RunOptions): Promise<StartedRun>;
+    /** A run with what its steps did; NotFoundError where there is none, or it is another client's. */
+    run(runId: string, options?: {
+        signal?: AbortSignal;
+    }): Promise<Run>;
+    /** A run when it has ended: its result, or its error, says how. */
+    awaitRun(runId: string, options?: {
+        signal?: AbortSignal;
+    }): Promise<Run>;
+    /** A page of runs, the newest first: the client's own, or all of the tenant where the token may see them. */
+    runs(filter?: RunFilter): Promise<RunPage>;
+    /** Cancels a run, and has it compensate what its workflow says. */
+    cancelRun(runId: string, request?: Pick<RunRequest, "reason" | "code" | "noCompensation" | "signal">): Promise<void>;
+    /** Asks something of a run, and gives its id; of a fork the new run's. */
+    controlRun(runId: string, action: RunAction, request?: RunRequest): Promise<string>;
+    /** Sends a message to the run that waits for this name and key, or will while it is kept. */
+    message(name: string, key: string, data?: unknown, options?: MessageOptions): Promise<{
+        duplicate: boolean;
+    }>;
     /** Does the jobs of a channel, until the worker is stopped. */
     work(channel: string, handler: (job: Job) => unknown, options?: WorkOptions): Worker;
     /** Every event of a channel, whatever workers do with it. */

@@ -12,6 +12,7 @@ import { Others } from "./others.js";
 import { presenceOf } from "./presence.js";
 import { StreamReader } from "./readstream.js";
 import { Refresh, tokenOf } from "./refresh.js";
+import { awaitRun, controlRun, listRuns, sendMessage, showRun, startRun, } from "./runs.js";
 import { Stream } from "./stream.js";
 import { Worker } from "./worker.js";
 /** What the client calls itself in hello. */
@@ -135,6 +136,37 @@ export class Client {
      */
     clientPresence(clientId, options = {}) {
         return presenceOf(clientId, this.o, options.signal);
+    }
+    /**
+     * Starts a run of a workflow, over HTTP as all that concerns runs. It is safe to repeat
+     * with the same idempotencyKey: it is one run.
+     */
+    startRun(workflow, data, options = {}) {
+        return startRun(this.o, workflow, data, options, this.newKey());
+    }
+    /** A run with what its steps did; NotFoundError where there is none, or it is another client's. */
+    run(runId, options = {}) {
+        return showRun(this.o, runId, false, options.signal);
+    }
+    /** A run when it has ended: its result, or its error, says how. */
+    awaitRun(runId, options = {}) {
+        return awaitRun(this.o, runId, options.signal);
+    }
+    /** A page of runs, the newest first: the client's own, or all of the tenant where the token may see them. */
+    runs(filter = {}) {
+        return listRuns(this.o, filter);
+    }
+    /** Cancels a run, and has it compensate what its workflow says. */
+    async cancelRun(runId, request = {}) {
+        await this.controlRun(runId, "cancel", request);
+    }
+    /** Asks something of a run, and gives its id; of a fork the new run's. */
+    controlRun(runId, action, request = {}) {
+        return controlRun(this.o, runId, action, request, this.newKey());
+    }
+    /** Sends a message to the run that waits for this name and key, or will while it is kept. */
+    message(name, key, data, options = {}) {
+        return sendMessage(this.o, name, key, data, options, this.newKey());
     }
     /** Does the jobs of a channel, until the worker is stopped. */
     work(channel, handler, options = {}) {

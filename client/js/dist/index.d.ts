@@ -12,6 +12,7 @@ export type { ListenForOptions } from "./otherstream.js";
 export type { Json } from "./payload.js";
 export type { DevicePresence, Presence } from "./presence.js";
 export type { Chunk, ReadOptions, StreamPosition } from "./readstream.js";
+export type { MessageOptions, Run, RunAction, RunError, RunFilter, RunOptions, RunPage, RunRequest, RunState, RunStep, StartedRun, } from "./runs.js";
 export { MemoryStore, type Position, type Store, WebStore } from "./store.js";
 export type { Gap, Notification } from "./stream.js";
 export type { TokenStream } from "./tokens.js";

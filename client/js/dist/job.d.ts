@@ -33,6 +33,9 @@ export declare class Job<T = any> {
     /** Whose event it is; empty where it is no client's. */
     readonly clientId: string;
     readonly tenant: string;
+    /** The run and the step whose job it is; empty where it is none's. */
+    readonly runId: string;
+    readonly step: string;
     /** Counts from 1. */
     readonly attempt: number;
     /** Grows with every grant of this event: give it to a store that must refuse the writes of a worker that lost its lease. */

@@ -22,6 +22,9 @@ export class Job {
     /** Whose event it is; empty where it is no client's. */
     clientId;
     tenant;
+    /** The run and the step whose job it is; empty where it is none's. */
+    runId;
+    step;
     /** Counts from 1. */
     attempt;
     /** Grows with every grant of this event: give it to a store that must refuse the writes of a worker that lost its lease. */
@@ -53,6 +56,8 @@ export class Job {
         this.causationId = m.causation_id;
         this.clientId = m.client_id ?? "";
         this.tenant = m.tenant;
+        this.runId = m.run ?? "";
+        this.step = m.step ?? "";
         this.attempt = m.attempt;
         this.fence = m.fence;
         this.leaseMs = m.lease_ms;

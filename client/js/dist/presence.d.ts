@@ -27,5 +27,5 @@ export interface DevicePresence {
     /** When it last acknowledged; undefined for never. */
     ackedTime: Date | undefined;
 }
-/** Asks one node after the other, over HTTP, until one answers. */
+/** Asks over HTTP. */
 export declare function presenceOf(clientId: string, o: Settings, signal?: AbortSignal): Promise<Presence>;

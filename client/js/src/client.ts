@@ -13,6 +13,10 @@ import { Others } from "./others.js";
 import { type Presence, presenceOf } from "./presence.js";
 import { type Chunk, type ReadOptions, StreamReader } from "./readstream.js";
 import { Refresh, tokenOf } from "./refresh.js";
+import {
+  awaitRun, controlRun, listRuns, type MessageOptions, type Run, type RunAction, type RunFilter, type RunOptions, type RunPage,
+  type RunRequest, sendMessage, showRun, startRun, type StartedRun,
+} from "./runs.js";
 import type { Message, Session } from "./session.js";
 import type { Position } from "./store.js";
 import { type Notification, Stream } from "./stream.js";
@@ -161,6 +165,44 @@ export class Client {
    */
   clientPresence(clientId: string, options: { signal?: AbortSignal } = {}): Promise<Presence> {
     return presenceOf(clientId, this.o, options.signal);
+  }
+
+  /**
+   * Starts a run of a workflow, over HTTP as all that concerns runs. It is safe to repeat
+   * with the same idempotencyKey: it is one run.
+   */
+  startRun(workflow: string, data?: unknown, options: RunOptions = {}): Promise<StartedRun> {
+    return startRun(this.o, workflow, data, options, this.newKey());
+  }
+
+  /** A run with what its steps did; NotFoundError where there is none, or it is another client's. */
+  run(runId: string, options: { signal?: AbortSignal } = {}): Promise<Run> {
+    return showRun(this.o, runId, false, options.signal);
+  }
+
+  /** A run when it has ended: its result, or its error, says how. */
+  awaitRun(runId: string, options: { signal?: AbortSignal } = {}): Promise<Run> {
+    return awaitRun(this.o, runId, options.signal);
+  }
+
+  /** A page of runs, the newest first: the client's own, or all of the tenant where the token may see them. */
+  runs(filter: RunFilter = {}): Promise<RunPage> {
+    return listRuns(this.o, filter);
+  }
+
+  /** Cancels a run, and has it compensate what its workflow says. */
+  async cancelRun(runId: string, request: Pick<RunRequest, "reason" | "code" | "noCompensation" | "signal"> = {}): Promise<void> {
+    await this.controlRun(runId, "cancel", request);
+  }
+
+  /** Asks something of a run, and gives its id; of a fork the new run's. */
+  controlRun(runId: string, action: RunAction, request: RunRequest = {}): Promise<string> {
+    return controlRun(this.o, runId, action, request, this.newKey());
+  }
+
+  /** Sends a message to the run that waits for this name and key, or will while it is kept. */
+  message(name: string, key: string, data?: unknown, options: MessageOptions = {}): Promise<{ duplicate: boolean }> {
+    return sendMessage(this.o, name, key, data, options, this.newKey());
   }
 
   /** Does the jobs of a channel, until the worker is stopped. */

@@ -44,6 +44,9 @@ export class Job<T = any> {
   /** Whose event it is; empty where it is no client's. */
   readonly clientId: string;
   readonly tenant: string;
+  /** The run and the step whose job it is; empty where it is none's. */
+  readonly runId: string;
+  readonly step: string;
   /** Counts from 1. */
   readonly attempt: number;
   /** Grows with every grant of this event: give it to a store that must refuse the writes of a worker that lost its lease. */
@@ -77,6 +80,8 @@ export class Job<T = any> {
     this.causationId = m.causation_id;
     this.clientId = m.client_id ?? "";
     this.tenant = m.tenant;
+    this.runId = m.run ?? "";
+    this.step = m.step ?? "";
     this.attempt = m.attempt;
     this.fence = m.fence;
     this.leaseMs = m.lease_ms;

@@ -1,7 +1,5 @@
-import { type BatonError, ConnectError, errorOf } from "./errors.js";
-import { webUrls } from "./nodes.js";
+import { askNodes } from "./http.js";
 import type { Settings } from "./options.js";
-import { tokenOf } from "./refresh.js";
 
 /** Whether a client is connected, and how far each of its devices is. */
 export interface Presence {
@@ -33,43 +31,9 @@ export interface DevicePresence {
   ackedTime: Date | undefined;
 }
 
-/** How long one node may take. */
-const httpTimeoutMs = 20_000;
-
-/** Asks one node after the other, over HTTP, until one answers. */
+/** Asks over HTTP. */
 export async function presenceOf(clientId: string, o: Settings, signal?: AbortSignal): Promise<Presence> {
-  const query = o.tenant === undefined ? "" : `?tenant=${encodeURIComponent(o.tenant)}`;
-  const nodes = webUrls(o.nodes);
-  let refusal: BatonError | undefined;
-  let last: unknown;
-  for (const node of nodes) {
-    const timeout = AbortSignal.timeout(httpTimeoutMs);
-    const token = await tokenOf(o.token);
-    let response: Response;
-    let body: Record<string, any>;
-    try {
-      response = await fetch(`${node}/v1/clients/${encodeURIComponent(clientId)}${query}`, {
-        headers: token ? { Authorization: `Bearer ${token}` } : {},
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-      });
-      body = (await response.json()) as Record<string, any>;
-    } catch (error) {
-      if (signal?.aborted) {
-        throw error;
-      }
-      last = error;
-      continue;
-    }
-    if (response.ok) {
-      return presence(body);
-    }
-    const refused = errorOf({ code: response.status, message: body.detail ?? response.statusText, ...body });
-    if (!refused.retryable) {
-      throw refused;
-    }
-    last = refusal = refused;
-  }
-  throw refusal ?? new ConnectError(nodes, last);
+  return presence(await askNodes(o, { path: `/v1/clients/${encodeURIComponent(clientId)}`, query: { tenant: o.tenant }, signal }));
 }
 
 function presence(body: Record<string, any>): Presence {

@@ -257,3 +257,56 @@ test("presence is asked of one node after the other, as who the client is", asyn
   server.closeAllConnections();
   assert.ok((await rejected(client.clientPresence("ana"))) instanceof baton.ConnectError);
 });
+
+test("runs are started, waited for, listed and steered, and messages sent", async () => {
+  const asked = [];
+  const run = {
+    run_id: "r1", workflow: "w", version: "v", state: "succeeded", key: "ana", correlation_id: "r1", started_at: 5, ended_at: 9,
+    usage: { steps: 1, tokens: 2, cost: 0.5 }, result_base64: "/w==", input: null, waits: [{ due_at: 7 }, { message: "m", key: "k" }],
+    steps: [{ step: "a", item: 2, event_id: "e", state: "completed", attempts: 1, time: 6, ended_at: 8 }],
+    compensations: [{ step: "a", state: "registered" }],
+  };
+  const running = { ...run, state: "running", ended_at: undefined, result_base64: undefined, result: undefined };
+  const answers = [
+    [202, { run_id: "r1", correlation_id: "r1" }], [200, running], [200, run], [200, { runs: [run], cursor: "c" }],
+    [200, { run_id: "r1" }], [200, { run_id: "r2" }], [200, { name: "m", key: "k", duplicate: true }],
+    [404, { code: 404, reason: "not_found", detail: "no such run", retryable: false }],
+  ];
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const piece of request) body += piece;
+    asked.push([request.method, request.url, body && JSON.parse(body), request.headers["idempotency-key"]]);
+    const [status, answer] = answers.shift();
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify(answer));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const node = new FakeNode();
+  const { client } = await node.connected({ nodes: `http://127.0.0.1:${server.address().port}`, clientId: "ana", tenant: "t" });
+  assert.deepEqual(await client.startRun("w", { n: 1 }, { alias: "next", onEnd: "done" }), { runId: "r1", correlationId: "r1", duplicate: false });
+  const ended = await client.awaitRun("r1");
+  assert.deepEqual([ended.state, ended.endedAt, ended.result, ended.input], ["succeeded", new Date(9), Uint8Array.of(255), null]);
+  assert.deepEqual([ended.waits, ended.steps[0].item, ended.steps[0].endedAt, ended.steps[0].startedAt],
+    [[{ dueAt: new Date(7) }, { message: "m", key: "k" }], 2, new Date(8), undefined]);
+  const page = await client.runs({ workflow: "w", since: new Date(5), limit: 1 });
+  assert.deepEqual([page.cursor, page.runs[0].runId], ["c", "r1"]);
+  await client.cancelRun("r1", { reason: "no", noCompensation: true });
+  assert.equal(await client.controlRun("r1", "fork", { step: "a", data: null }), "r2");
+  assert.deepEqual(await client.message("m", "k", new Uint8Array([1]), { id: "i" }), { duplicate: true });
+  assert.ok((await rejected(client.run("r9"))) instanceof baton.NotFoundError);
+  const [start, ...others] = asked;
+  assert.match(start[2].idempotency_key, /^~/);
+  delete start[2].idempotency_key;
+  assert.deepEqual(start.slice(0, 3), ["POST", "/v1/runs", { workflow: "w", alias: "next", client_id: "ana", on_end: "done", tenant: "t", data: { n: 1 } }]);
+  assert.deepEqual(others.map(([method, url, body]) => [method, url, body]), [
+    ["GET", "/v1/runs/r1?wait=10s&tenant=t", ""], ["GET", "/v1/runs/r1?wait=10s&tenant=t", ""],
+    ["GET", "/v1/runs?workflow=w&since=5&limit=1&tenant=t", ""],
+    ["POST", "/v1/runs/r1/cancel?tenant=t", { reason: "no", no_compensation: true }],
+    ["POST", "/v1/runs/r1/fork?tenant=t", { step: "a", data: null }],
+    ["POST", "/v1/messages", { name: "m", key: "k", id: "i", tenant: "t", data_base64: "AQ==" }],
+    ["GET", "/v1/runs/r9?tenant=t", ""],
+  ]);
+  assert.ok(others[3][3] && others[3][3] !== others[4][3], "each request has a key of its own");
+  server.close();
+  server.closeAllConnections();
+});

@@ -14,6 +14,19 @@ from ._job import BlockingJob, Job
 from ._listen import Listener, Notifications
 from ._presence import DevicePresence, Presence
 from ._readstream import Chunk, StreamPosition
+from ._runs import (
+    Run,
+    RunAction,
+    RunCompensation,
+    RunError,
+    RunIncident,
+    RunItems,
+    RunPage,
+    RunState,
+    RunStep,
+    RunWait,
+    StartedRun,
+)
 from ._stream import Gap, Notification
 from ._tokens import TokenStream
 from ._worker import Worker
@@ -78,8 +91,19 @@ __all__ = [
     "Receipt",
     "RejectedError",
     "RetryAfter",
+    "Run",
+    "RunAction",
+    "RunCompensation",
+    "RunError",
+    "RunIncident",
+    "RunItems",
+    "RunPage",
+    "RunState",
+    "RunStep",
+    "RunWait",
     "SequenceError",
     "SessionLostError",
+    "StartedRun",
     "StoppingError",
     "Store",
     "StreamPosition",

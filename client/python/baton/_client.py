@@ -25,6 +25,20 @@ from ._others import Others
 from ._presence import Presence, presence_of
 from ._readstream import Chunk, StreamPosition, StreamReader
 from ._refresh import Refresh
+from ._runs import (
+    NO_DATA,
+    Run,
+    RunAction,
+    RunPage,
+    RunState,
+    StartedRun,
+    await_run,
+    control_run,
+    list_runs,
+    send_message,
+    show_run,
+    start_run,
+)
 from ._session import Session
 from ._settings import Settings
 from ._stream import Gap, Notification, Stream
@@ -233,6 +247,127 @@ class Client:
         NotFoundError says that nothing ever was for it and it is not connected.
         """
         return await presence_of(client_id, self._settings)
+
+    async def start_run(
+        self,
+        workflow: str,
+        data: Any = None,
+        *,
+        alias: str | None = None,
+        client_id: str | None = None,
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        correlation_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        on_end: str | None = None,
+        priority: int | None = None,
+    ) -> StartedRun:
+        """Starts a run of a workflow, over HTTP as all that concerns runs.
+
+        ``alias`` is an alias or a version in full, by default prod; ``client_id`` is
+        whose run it is, by default the client's own. A start that is repeated under the
+        same ``idempotency_key`` finds the first run.
+        """
+        return await start_run(
+            self._settings,
+            workflow,
+            data,
+            alias=alias,
+            client_id=self._settings.client_id or None if client_id is None else client_id,
+            key=key,
+            idempotency_key="~" + self._new_key() if idempotency_key is None else idempotency_key,
+            correlation_id=correlation_id,
+            headers=headers,
+            on_end=on_end,
+            priority=priority,
+        )
+
+    async def run(self, run_id: str) -> Run:
+        """A run with what its steps did; NotFoundError where there is none, or it is another client's."""
+        return await show_run(self._settings, run_id)
+
+    async def await_run(self, run_id: str) -> Run:
+        """A run when it has ended: its result, or its error, says how. asyncio.wait_for bounds it."""
+        return await await_run(self._settings, run_id)
+
+    async def runs(
+        self,
+        *,
+        workflow: str | None = None,
+        version: str | None = None,
+        state: RunState | None = None,
+        client_id: str | None = None,
+        correlation_id: str | None = None,
+        error_code: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> RunPage:
+        """A page of runs: the client's own, or all of the tenant where the token may see them.
+
+        ``version`` may be the beginning of one; ``since`` and ``until`` bound when it
+        was started.
+        """
+        return await list_runs(
+            self._settings,
+            workflow=workflow,
+            version=version,
+            state=state,
+            client_id=client_id,
+            correlation_id=correlation_id,
+            error_code=error_code,
+            since=since,
+            until=until,
+            cursor=cursor,
+            limit=limit,
+        )
+
+    async def cancel_run(
+        self, run_id: str, *, reason: str | None = None, code: str | None = None, no_compensation: bool | None = None
+    ) -> None:
+        """Cancels a run, and has it compensate what its workflow says."""
+        await control_run(
+            self._settings,
+            run_id,
+            "cancel",
+            NO_DATA,
+            self._new_key(),
+            reason=reason,
+            code=code,
+            no_compensation=no_compensation,
+        )
+
+    async def control_run(
+        self,
+        run_id: str,
+        action: RunAction,
+        *,
+        reason: str | None = None,
+        code: str | None = None,
+        step: str | None = None,
+        version: str | None = None,
+        data: Any = NO_DATA,
+    ) -> str:
+        """Asks something of a run, and returns its id; of a fork the new run's.
+
+        ``data`` is the input of what is tried again, or the output of what is skipped;
+        ``step`` is where a redrive or fork begins, ``version`` the version or alias of a
+        fork.
+        """
+        return await control_run(
+            self._settings, run_id, action, data, self._new_key(), reason=reason, code=code, step=step, version=version
+        )
+
+    async def message(
+        self, name: str, key: str, data: Any = None, *, id: str | None = None, ttl_ms: int | None = None
+    ) -> bool:
+        """Sends a message to the run that waits for this name and key, or will while it is kept.
+
+        It is kept for a day, or ``ttl_ms``. With an ``id`` it arrives once: True says
+        that it was sent before.
+        """
+        return await send_message(self._settings, name, key, data, self._new_key(), id=id, ttl_ms=ttl_ms)
 
     def work(
         self,

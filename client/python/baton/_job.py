@@ -49,6 +49,9 @@ class _Work:
         #: Whose event it is; empty where it is no client's.
         self.client_id: str = m.get("client_id", "")
         self.tenant: str = m.get("tenant", "")
+        #: The run and the step whose job it is; empty where it is none's.
+        self.run_id: str = m.get("run", "")
+        self.step: str = m.get("step", "")
         #: Counts from 1.
         self.attempt: int = m["attempt"]
         #: Grows with every grant of this event: give it to a store that must

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Union
 from urllib.parse import quote
 
+from ._http import ask_nodes
 from ._messages import Message
-from ._nodes import web_urls
 from ._settings import Settings
-from ._token import token_of
-from .errors import BatonError, ConnectError, error_of
-
-# How long one node may take, in seconds.
-_HTTP_TIMEOUT = 20.0
 
 
 @dataclass(frozen=True)
@@ -58,39 +49,9 @@ class Presence:
 
 
 async def presence_of(client_id: str, settings: Settings) -> Presence:
-    """Asks one node after the other until one answers."""
-    query = "" if settings.tenant is None else "?tenant=" + quote(settings.tenant, safe="")
-    nodes = web_urls(settings.nodes)
-    last: Exception | None = None
-    refusal: BatonError | None = None
-    for node in nodes:
-        request = urllib.request.Request(f"{node}/v1/clients/{quote(client_id, safe='')}{query}")
-        token = await token_of(settings.token)
-        if token:
-            request.add_header("Authorization", f"Bearer {token}")
-        try:
-            return _presence(await asyncio.to_thread(_get, request, settings))
-        except BatonError as refused:
-            if not refused.retryable:
-                raise
-            refusal = refused
-        except (OSError, ValueError) as error:
-            last = error
-    if refusal is not None:
-        raise refusal
-    raise ConnectError(nodes, last) from last
-
-
-def _get(request: urllib.request.Request, settings: Settings) -> Message:
-    """The JSON of one answer; raises BatonError, OSError or ValueError."""
-    try:
-        with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT, context=settings.ssl) as response:
-            answer: Message = json.load(response)
-            return answer
-    except urllib.error.HTTPError as refused:
-        with refused:
-            problem = json.load(refused)
-        raise error_of({"code": refused.code, "message": problem.get("detail", refused.reason), **problem}) from None
+    """Asks over HTTP."""
+    path = "/v1/clients/" + quote(client_id, safe="")
+    return _presence(await ask_nodes(settings, path, query={"tenant": settings.tenant}))
 
 
 def _presence(m: Message) -> Presence:

@@ -277,8 +277,79 @@ class Looking(FakeNodeCase):
         with self.assertRaises(baton.ConnectError):
             await client.client_presence("ana")
 
-    async def _open(self, nodes: list[str]) -> baton.Client:
-        self.client = await baton.connect(nodes, in_order=True, tenant="t", token=lambda: "secret")
+    async def test_runs_are_started_waited_for_listed_and_steered_and_messages_sent(self) -> None:
+        asked: list[Any] = []
+        run = {
+            "run_id": "r1", "workflow": "w", "version": "v", "state": "succeeded", "key": "ana", "correlation_id": "r1", "started_at": 5000,
+            "ended_at": 9000, "usage": {"steps": 1, "tokens": 2, "cost": 0.5}, "result_base64": "/w==", "input": {"n": 1},
+            "waits": [{"due_at": 7000}, {"message": "m", "key": "k"}], "incident": {"kind": "step_failed"},
+            "steps": [{"step": "a", "item": 2, "event_id": "e", "state": "completed", "attempts": 1, "time": 6000, "error": {"code": "c"}}],
+            "compensations": [{"step": "a", "state": "registered"}],
+        }
+        running = {name: value for name, value in run.items() if name != "ended_at"}
+        answers: list[Any] = [
+            (202, {"run_id": "r1", "correlation_id": "r1"}), (503, {"code": 503, "reason": "no_leader", "retryable": True}),
+            (200, running), (200, run), (200, {"runs": [run], "cursor": "c"}), (200, {"run_id": "r1"}), (200, {"run_id": "r2"}),
+            (200, {"name": "m", "key": "k", "duplicate": True}), (404, {"code": 404, "reason": "not_found", "retryable": False}),
+        ]
+
+        class Web(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+                asked.append((self.command, self.path, json.loads(body) if body else None, self.headers["Idempotency-Key"]))
+                status, answer = answers.pop(0)
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(answer).encode())
+
+            do_POST = do_GET
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            nodes = [self.url, "http://127.0.0.1:%d/ws" % server.server_port]
+            opening = asyncio.ensure_future(self._open(nodes, client_id="ana"))
+            await (await self.next()).welcome()
+            client = await opening
+            self.assertEqual(await client.start_run("w", {"n": 1}, alias="next", on_end="done"), baton.StartedRun("r1", "r1", False))
+            ended = await client.await_run("r1")
+            self.assertEqual((ended.state, ended.result, ended.input), ("succeeded", b"\xff", {"n": 1}))
+            self.assertEqual(ended.ended_at, datetime.fromtimestamp(9, timezone.utc))
+            self.assertEqual(ended.waits, [
+                baton.RunWait(None, None, datetime.fromtimestamp(7, timezone.utc)), baton.RunWait("m", "k", None),
+            ])
+            self.assertEqual((ended.steps[0].item, ended.steps[0].error), (2, baton.RunError("c", "", None)))
+            self.assertEqual(ended.incident, baton.RunIncident("step_failed", "", None, 0))
+            page = await client.runs(workflow="w", since=datetime.fromtimestamp(5, timezone.utc), limit=1)
+            self.assertEqual((page.cursor, page.runs), ("c", [ended]))
+            await client.cancel_run("r1", reason="no", no_compensation=True)
+            self.assertEqual(await client.control_run("r1", "fork", step="a", data=None), "r2")
+            self.assertTrue(await client.message("m", "k", b"\x01", id="i"))
+            with self.assertRaises(baton.NotFoundError):
+                await client.run("r9")
+        finally:
+            await asyncio.to_thread(server.shutdown)
+            server.server_close()
+            serving.join()
+        self.assertTrue(asked[0][2].pop("idempotency_key").startswith("~"))
+        self.assertEqual([one[:3] for one in asked], [
+            ("POST", "/v1/runs", {"workflow": "w", "alias": "next", "client_id": "ana", "on_end": "done", "tenant": "t", "data": {"n": 1}}),
+            *[("GET", "/v1/runs/r1?wait=10s&tenant=t", None)] * 3,
+            ("GET", "/v1/runs?workflow=w&limit=1&since=5000&tenant=t", None),
+            ("POST", "/v1/runs/r1/cancel?tenant=t", {"reason": "no", "no_compensation": True}),
+            ("POST", "/v1/runs/r1/fork?tenant=t", {"step": "a", "data": None}),
+            ("POST", "/v1/messages", {"name": "m", "key": "k", "id": "i", "tenant": "t", "data_base64": "AQ=="}),
+            ("GET", "/v1/runs/r9?tenant=t", None),
+        ])
+        keys = [one[3] for one in asked[5:8]]
+        self.assertEqual(len({*keys} - {None}), 3, "each request has a key of its own")
+
+    async def _open(self, nodes: list[str], **options: Any) -> baton.Client:
+        self.client = await baton.connect(nodes, in_order=True, tenant="t", token=lambda: "secret", **options)
         return self.client
 
 

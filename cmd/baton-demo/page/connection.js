@@ -3,7 +3,7 @@
 "use strict";
 
 class Connection {
-  // on: {welcome(message), notify(message), gap(message), state(text, good)}
+  // on: {welcome(message), notify(message), gap(message), chunk(message), state(text, good)}
   constructor(nodes, clientId, on) {
     this.nodes = nodes;
     this.clientId = clientId;
@@ -80,6 +80,7 @@ class Connection {
         break;
       case "notify": this.on.notify(message); break;
       case "gap": this.on.gap(message); break;
+      case "chunk": case "reset": this.on.chunk(message); break;
       case "ping": this.send({ type: "pong", time: message.time }); break;
     }
   }

@@ -1,27 +1,25 @@
-// The page: what was asked is kept in localStorage before it is sent, and an
-// answer before it is acknowledged. So a reload loses neither.
+// The page: what was asked is kept in localStorage before it is sent, and what it was
+// told before that is acknowledged. So a reload loses neither.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
-let connection, run, nodes;
-let questions = []; // newest first: {key, text, hold, at, correlationId?, answer?, seq?, trace?}
+let connection, cluster, nodes;
+// Newest first: {key, text, hold, wantsReview, fail, at, runId?, growing?, review?, decided?,
+// answer?, seq?, ended?, run?, trace?}. The key is the question's correlation id.
+let questions = [];
+const view = new View(byId("questions"), decide);
 
-function element(name, text, className) {
-  const e = document.createElement(name);
-  if (text !== undefined) e.textContent = text;
-  if (className) e.className = className;
-  return e;
+function save() {
+  localStorage.setItem("baton-demo", JSON.stringify({ cluster, clientId: connection.clientId, questions }));
 }
-
-function save() { localStorage.setItem("baton-demo", JSON.stringify({ run, clientId: connection.clientId, questions })); }
 
 async function start() {
   const state = await (await fetch("state.json")).json();
   let kept = {};
   try { kept = JSON.parse(localStorage.getItem("baton-demo")) || {}; } catch { /* nothing usable */ }
-  run = state.run;
+  cluster = state.cluster;
   nodes = state.nodes.map((n) => n.url);
-  questions = kept.run === run ? kept.questions : []; // another run is another cluster
+  questions = kept.cluster === cluster ? kept.questions : []; // of another cluster it is history
   const clientId = kept.clientId || "page-" + crypto.randomUUID();
   byId("about").textContent = `${state.folder}, answered by ${state.model || "quotations"}. You are ${clientId}.`;
   connection = new Connection(nodes, clientId, {
@@ -31,11 +29,16 @@ async function start() {
     },
     welcome() {},
     notify: receive,
+    chunk: grow,
     gap(m) { console.warn("notifications", m.from, "to", m.to, "are gone:", m.reason); },
   });
+  for (const q of questions) delete q.growing; // What is being written comes again, from its beginning.
   save();
-  for (const q of questions) if (!q.correlationId) publish(q);
-  render();
+  for (const q of questions) {
+    if (!q.runId && !q.refused) publish(q);
+    if (q.decided !== undefined && !q.ended) decide(q, q.decided);
+  }
+  view.show(questions);
   setInterval(refresh, 700);
 }
 
@@ -43,49 +46,102 @@ byId("ask").onsubmit = (event) => {
   event.preventDefault();
   const text = byId("text").value.trim() || byId("text").placeholder;
   byId("text").value = "";
-  const q = { key: crypto.randomUUID(), text, hold: byId("slow").checked ? 10000 : 0, at: Date.now() };
+  const q = {
+    key: crypto.randomUUID(), text, at: Date.now(),
+    hold: byId("slow").checked ? 10000 : 0, wantsReview: byId("review").checked, fail: byId("fail").checked,
+  };
   questions.unshift(q);
   save();
   publish(q);
-  render();
+  view.show(questions);
 };
 
+// publish starts a run of the workflow: its id is the event's.
 async function publish(q) {
   try {
-    const data = q.hold ? { text: q.text, hold_ms: q.hold } : { text: q.text };
-    const ok = await connection.publish({ channel: "question.asked", idempotency_key: q.key, data });
-    q.correlationId = ok.correlation_id;
+    const data = { text: q.text, hold_ms: q.hold, review: q.wantsReview, fail: q.fail };
+    const ok = await connection.publish({ channel: "question.asked", idempotency_key: q.key, correlation_id: q.key, data });
+    q.runId = ok.event_id;
   } catch (error) {
     q.refused = error.message;
   }
   save();
-  render();
+  view.show(questions);
 }
+
+const asked = (message) => questions.find((q) => q.key === message.correlation_id);
 
 function receive(message) {
-  // The answer can overtake the ok: then the question is found by its text.
-  const q = questions.find((q) => q.correlationId === message.correlation_id)
-    || questions.find((q) => !q.correlationId && q.text === message.data.question);
-  if (q && !q.answer) {
-    q.correlationId = message.correlation_id;
-    q.answer = message.data;
-    q.seq = message.seq;
-    q.took = Date.now() - q.at;
-    save();
+  const q = asked(message);
+  switch (q && message.name) {
+    case "review.asked":
+      q.review = message.data;
+      break;
+    case "answer.ready":
+      q.answer = message.data;
+      q.seq = message.seq;
+      q.took = Date.now() - q.at;
+      break;
+    case "question.ended":
+      q.ended = message.data;
+      break;
   }
+  save();
   connection.ack(message.seq);
-  render();
+  view.show(questions);
+  refresh();
 }
 
-// fetchAny asks one node after the other.
-async function fetchAny(path) {
+// grow shows an answer while it is written. Another attempt writes another one.
+function grow(message) {
+  const q = asked(message) || questions.find((q) => q.growing && q.growing.stream === message.stream);
+  if (!q) return;
+  if (!q.growing || message.type === "reset" || message.attempt !== q.growing.attempt || message.offset === 0) {
+    q.growing = { stream: message.stream, attempt: message.attempt, text: "" };
+  }
+  q.growing.text += message.data || "";
+  view.show(questions);
+}
+
+// decide sends the message that the review waits for. Its id makes it arrive once, however
+// often it is sent.
+async function decide(q, approved) {
+  q.decided = approved;
+  save();
+  view.show(questions);
+  const message = { name: "approval", key: q.review.run, id: "review of " + q.review.run, data: { approved } };
+  if (!await askAny("/v1/messages", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(message) })) {
+    delete q.decided; // No node took it: the buttons are there again.
+    save();
+    view.show(questions);
+  }
+}
+
+// askAny asks one node after the other.
+async function askAny(path, request = {}) {
   for (const node of nodes) {
     try {
-      const response = await fetch(node + path, { signal: AbortSignal.timeout(2000) });
+      const response = await fetch(node + path, { ...request, signal: AbortSignal.timeout(2000) });
       if (response.ok) return await response.json();
     } catch { /* the next one */ }
   }
   return null;
+}
+
+async function look(q) {
+  if (!q.over) {
+    const run = await askAny("/v1/runs/" + encodeURIComponent(q.runId));
+    if (run) {
+      q.run = run;
+      q.over = !!run.ended_at;
+    }
+  }
+  const trace = await askAny("/v1/traces/" + encodeURIComponent(q.key));
+  if (trace) {
+    q.trace = trace.marks;
+    // After the end's acknowledgement nothing more is to come.
+    q.traced = q.over && trace.ended && trace.marks.some((m) => m.mark === "acknowledged" && m.name === "question.ended");
+  }
 }
 
 let refreshing = false;
@@ -93,18 +149,14 @@ async function refresh() {
   if (refreshing) return;
   refreshing = true;
   try {
-    for (const q of questions.filter((q) => q.correlationId && !q.traced).slice(0, 8)) {
-      const trace = await fetchAny("/v1/traces/" + encodeURIComponent(q.correlationId));
-      if (!trace) continue;
-      q.trace = trace.marks;
-      // After the acknowledgement nothing more is to come.
-      q.traced = trace.marks.some((m) => m.mark === "acknowledged");
+    for (const q of questions.filter((q) => q.runId && !q.traced).slice(0, 8)) {
+      await look(q);
       save();
-      render();
+      view.show(questions);
     }
     const state = await (await fetch("state.json")).json();
-    const table = byId("processes");
-    table.replaceChildren(...[...state.nodes, ...state.workers].map((p) => {
+    byId("ledger").textContent = `${state.ledger.charged} charged, ${state.ledger.published} published, ${state.ledger.ended} runs ended`;
+    byId("processes").replaceChildren(...[...state.nodes, ...state.workers].map((p) => {
       const row = element("tr");
       const stateCell = element("td", p.alive ? "alive" : "gone", p.alive ? "" : "bad");
       row.append(element("td", p.name), stateCell, element("td", p.alive ? "kill -9 " + p.pid : ""), element("td", p.url || ""));
@@ -115,45 +167,6 @@ async function refresh() {
   } finally {
     refreshing = false;
   }
-}
-
-function renderTrace(q) {
-  const table = element("table");
-  const head = element("tr");
-  for (const name of ["ms", "what", "channel", "attempt", "worker", "node", "took"]) head.append(element("th", name));
-  table.append(head);
-  const begin = q.trace.length ? q.trace[0].time : 0;
-  for (const m of q.trace) {
-    const row = element("tr");
-    if (m.attempt > 1 || m.mark === "expired") row.className = "again";
-    const cells = [m.time - begin, m.mark + (m.name ? " " + m.name : "") + (m.seq ? " #" + m.seq : ""),
-      m.channel || "", m.attempt || "", m.worker || "", m.node || "", m.duration_ms != null ? m.duration_ms + " ms" : ""];
-    for (const cell of cells) row.append(element("td", cell));
-    table.append(row);
-  }
-  const details = element("details");
-  details.open = q.open !== false;
-  details.ontoggle = () => { q.open = details.open; };
-  details.append(element("summary", "trace " + q.correlationId), table);
-  return details;
-}
-
-function render() {
-  byId("questions").replaceChildren(...questions.map((q) => {
-    const box = element("article");
-    box.append(element("h3", q.text), element("time", new Date(q.at).toLocaleTimeString()));
-    if (q.answer) {
-      box.append(element("p", q.answer.answer, "answer"));
-      box.append(element("p", `number ${q.seq}, by ${q.answer.by}, after ${q.took} ms` + (q.answer.note ? ` (${q.answer.note})` : ""), "by"));
-      const list = element("ol", undefined, "sources");
-      for (const s of q.answer.sources || []) list.append(element("li", `${s.file}, line ${s.line} ${s.heading || ""}`));
-      box.append(list);
-    } else {
-      box.append(element("p", q.refused ? "refused: " + q.refused : q.correlationId ? "stored; working on it" : "sending", q.refused ? "bad" : "by"));
-    }
-    if (q.trace) box.append(renderTrace(q));
-    return box;
-  }));
 }
 
 start().catch((error) => { byId("connection").textContent = String(error); });
