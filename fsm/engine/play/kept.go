@@ -102,7 +102,7 @@ func (k *kept) keep(d *engine.Decision) {
 		clear(k.items)
 		clear(k.results)
 		for i, item := range d.List {
-			k.items[uint32(i)+1] = item //nolint:gosec // Bounded by workflow.MaxMapItems.
+			k.items[uint32(i)+1] = item
 		}
 	case engine.KeepItem:
 		k.results[d.Item] = itemResult{d.Data, d.Code}

@@ -64,20 +64,8 @@ func (p *player) traceHappening(h *engine.Happening) {
 }
 
 // wordOf is what happened in a word, and whether it happened to a step.
-func wordOf(kind engine.HappeningKind) (word string, ofStep bool) { //nolint:cyclop // A word for each.
-	switch kind { //nolint:exhaustive // Nobody pauses a run that is played.
-	case engine.Began:
-		return "begins", false
-	case engine.RunDue:
-		return "run timeout", false
-	case engine.Cancel:
-		return "cancel", false
-	case engine.Retry:
-		return "retry", false
-	case engine.Skip:
-		return "skip", false
-	case engine.GiveUp:
-		return "give up", false
+func wordOf(kind engine.HappeningKind) (word string, ofStep bool) {
+	switch kind { //nolint:exhaustive // The others are of the whole run.
 	case engine.Died:
 		return "failed for good", true
 	case engine.Stopped:
@@ -96,8 +84,28 @@ func wordOf(kind engine.HappeningKind) (word string, ofStep bool) { //nolint:cyc
 		return "undone", true
 	case engine.UndoDied:
 		return "could not be undone", true
-	default:
+	case engine.Done:
 		return "done", true
+	default:
+		return wordOfRun(kind), false
+	}
+}
+
+// wordOfRun is wordOf for what happens to the whole run.
+func wordOfRun(kind engine.HappeningKind) string {
+	switch kind { //nolint:exhaustive // Nobody pauses a run that is played.
+	case engine.RunDue:
+		return "run timeout"
+	case engine.Cancel:
+		return "cancel"
+	case engine.Retry:
+		return "retry"
+	case engine.Skip:
+		return "skip"
+	case engine.GiveUp:
+		return "give up"
+	default:
+		return "begins"
 	}
 }
 
