@@ -15,6 +15,7 @@ const runRetentionMS = DefaultRetentionMS
 // carryOut does what a run has decided.
 func (m *Machine) carryOut(r *run, h *happening, d *engine.Decision) { //nolint:revive,cyclop // A case for each kind.
 	switch d.Kind {
+	case engine.Visited: // For those who watch a run that is played.
 	case engine.StartJob:
 		m.startJob(r, h, d)
 	case engine.StartChild:

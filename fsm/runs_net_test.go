@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/batonmq/baton/fsm/command"
+	"github.com/batonmq/baton/fsm/engine"
 	"github.com/batonmq/baton/fsm/workflow"
 	"github.com/batonmq/baton/storage"
 )
@@ -373,51 +374,69 @@ func (n *runsNet) checkRest() {
 	n.checkPassed()
 }
 
+// seen is what runs have emitted, and which messages wait.
+type seen struct {
+	passed  map[string]int
+	taken   map[int]int
+	waiting map[int]bool
+}
+
+func (n *runsNet) look() *seen {
+	s := &seen{passed: make(map[string]int), taken: make(map[int]int), waiting: make(map[int]bool)}
+	for _, p := range n.partitions {
+		p.read(func(view *storage.View) {
+			check(n.t, view.Scan([]byte{kindEvent}, after([]byte{kindEvent}), s.event))
+			check(n.t, view.Scan([]byte{kindMessage}, after([]byte{kindMessage}), s.message))
+		})
+	}
+	return s
+}
+
+func (s *seen) event(_, value []byte) (bool, error) {
+	var news struct {
+		Passed  string
+		Message int
+	}
+	e := readEvent(value, command.EventID{}, "", "")
+	if json.Unmarshal(e.Payload.Bytes, &news) == nil && news.Passed != "" && e.Task.Run.IsZero() {
+		s.passed[news.Passed]++
+		s.taken[news.Message]++
+	}
+	return true, nil
+}
+
+func (s *seen) message(key, value []byte) (bool, error) {
+	number := 0
+	if len(key) < len(keyMessage(nil, 0, digest{}, 0)) {
+		return true, nil // One who waits.
+	}
+	if err := json.Unmarshal(readMessage(value).payload.Bytes, &number); err != nil {
+		return false, err
+	}
+	s.waiting[number] = true
+	return true, nil
+}
+
 // checkPassed wants each run to have passed what it emitted of once, and each message to
 // have gone to one of them, or to wait for its time to live.
 func (n *runsNet) checkPassed() {
-	passed, taken := make(map[string]int), make(map[int]int)
-	waiting := make(map[int]bool)
-	for _, p := range n.partitions {
-		p.read(func(view *storage.View) {
-			check(n.t, view.Scan([]byte{kindEvent}, after([]byte{kindEvent}), func(_, value []byte) (bool, error) {
-				var news struct {
-					Passed  string
-					Message int
-				}
-				e := readEvent(value, command.EventID{}, "", "")
-				if json.Unmarshal(e.Payload.Bytes, &news) == nil && news.Passed != "" && e.Task.Run.IsZero() {
-					passed[news.Passed]++
-					taken[news.Message]++
-				}
-				return true, nil
-			}))
-			check(n.t, view.Scan([]byte{kindMessage}, after([]byte{kindMessage}), func(key, value []byte) (bool, error) {
-				if key[len(key)-1] == 0 && len(key) < 30 && len(value) > 0 && key[5+16] == 0 {
-					return true, nil
-				}
-				if number := 0; json.Unmarshal(readMessage(value).payload.Bytes, &number) == nil {
-					waiting[number] = true
-				}
-				return true, nil
-			}))
-		})
-	}
-	for what, times := range passed {
+	s := n.look()
+	for what, times := range s.passed {
 		if times != 1 {
 			n.t.Fatalf("%s was passed %d times", what, times)
 		}
 	}
 	for _, r := range n.runs() {
-		if r.name == "leaf" && r.State.String() == "succeeded" && passed[r.id.String()+"/leaf"] != 1 {
+		if r.name == "leaf" && r.State == engine.Succeeded && s.passed[r.id.String()+"/leaf"] != 1 {
 			n.t.Fatalf("leaf %s has succeeded, and emitted nothing", r.id)
 		}
 	}
+	interrupted := n.interrupted()
 	for number, message := range n.messages {
-		if taken[number] > 1 || taken[number] == 1 && waiting[number] {
-			n.t.Fatalf("message %d was taken %d times, waits %v", number, taken[number], waiting[number])
+		if s.taken[number] > 1 || s.taken[number] == 1 && s.waiting[number] {
+			n.t.Fatalf("message %d was taken %d times, waits %v", number, s.taken[number], s.waiting[number])
 		}
-		if taken[number] == 0 && !waiting[number] && message.expiresMS > n.timeMS && !n.interrupted() {
+		if s.taken[number] == 0 && !s.waiting[number] && message.expiresMS > n.timeMS && !interrupted {
 			n.t.Fatalf("message %d is lost", number)
 		}
 	}
@@ -426,5 +445,5 @@ func (n *runsNet) checkPassed() {
 // interrupted tells whether a run may have taken a message, and ended before it went on:
 // one that waits for two, or was paused.
 func (n *runsNet) interrupted() bool {
-	return slices.ContainsFunc(n.runs(), func(r *netRun) bool { return r.State.String() != "succeeded" && r.name != "leaf" })
+	return slices.ContainsFunc(n.runs(), func(r *netRun) bool { return r.State != engine.Succeeded && r.name != "leaf" })
 }

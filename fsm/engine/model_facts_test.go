@@ -43,43 +43,6 @@ func newKept() *kept {
 	}
 }
 
-// keep does what a decision says of what is kept.
-func (k *kept) keep(d *Decision) {
-	of := jobOf{d.Step, d.Iteration, d.Item}
-	switch d.Kind { //nolint:exhaustive // The others keep nothing.
-	case KeepOutput:
-		k.outputs[d.Step] = d.Data
-	case KeepItems:
-		clear(k.items)
-		clear(k.results)
-		for i, item := range d.List {
-			k.items[uint32(i)+1] = item
-		}
-	case KeepItem:
-		k.results[d.Item] = result{d.Data, d.Code}
-	case KeepMemo:
-		k.memos[d.Key] = d.Data
-	case KeepHeld:
-		k.held = d.Data
-	case Register:
-		if before := k.unknown[of]; before != 0 {
-			delete(k.entries, before)
-			delete(k.unknown, of)
-		}
-		k.entries[d.Entry] = Entry{Step: d.Step, Iteration: d.Iteration, Item: d.Item, Unknown: d.Unknown, Input: d.Data}
-		if d.Unknown {
-			k.unknown[of] = d.Entry
-		}
-	case Forget:
-		clear(k.entries)
-		clear(k.unknown)
-	case End:
-		clear(k.items)
-		clear(k.results)
-		k.held, k.pending = command.Payload{}, nil
-	}
-}
-
 func (k *kept) NowMS() int64   { return k.nowMS }
 func (k *kept) Event() []byte  { return []byte(`{"data":{}}`) }
 func (k *kept) RunID() string  { return "run" }
@@ -123,6 +86,45 @@ func (k *kept) Pending() (Happening, bool) {
 func (k *kept) Dead(step, iteration, item uint32) bool { return k.dead[jobOf{step, iteration, item}] }
 
 func (k *kept) DeadUndo(entry uint32) bool { return k.undead[entry] }
+
+// keep does what a decision says of what is kept.
+func (k *kept) keep(d *Decision) {
+	of := jobOf{d.Step, d.Iteration, d.Item}
+	switch d.Kind { //nolint:exhaustive // The others keep nothing.
+	case KeepOutput:
+		k.outputs[d.Step] = d.Data
+	case KeepItems:
+		clear(k.items)
+		clear(k.results)
+		for i, item := range d.List {
+			k.items[uint32(i)+1] = item
+		}
+	case KeepItem:
+		k.results[d.Item] = result{d.Data, d.Code}
+	case ForgetItem:
+		delete(k.results, d.Item)
+	case KeepMemo:
+		k.memos[d.Key] = d.Data
+	case KeepHeld:
+		k.held = d.Data
+	case Register:
+		if before := k.unknown[of]; before != 0 {
+			delete(k.entries, before)
+			delete(k.unknown, of)
+		}
+		k.entries[d.Entry] = Entry{Step: d.Step, Iteration: d.Iteration, Item: d.Item, Unknown: d.Unknown, Input: d.Data}
+		if d.Unknown {
+			k.unknown[of] = d.Entry
+		}
+	case Forget:
+		clear(k.entries)
+		clear(k.unknown)
+	case End:
+		clear(k.items)
+		clear(k.results)
+		k.held, k.pending = command.Payload{}, nil
+	}
+}
 
 // clone is what is kept, for another go of the same.
 func (k *kept) clone() *kept {

@@ -16,14 +16,16 @@ import (
 // TestModel: whatever happens to a run of any definition, in whatever order, it keeps its
 // promises, and can be brought to an end.
 func TestModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := newModel(t, anyProgram(t))
-		m.happen(&Happening{Kind: Began, Output: m.output()})
-		for range rapid.IntRange(0, 40).Draw(t, "happenings") {
-			m.act()
-		}
-		m.finish()
-	})
+	for range 10 { // What goes wrong takes some coming together.
+		rapid.Check(t, func(t *rapid.T) {
+			m := newModel(t, anyProgram(t))
+			m.happen(&Happening{Kind: Began, Output: m.output()})
+			for range rapid.IntRange(0, 40).Draw(t, "happenings") {
+				m.act()
+			}
+			m.finish()
+		})
+	}
 }
 
 // model is a run, what its owner keeps of it, and what must be true of that.
@@ -41,10 +43,12 @@ type model struct {
 	awaits  map[uint32]Decision
 	// owed are the jobs whose effect has to be undone, by their step; undone how often
 	// they were, and begun the entries that were begun, in their order.
-	owed    map[jobOf]bool
-	undone  map[uint32]int
-	begun   []uint32
-	noUndo  bool
+	owed   map[jobOf]bool
+	undone map[uint32]int
+	begun  []uint32
+	noUndo bool
+	// ways counts how often the run was set on its way: by its start, or by an operator.
+	ways    uint64
 	happens []string
 }
 
@@ -74,12 +78,16 @@ func (m *model) happen(h *Happening) {
 	before, given := m.run.clone(), *h
 	m.happens = append(m.happens, fmt.Sprintf("%d of %d/%d/%d part %d entry %d %s %s", h.Kind, h.Step, h.Iteration, h.Item, h.Part, h.Entry, h.Output.Bytes, h.Code))
 	m.note(h)
+	switch h.Kind { //nolint:exhaustive // The others lead on.
+	case Began, Retry, Skip, Reenter:
+		m.ways++
+	}
 	again := *h
 	next, decisions, pending := Advance(m.program, m.run, h, m.kept)
 	if !reflect.DeepEqual(before, m.run) {
 		m.fail("the run that was given has changed")
 	}
-	next2, decisions2, pending2 := Advance(m.program, m.run, &again, m.kept.clone())
+	next2, decisions2, pending2 := Advance(m.program, m.run, &again, m.clone())
 	if !reflect.DeepEqual(next, next2) || !reflect.DeepEqual(decisions, decisions2) || !reflect.DeepEqual(pending, pending2) {
 		m.fail("the same again gave something else")
 	}
@@ -114,37 +122,55 @@ func (m *model) fail(format string, args ...any) {
 // note takes note of what a happening means before the run hears of it.
 func (m *model) note(h *Happening) {
 	of := jobOf{h.Step, h.Iteration, h.Item}
-	undo := m.program.Steps[h.Step].Compensation
 	switch h.Kind { //nolint:exhaustive // The others mean nothing here.
 	case Done, Died, Stopped:
 		delete(m.live, of)
-		if h.Kind == Done && m.program.Steps[h.Step].Pivot && (m.run.Present(h) || m.run.stalled(h)) {
-			clear(m.owed)
-		}
-		if h.Kind == Done && undo != nil && !m.noUndo && !m.run.State.Ended() {
-			m.owed[of] = true
-		}
-		if h.Kind == Died {
+		switch h.Kind { //nolint:exhaustive // What was stopped leaves nothing.
+		case Done:
+			m.acknowledged(h)
+		case Died:
 			m.dead[of] = true
 		}
 	case Granted:
-		if !m.noUndo && !m.run.State.Ended() {
-			m.owed[of] = true
-		}
+		m.owe(of)
 	case Revived:
 		delete(m.dead, of)
 		m.live[of] = false
+	case Undone, UndoDied:
+		delete(m.undoing, h.Entry)
+		m.undead[h.Entry] = h.Kind == UndoDied
+		if h.Kind == Undone {
+			m.undone[h.Entry]++
+		}
+	default:
+		m.noteOperator(h)
+	}
+}
+
+// acknowledged takes note of a job that has succeeded: it has to be undone, and what was
+// before a pivot has not.
+func (m *model) acknowledged(h *Happening) {
+	s := &m.program.Steps[h.Step]
+	if s.Pivot && (m.run.Present(h) || m.run.stalled(h)) {
+		clear(m.owed)
+	}
+	if s.Compensation != nil {
+		m.owe(jobOf{h.Step, h.Iteration, h.Item})
+	}
+}
+
+func (m *model) owe(of jobOf) {
+	if !m.noUndo && !m.run.State.Ended() {
+		m.owed[of] = true
+	}
+}
+
+func (m *model) noteOperator(h *Happening) {
+	switch h.Kind { //nolint:exhaustive // The others mean nothing here.
 	case Cancel:
 		if h.NoUndo && m.cancels() {
 			clear(m.owed)
 			m.noUndo = true
-		}
-	case Undone, UndoDied:
-		delete(m.undoing, h.Entry)
-		if h.Kind == UndoDied {
-			m.undead[h.Entry] = true
-		} else {
-			m.undone[h.Entry]++
 		}
 	case Skip:
 		if i := m.run.Incident; i != nil && i.Kind == UndoFailed && h.Output.Codec != command.CodecNone {
@@ -222,25 +248,31 @@ func (m *model) startUndo(d *Decision) {
 		m.fail("compensation %d is not registered", d.Entry)
 	}
 	switch {
+	case m.noUndo:
+		m.fail("compensation %d begins after a cancel without", d.Entry)
 	case len(m.live) > 0:
 		m.fail("compensation %d begins while %v live", d.Entry, m.live)
 	case d.Entry <= m.run.Floor:
 		m.fail("compensation %d was registered before the pivot", d.Entry)
-	case m.undone[d.Entry] > 0:
-		m.fail("compensation %d was carried out before", d.Entry)
-	case m.undoing[d.Entry]:
-		m.fail("compensation %d is being carried out", d.Entry)
+	case m.undone[d.Entry] > 0 || m.undoing[d.Entry]:
+		m.fail("compensation %d was begun before", d.Entry)
 	case !again && len(m.begun) > 0 && d.Entry >= m.begun[len(m.begun)-1]:
 		m.fail("compensation %d begins after %v", d.Entry, m.begun)
 	}
+	m.checkBeside(d)
+	m.undoing[d.Entry] = true
+	if !again {
+		m.begun = append(m.begun, d.Entry)
+	}
+}
+
+// checkBeside wants compensations to go on side by side of one visit only.
+func (m *model) checkBeside(d *Decision) {
+	m.Helper()
 	for other := range m.undoing {
 		if e := m.entries[other]; !m.program.Parallel || e.Step != d.Step || e.Iteration != d.Iteration {
 			m.fail("compensation %d begins beside %d", d.Entry, other)
 		}
-	}
-	m.undoing[d.Entry] = true
-	if !again {
-		m.begun = append(m.begun, d.Entry)
 	}
 }
 
@@ -276,16 +308,12 @@ func (m *model) check() {
 		m.fail("items %+v", i)
 	}
 	for _, l := range r.Loops {
-		s := &m.program.Steps[l.Step]
-		limit := 0
-		if l.Edge >= workflow.MaxEdges {
-			limit = s.Catch[l.Edge-workflow.MaxEdges].Max
-		} else {
-			limit = s.Next[l.Edge].Max
+		if limit := m.loopLimit(l); int(l.Count) > limit {
+			m.fail("step %d took edge %d %d times, %d are allowed", l.Step, l.Edge, l.Count, limit)
 		}
-		if int(l.Count) > limit {
-			m.fail("step %s took edge %d %d times, %d are allowed", s.Name, l.Edge, l.Count, limit)
-		}
+	}
+	if most := uint64(len(m.program.Steps)) * (m.ways + m.loopsAllowed()); r.Usage.Steps > most {
+		m.fail("the run has passed %d steps, %d are on its ways", r.Usage.Steps, most)
 	}
 	if !r.State.Ended() && r.State != Stuck && !r.Paused && !m.goesOn() {
 		m.fail("the run is %s at %s, and nothing can happen to it", r.State, m.program.Steps[r.Step].Name)
@@ -293,6 +321,28 @@ func (m *model) check() {
 	if r.State == Stuck != (r.Incident != nil) {
 		m.fail("%s with incident %v", r.State, r.Incident)
 	}
+}
+
+func (m *model) loopLimit(l Loop) int {
+	s := &m.program.Steps[l.Step]
+	if l.Edge >= workflow.MaxEdges {
+		return s.Catch[l.Edge-workflow.MaxEdges].Max
+	}
+	return s.Next[l.Edge].Max
+}
+
+// loopsAllowed is how often a run may go back.
+func (m *model) loopsAllowed() (most uint64) {
+	for i := range m.program.Steps {
+		s := &m.program.Steps[i]
+		for j := range s.Next {
+			most += uint64(s.Next[j].Max)
+		}
+		for j := range s.Catch {
+			most += uint64(s.Catch[j].Max)
+		}
+	}
+	return most
 }
 
 // goesOn tells whether anything can happen yet that the run waits for.

@@ -46,47 +46,6 @@ func newKept(event []byte) *kept {
 	}
 }
 
-// keep does what a decision says of what is kept.
-func (k *kept) keep(d *engine.Decision) {
-	switch d.Kind { //nolint:exhaustive // The others keep nothing.
-	case engine.KeepOutput:
-		k.outputs[d.Step] = d.Data
-	case engine.KeepItems:
-		clear(k.items)
-		clear(k.results)
-		for i, item := range d.List {
-			k.items[uint32(i)+1] = item //nolint:gosec // Bounded by workflow.MaxMapItems.
-		}
-	case engine.KeepItem:
-		k.results[d.Item] = itemResult{d.Data, d.Code}
-	case engine.ForgetItem:
-		delete(k.results, d.Item)
-	case engine.KeepMemo:
-		k.memos[d.Key] = d.Data
-	case engine.KeepHeld:
-		k.held = d.Data
-	case engine.Register:
-		k.register(d)
-	case engine.Forget:
-		clear(k.entries)
-		clear(k.unknown)
-	}
-}
-
-// register keeps a compensation's entry. One that was registered with the grant of its job
-// gives way.
-func (k *kept) register(d *engine.Decision) {
-	of := jobOf{d.Step, d.Iteration, d.Item}
-	if before := k.unknown[of]; before != 0 {
-		delete(k.entries, before)
-		delete(k.unknown, of)
-	}
-	k.entries[d.Entry] = engine.Entry{Step: d.Step, Iteration: d.Iteration, Item: d.Item, Unknown: d.Unknown, Input: d.Data}
-	if d.Unknown {
-		k.unknown[of] = d.Entry
-	}
-}
-
 // NowMS implements engine.Facts, as do the other methods.
 func (k *kept) NowMS() int64   { return k.nowMS }
 func (k *kept) Event() []byte  { return k.event }
@@ -132,6 +91,47 @@ func (k *kept) Pending() (engine.Happening, bool) {
 		return engine.Happening{}, false
 	}
 	return *k.pending, true
+}
+
+// keep does what a decision says of what is kept.
+func (k *kept) keep(d *engine.Decision) {
+	switch d.Kind { //nolint:exhaustive // The others keep nothing.
+	case engine.KeepOutput:
+		k.outputs[d.Step] = d.Data
+	case engine.KeepItems:
+		clear(k.items)
+		clear(k.results)
+		for i, item := range d.List {
+			k.items[uint32(i)+1] = item
+		}
+	case engine.KeepItem:
+		k.results[d.Item] = itemResult{d.Data, d.Code}
+	case engine.ForgetItem:
+		delete(k.results, d.Item)
+	case engine.KeepMemo:
+		k.memos[d.Key] = d.Data
+	case engine.KeepHeld:
+		k.held = d.Data
+	case engine.Register:
+		k.register(d)
+	case engine.Forget:
+		clear(k.entries)
+		clear(k.unknown)
+	}
+}
+
+// register keeps a compensation's entry. One that was registered with the grant of its job
+// gives way.
+func (k *kept) register(d *engine.Decision) {
+	of := jobOf{d.Step, d.Iteration, d.Item}
+	if before := k.unknown[of]; before != 0 {
+		delete(k.entries, before)
+		delete(k.unknown, of)
+	}
+	k.entries[d.Entry] = engine.Entry{Step: d.Step, Iteration: d.Iteration, Item: d.Item, Unknown: d.Unknown, Input: d.Data}
+	if d.Unknown {
+		k.unknown[of] = d.Entry
+	}
 }
 
 // eventOf is the variable event of a test.

@@ -179,7 +179,7 @@ func (p *player) resolve() bool {
 	return true
 }
 
-func (p *player) carryOut(d *engine.Decision) { //nolint:revive,cyclop // A case for each kind.
+func (p *player) carryOut(d *engine.Decision) { //nolint:cyclop // A case for each kind.
 	p.keep(d)
 	p.traceDecision(d)
 	of := jobOf{d.Step, d.Iteration, d.Item}

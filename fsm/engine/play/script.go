@@ -114,11 +114,11 @@ type Value []byte
 
 // UnmarshalYAML implements yaml.Unmarshaler.
 func (v *Value) UnmarshalYAML(n *yaml.Node) error {
-	var any any
-	if err := n.Decode(&any); err != nil {
+	var value any
+	if err := n.Decode(&value); err != nil {
 		return err
 	}
-	text, err := json.Marshal(any)
+	text, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("line %d: %w", n.Line, err)
 	}

@@ -2,6 +2,7 @@ package play
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/batonmq/baton/fsm/engine"
 )
@@ -14,17 +15,17 @@ func length(ms int64) string {
 	case ms%1000 != 0:
 		return fmt.Sprintf("%d.%03ds", ms/1000, ms%1000)
 	}
-	text := ""
+	var text strings.Builder
 	for _, unit := range []struct {
 		ms   int64
 		name string
 	}{{86_400_000, "d"}, {3_600_000, "h"}, {60_000, "m"}, {1000, "s"}} {
 		if count := ms / unit.ms; count > 0 {
-			text += fmt.Sprint(count, unit.name)
+			_, _ = fmt.Fprint(&text, count, unit.name)
 			ms %= unit.ms
 		}
 	}
-	return text
+	return text.String()
 }
 
 func (p *player) note(format string, args ...any) {
@@ -52,23 +53,60 @@ func (p *player) nameOf(step, iteration, item uint32) string {
 }
 
 func (p *player) traceHappening(h *engine.Happening) {
-	words := map[engine.HappeningKind]string{
-		engine.Done: "done", engine.Died: "failed for good", engine.Stopped: "stopped", engine.Granted: "granted",
-		engine.Message: "got a message", engine.WaitDue: "timer", engine.StepDue: "step timeout", engine.ItemsDue: "map deadline",
-		engine.Undone: "undone", engine.UndoDied: "could not be undone",
-	}
-	whole := map[engine.HappeningKind]string{
-		engine.Began: "begins", engine.RunDue: "run timeout", engine.Cancel: "cancel", engine.Retry: "retry", engine.Skip: "skip", engine.GiveUp: "give up",
-	}
-	if word, found := whole[h.Kind]; found {
-		p.note("%s %s", word, h.Output.Bytes)
-		return
-	}
-	text := ""
+	word, ofStep := wordOf(h.Kind)
 	if h.Code != "" {
-		text = " with " + h.Code
+		word += " with " + h.Code
 	}
-	p.note("%s %s%s %s", p.nameOf(h.Step, h.Iteration, h.Item), words[h.Kind], text, h.Output.Bytes)
+	if ofStep {
+		word = p.nameOf(h.Step, h.Iteration, h.Item) + " " + word
+	}
+	p.note("%s %s", word, h.Output.Bytes)
+}
+
+// wordOf is what happened in a word, and whether it happened to a step.
+func wordOf(kind engine.HappeningKind) (word string, ofStep bool) {
+	switch kind { //nolint:exhaustive // The others are of the whole run.
+	case engine.Died:
+		return "failed for good", true
+	case engine.Stopped:
+		return "stopped", true
+	case engine.Granted:
+		return "granted", true
+	case engine.Message:
+		return "got a message", true
+	case engine.WaitDue:
+		return "timer", true
+	case engine.StepDue:
+		return "step timeout", true
+	case engine.ItemsDue:
+		return "map deadline", true
+	case engine.Undone:
+		return "undone", true
+	case engine.UndoDied:
+		return "could not be undone", true
+	case engine.Done:
+		return "done", true
+	default:
+		return wordOfRun(kind), false
+	}
+}
+
+// wordOfRun is wordOf for what happens to the whole run.
+func wordOfRun(kind engine.HappeningKind) string {
+	switch kind { //nolint:exhaustive // Nobody pauses a run that is played.
+	case engine.RunDue:
+		return "run timeout"
+	case engine.Cancel:
+		return "cancel"
+	case engine.Retry:
+		return "retry"
+	case engine.Skip:
+		return "skip"
+	case engine.GiveUp:
+		return "give up"
+	default:
+		return "begins"
+	}
 }
 
 func (p *player) traceRun() {
