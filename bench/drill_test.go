@@ -168,6 +168,26 @@ func TestProviderBook(t *testing.T) {
 	}
 }
 
+// TestFlooding: of the quiet tenant's events each counts once, and for the latency only what
+// is due after the warm-up; the others are counted.
+func TestFlooding(t *testing.T) {
+	f := &flooding{latency: newHistogram(), seen: make(map[int]bool)}
+	for _, test := range []struct {
+		tenant string
+		n      int
+		due    int64
+	}{{quietTenant, 0, 5}, {quietTenant, 1, 10}, {quietTenant, 1, 10}, {"flood-0", 1, 10}} {
+		job := drillJob(1, encodeEvent(minSize, test.n, test.due))
+		job.Tenant = test.tenant
+		if err := f.took(job, 20, 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f.quiet.Load() != 2 || f.twice != 1 || f.drained.Load() != 1 || f.latency.TotalCount() != 1 {
+		t.Errorf("%d quiet, %d twice, %d drained, %d measured", f.quiet.Load(), f.twice, f.drained.Load(), f.latency.TotalCount())
+	}
+}
+
 // TestHops: a hop counts from one step to the next, once the warm-up is over, in a first attempt.
 func TestHops(t *testing.T) {
 	h := newHops(time.Now().Add(-time.Hour))
