@@ -33,6 +33,8 @@ import (
 //	pass ms=n · pass to=TIME                           time goes by
 //	show RUN                                           what is known of it
 //	look RUN [tenant=] [brief] · runs [limit=] [tenant= workflow= version= state= client= error= since= until=]   as users see it
+//	letters                                            dead letters
+//	configure CHANNEL version=n [attempts= dead-to= …] as in scenarios
 //	reopen · rows                                      as in scenarios
 //
 // What comes of it: leased jobs, notifications, what is canceled, and each run's state.
@@ -112,6 +114,8 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
 		return s.list(a)
 	case "rows":
 		return s.rowKinds()
+	case "letters":
+		return s.letters()
 	default:
 		return s.apply1(a, s.command(a, d.Input))
 	}
@@ -209,6 +213,8 @@ func (s *runScenario) command(a args, input string) []byte { //nolint:cyclop // 
 		return s.scheduleCommand(a, input)
 	case "cancel":
 		return (&command.Cancel{Tenant: "t", Event: s.runs[a.word()], Reason: "asked", GraceMS: 1000}).Append(nil)
+	case "configure":
+		return configureCommand(a)
 	case "redrive":
 		return (&command.Redrive{Tenant: "t", Event: s.lease(a.word()).Event, Edited: data.Codec != 0, Payload: data}).Append(nil)
 	default:
