@@ -39,6 +39,9 @@ type LettersPage struct {
 // MaxDeadLetters is how many dead letters a page has at most.
 const MaxDeadLetters = fsm.MaxDeadLetters
 
+// MaxNoteBytes is how long the note of a discard may be.
+const MaxNoteBytes = fsm.MaxNoteBytes
+
 // DeadLetters is a page of dead letters, from the leaders of all partitions:
 // those whose events were stored first come first.
 func (c *Cluster) DeadLetters(ctx context.Context, want *Letters) (*LettersPage, error) {
