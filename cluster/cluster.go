@@ -48,10 +48,9 @@ type Cluster struct {
 	members   *members.Members
 	loop      *loop
 
-	nextID atomic.Uint64
-	made   time.Time
-	// permanent, exhausted and lost count the dead letters made while this node led.
-	permanent, exhausted, lost atomic.Uint64
+	nextID  atomic.Uint64
+	made    time.Time
+	letters letterCounts
 	// formation is set once, when the node belongs to a cluster.
 	formation atomic.Pointer[members.Formation]
 	// lanes are made with the formation: one for each group.

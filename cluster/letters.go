@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"sync"
 
 	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
@@ -193,24 +195,43 @@ func readLetterQuery(r *command.Reader) fsm.LetterQuery {
 	return q
 }
 
-// countDead counts the jobs that died of an entry, on the leader.
-func (c *Cluster) countDead(reasons []string) {
-	for _, reason := range reasons {
-		switch reason {
-		case fsm.DeadPermanent:
-			c.permanent.Add(1)
-		case fsm.DeadLost:
-			c.lost.Add(1)
-		default:
-			c.exhausted.Add(1)
-		}
+// maxCountedLetters bounds how many (channel, change) pairs are counted by channel; what is
+// of more channels is counted together, under no name.
+const maxCountedLetters = 4096
+
+// letterCounts count what became of dead letters while this node led their partitions.
+type letterCounts struct {
+	mu struct {
+		sync.Mutex
+
+		counts map[fsm.LetterChange]uint64
 	}
 }
 
-// DeadLettersMade is how many dead letters were made while this node led their
-// partitions, by reason.
-func (c *Cluster) DeadLettersMade() map[string]uint64 {
-	return map[string]uint64{
-		fsm.DeadPermanent: c.permanent.Load(), fsm.DeadExhausted: c.exhausted.Load(), fsm.DeadLost: c.lost.Load(),
+// countLetters counts what an entry did to dead letters, on the leader.
+func (c *Cluster) countLetters(changes []fsm.LetterChange) {
+	if len(changes) == 0 {
+		return
 	}
+	mu := &c.letters.mu
+	mu.Lock()
+	defer mu.Unlock()
+	if mu.counts == nil {
+		mu.counts = make(map[fsm.LetterChange]uint64)
+	}
+	for _, change := range changes {
+		if _, counted := mu.counts[change]; !counted && len(mu.counts) >= maxCountedLetters {
+			change.Channel = ""
+		}
+		mu.counts[change]++
+	}
+}
+
+// LetterCounts are how many dead letters were made, by reason, redriven and discarded in
+// each channel, since this node began and while it led their partitions.
+func (c *Cluster) LetterCounts() map[fsm.LetterChange]uint64 {
+	mu := &c.letters.mu
+	mu.Lock()
+	defer mu.Unlock()
+	return maps.Clone(mu.counts)
 }

@@ -34,8 +34,8 @@ type Outcome struct {
 	Led []Led
 	// Runs are the runs that changed.
 	Runs []RunChange
-	// Dead are the reasons of the jobs that became dead letters.
-	Dead []string
+	// Letters are the dead letters that were made, redriven or discarded.
+	Letters []LetterChange
 	// Members are the admitted members, when a meta command changed them.
 	Members []command.Member
 	// Configured are the channels whose settings a meta command changed, or all
@@ -53,6 +53,20 @@ type Outcome struct {
 	// the future.
 	NextDueMS int64
 }
+
+// LetterChange is a dead letter that was made, or that is none any more.
+type LetterChange struct {
+	// Channel is that of its event.
+	Channel string
+	// What is its reason where it was made, else LetterRedriven or LetterDiscarded.
+	What string
+}
+
+// What became of dead letters.
+const (
+	LetterRedriven  = "redriven"
+	LetterDiscarded = "discarded"
+)
 
 // Led is a way that a run has gone: the end of a job of one channel, or an event of it
 // that began the run, has put a job into another one. A leader that knows the ways of

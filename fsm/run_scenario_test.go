@@ -287,8 +287,10 @@ func (s *runScenario) tellOutcome(b *strings.Builder, out *Outcome) {
 	for _, n := range out.Notified {
 		fmt.Fprintf(b, "notified %s %s %s\n", n.ClientID, n.Notification.Name, s.text(n.Notification.Payload.Bytes))
 	}
-	for _, reason := range out.Dead {
-		fmt.Fprintf(b, "dead: %s\n", reason)
+	for _, change := range out.Letters {
+		if change.What != LetterRedriven && change.What != LetterDiscarded {
+			fmt.Fprintf(b, "dead: %s\n", change.What)
+		}
 	}
 }
 

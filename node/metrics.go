@@ -64,11 +64,5 @@ func registerMetrics(to prometheus.Registerer, store *storage.Store, c *cluster.
 	for _, g := range gauges {
 		errs = append(errs, to.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.value)))
 	}
-	for reason := range c.DeadLettersMade() {
-		errs = append(errs, to.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "baton_dead_letters_total", Help: "Jobs that failed for good while this node led their partition, by reason.",
-			ConstLabels: prometheus.Labels{"reason": reason},
-		}, func() float64 { return float64(c.DeadLettersMade()[reason]) })))
-	}
-	return errors.Join(append(errs, registerStore(to, store))...)
+	return errors.Join(append(errs, registerLetters(to, c), registerStore(to, store))...)
 }
