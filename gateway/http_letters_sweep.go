@@ -85,12 +85,11 @@ func sweepOf(r *http.Request, more ...string) (s *sweep, bad refusal) {
 			return nil, refusal{wire.ReasonBadRequest, "rate must be a number from 1: how many in a second"}
 		}
 	}
-	switch query.Get("dry_run") {
-	case "", "false":
-	case "true":
-		s.dry = true
-	default:
-		return nil, refusal{wire.ReasonBadRequest, "dry_run must be true or false"}
+	if text := query.Get("dry_run"); text != "" {
+		var err error
+		if s.dry, err = strconv.ParseBool(text); err != nil {
+			return nil, refusal{wire.ReasonBadRequest, "dry_run must be true or false"}
+		}
 	}
 	return s, refusal{}
 }
