@@ -44,18 +44,20 @@ type EventAttempt struct {
 	Attempt int    `json:"attempt"`
 	// Outcome is completed, failed, expired, released, canceled or throttled;
 	// redriven and discarded are what became of a dead letter after the attempt.
-	Outcome  string          `json:"outcome"`
-	Worker   string          `json:"worker"`
-	Node     string          `json:"node"`
-	LeasedAt int64           `json:"leased_at"`
-	ParkedAt int64           `json:"parked_at"`
-	EndedAt  int64           `json:"ended_at"`
-	Code     string          `json:"code"`
-	Message  string          `json:"message"`
-	Detail   json.RawMessage `json:"detail"`
-	Result   json.RawMessage `json:"result"`
-	Usage    json.RawMessage `json:"usage"`
-	Emitted  []string        `json:"emitted"`
+	Outcome  string `json:"outcome"`
+	Worker   string `json:"worker"`
+	Node     string `json:"node"`
+	LeasedAt int64  `json:"leased_at"`
+	ParkedAt int64  `json:"parked_at"`
+	EndedAt  int64  `json:"ended_at"`
+	Code     string `json:"code"`
+	Message  string `json:"message"`
+	// Note is what a discard said.
+	Note    string          `json:"note"`
+	Detail  json.RawMessage `json:"detail"`
+	Result  json.RawMessage `json:"result"`
+	Usage   json.RawMessage `json:"usage"`
+	Emitted []string        `json:"emitted"`
 }
 
 // DeadLetter is an event that failed for good in a group.
@@ -67,6 +69,11 @@ type DeadLetter struct {
 	Reason string `json:"reason"`
 	Code   string `json:"code"`
 	DeadAt int64  `json:"dead_at"`
+	// RunID, Workflow, Step and Item say of which job of a run it is, where it is of one.
+	RunID    string `json:"run_id"`
+	Workflow string `json:"workflow"`
+	Step     string `json:"step"`
+	Item     int    `json:"item"`
 	// Redrivable tells whether it can be put back in line, Edited that its data
 	// is that of its last redrive.
 	Redrivable        bool           `json:"redrivable"`
@@ -84,6 +91,12 @@ type Letters struct {
 	// many as the node likes.
 	Cursor string
 	Limit  int
+	// Rate is how many RedriveAll and DiscardAll do in a second, 0 for as fast as it goes.
+	Rate int
+	// DryRun has them change nothing, and say what they would do.
+	DryRun bool
+	// Note is kept with what DiscardAll discards, to say why.
+	Note string
 }
 
 // DeadLetters is a page of dead letters.
@@ -103,8 +116,21 @@ type Swept struct {
 	// Refused are those that cannot be redriven: their time to live is over, or their
 	// lineage is canceled and has not ended yet.
 	Refused int `json:"refused,omitempty"`
+	// Skipped are the first to which it was not done: those that were refused, and those
+	// that are no dead letters any more.
+	Skipped []SkippedLetter `json:"skipped,omitempty"`
+	// EventIDs are the first to which a dry run would have done it.
+	EventIDs []string `json:"event_ids,omitempty"`
+	DryRun   bool     `json:"dry_run,omitempty"`
 	// Cursor is where to go on; empty when it is through.
 	Cursor string `json:"cursor"`
+}
+
+// SkippedLetter is a dead letter that was neither redriven nor discarded.
+type SkippedLetter struct {
+	EventID string `json:"event_id"`
+	Group   string `json:"group"`
+	Why     string `json:"why"`
 }
 
 // Edit is what a redrive may change.
@@ -244,9 +270,10 @@ func (h *HTTP) Redrive(ctx context.Context, eventID string, edit Edit) error {
 }
 
 // Discard gives a dead letter up for good, in one group or, where that is empty,
-// in each; ErrNotFound when it is none, or none any more.
-func (h *HTTP) Discard(ctx context.Context, eventID, group string) error {
-	path := "/v1/deadletters/" + url.PathEscape(eventID) + h.query(Letters{Group: group})
+// in each; the note, which may be empty, is kept with it. ErrNotFound when it is none, or
+// none any more.
+func (h *HTTP) Discard(ctx context.Context, eventID, group, note string) error {
+	path := "/v1/deadletters/" + url.PathEscape(eventID) + h.query(Letters{Group: group, Note: note})
 	return h.change(ctx, http.MethodDelete, path, nil, &struct{}{})
 }
 
@@ -284,7 +311,7 @@ func (h *HTTP) change(ctx context.Context, method, path string, body []byte, int
 func (h *HTTP) query(l Letters) string {
 	values := url.Values{}
 	for name, value := range map[string]string{
-		"tenant": h.tenant, "channel": l.Channel, "group": l.Group, "reason": l.Reason, "cursor": l.Cursor,
+		"tenant": h.tenant, "channel": l.Channel, "group": l.Group, "reason": l.Reason, "cursor": l.Cursor, "note": l.Note,
 	} {
 		if value != "" {
 			values.Set(name, value)
@@ -292,6 +319,12 @@ func (h *HTTP) query(l Letters) string {
 	}
 	if l.Limit > 0 {
 		values.Set("limit", strconv.Itoa(l.Limit))
+	}
+	if l.Rate > 0 {
+		values.Set("rate", strconv.Itoa(l.Rate))
+	}
+	if l.DryRun {
+		values.Set("dry_run", "true")
 	}
 	if len(values) == 0 {
 		return ""

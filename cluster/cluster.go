@@ -49,10 +49,9 @@ type Cluster struct {
 	members   *members.Members
 	loop      *loop
 
-	nextID atomic.Uint64
-	made   time.Time
-	// dead counts the dead letters made while this node led.
-	dead *deadCounts
+	nextID  atomic.Uint64
+	made    time.Time
+	letters letterCounts
 	// formation is set once, when the node belongs to a cluster.
 	formation atomic.Pointer[members.Formation]
 	// lanes are made with the formation: one for each group.
@@ -92,7 +91,7 @@ func New(config Config) *Cluster {
 	if config.WallClock == nil {
 		config.WallClock = time.Now
 	}
-	c := &Cluster{config: config, made: time.Now(), dead: newDeadCounts(), stop: make(chan struct{})}
+	c := &Cluster{config: config, made: time.Now(), stop: make(chan struct{})}
 	c.nextID.Store(firstID())
 	c.mu.groups = make(map[uint32]*Group)
 	c.mu.linked = make(map[transport.NodeID]time.Time)

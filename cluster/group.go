@@ -39,9 +39,9 @@ type groupConfig struct {
 	// leads is called when this node begins to serve a generation of the group.
 	leads  func(group uint32, generation uint64)
 	onMeta func(*fsm.Outcome)
-	// dead counts the dead letters of an entry; nil for meta.
-	dead   func([]fsm.DeadJob)
-	logger *slog.Logger
+	// letters counts what an entry did to dead letters; nil for meta.
+	letters func(changes []fsm.LetterChange)
+	logger  *slog.Logger
 }
 
 // Group is one replicated group on this node: its Raft, its state, its batcher
@@ -243,8 +243,8 @@ func (g *Group) applied(outcome *fsm.Outcome) {
 	if !g.leading.Load() {
 		return
 	}
-	if g.config.dead != nil {
-		g.config.dead(outcome.Dead)
+	if g.config.letters != nil {
+		g.config.letters(outcome.Letters)
 	}
 	if last := g.uses.Load(); last == nil || *last != outcome.Limits {
 		use := outcome.Limits // Not of the outcome, which would be kept whole.

@@ -42,6 +42,9 @@ type LettersPage struct {
 // MaxDeadLetters is how many dead letters a page has at most.
 const MaxDeadLetters = fsm.MaxDeadLetters
 
+// MaxNoteBytes is how long the note of a discard may be.
+const MaxNoteBytes = fsm.MaxNoteBytes
+
 // DeadLetters is a page of dead letters, from the leaders of all partitions:
 // those whose events were stored first come first.
 func (c *Cluster) DeadLetters(ctx context.Context, want *Letters) (*LettersPage, error) {
@@ -193,46 +196,44 @@ func readLetterQuery(r *command.Reader) fsm.LetterQuery {
 	return q
 }
 
-// MaxCountedChannels is of how many channels a node counts dead letters apart.
-const MaxCountedChannels = 1000
+// maxCountedLetters bounds how many (channel, change) pairs are counted by channel; what is
+// of more channels is counted together, under no name.
+const maxCountedLetters = 4096
 
-// deadCounts are the dead letters that were made while this node led their partitions.
-type deadCounts struct {
-	mu sync.Mutex
-	// reasons are all of them by reason, channels by channel: those of channels beyond
-	// MaxCountedChannels stand under no name.
-	reasons, channels map[string]uint64
-}
+// letterCounts count what became of dead letters while this node led their partitions.
+type letterCounts struct {
+	mu struct {
+		sync.Mutex
 
-func newDeadCounts() *deadCounts {
-	return &deadCounts{
-		reasons:  map[string]uint64{fsm.DeadPermanent: 0, fsm.DeadExhausted: 0, fsm.DeadLost: 0},
-		channels: make(map[string]uint64),
+		counts map[fsm.LetterChange]uint64
 	}
 }
 
-// add counts the jobs that died of an entry, on the leader.
-func (d *deadCounts) add(dead []fsm.DeadJob) {
-	if len(dead) == 0 {
+// countLetters counts what an entry did to dead letters, on the leader.
+func (c *Cluster) countLetters(changes []fsm.LetterChange) {
+	if len(changes) == 0 {
 		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, job := range dead {
-		d.reasons[job.Reason]++
-		channel := strings.ToValidUTF8(job.Channel, "\uFFFD")
-		if _, known := d.channels[channel]; !known && len(d.channels) >= MaxCountedChannels {
-			channel = ""
+	mu := &c.letters.mu
+	mu.Lock()
+	defer mu.Unlock()
+	if mu.counts == nil {
+		mu.counts = make(map[fsm.LetterChange]uint64)
+	}
+	for _, change := range changes {
+		change.Channel = strings.ToValidUTF8(change.Channel, "\uFFFD") // It becomes a label.
+		if _, counted := mu.counts[change]; !counted && len(mu.counts) >= maxCountedLetters {
+			change.Channel = ""
 		}
-		d.channels[channel]++
+		mu.counts[change]++
 	}
 }
 
-// DeadLettersMade is how many dead letters were made while this node led their
-// partitions, by reason, and by channel. Those of channels beyond the first
-// MaxCountedChannels are counted together, under no name.
-func (c *Cluster) DeadLettersMade() (reasons, channels map[string]uint64) {
-	c.dead.mu.Lock()
-	defer c.dead.mu.Unlock()
-	return maps.Clone(c.dead.reasons), maps.Clone(c.dead.channels)
+// LetterCounts are how many dead letters were made, by reason, redriven and discarded in
+// each channel, since this node began and while it led their partitions.
+func (c *Cluster) LetterCounts() map[fsm.LetterChange]uint64 {
+	mu := &c.letters.mu
+	mu.Lock()
+	defer mu.Unlock()
+	return maps.Clone(mu.counts)
 }

@@ -138,18 +138,17 @@ func FuzzLetterCursor(f *testing.F) {
 	})
 }
 
-// TestDeadLettersOfManyChannels: however many channels have dead letters, each is counted
-// once, and no more channels than there is room for by name.
-func TestDeadLettersOfManyChannels(t *testing.T) {
-	counts := newDeadCounts()
-	for i := range MaxCountedChannels + 5 {
-		counts.add([]fsm.DeadJob{{Channel: fmt.Sprint("c", i), Reason: fsm.DeadLost}, {Channel: "c1", Reason: fsm.DeadPermanent}})
+// TestLettersOfManyChannels: however many channels have dead letters, each is counted once,
+// and no more of them by name than there is room for.
+func TestLettersOfManyChannels(t *testing.T) {
+	var c Cluster
+	for i := range maxCountedLetters + 5 {
+		c.countLetters([]fsm.LetterChange{{Channel: fmt.Sprint("c", i), What: fsm.DeadLost}})
 	}
-	counts.add([]fsm.DeadJob{{Channel: "\xff", Reason: fsm.DeadLost}})
-	if at := counts.reasons; at[fsm.DeadLost] != MaxCountedChannels+6 || at[fsm.DeadPermanent] != MaxCountedChannels+5 || at[fsm.DeadExhausted] != 0 {
-		t.Errorf("by reason %v are counted", at)
-	}
-	if len(counts.channels) != MaxCountedChannels+1 || counts.channels[""] != 6 || counts.channels["c0"] != 1 || counts.channels["c1"] != MaxCountedChannels+6 {
-		t.Errorf("of %d channels, %d are counted of others, %d and %d of two", len(counts.channels), counts.channels[""], counts.channels["c0"], counts.channels["c1"])
+	c.countLetters([]fsm.LetterChange{{Channel: "c1", What: fsm.DeadLost}, {Channel: "\xff", What: fsm.DeadPermanent}})
+	counts := c.LetterCounts()
+	at := func(channel, what string) uint64 { return counts[fsm.LetterChange{Channel: channel, What: what}] }
+	if len(counts) != maxCountedLetters+2 || at("c1", fsm.DeadLost) != 2 || at("", fsm.DeadLost) != 5 || at("", fsm.DeadPermanent) != 1 {
+		t.Errorf("%d are counted, %d of one, %d and %d of others", len(counts), at("c1", fsm.DeadLost), at("", fsm.DeadLost), at("", fsm.DeadPermanent))
 	}
 }

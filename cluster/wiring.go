@@ -26,7 +26,7 @@ func (c *Cluster) groupConfig(f *members.Formation, id uint32) groupConfig {
 		config.leads = c.leadsMeta
 		return config
 	}
-	config.dead = c.dead.add
+	config.letters = c.countLetters
 	config.board = c.newBoard
 	config.duty = func(g *Group, state *storage.State) *duty.Duty {
 		return duty.New(duty.Config{

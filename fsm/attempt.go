@@ -36,9 +36,9 @@ func (e ending) word() string {
 	case endThrottled:
 		return "throttled"
 	case endRedriven:
-		return "redriven"
+		return LetterRedriven
 	case endDiscarded:
-		return "discarded"
+		return LetterDiscarded
 	default:
 		return "unknown"
 	}

@@ -182,6 +182,6 @@ func (m *Machine) bury(j *job, state jobState, reason string) {
 	m.jobBuried(j.cursor, j.event, state, code, text)
 	if state == jobDead && m.out.effects {
 		word, _ := deadReason(reason)
-		m.out.Dead = append(m.out.Dead, DeadJob{m.names.text(nameChannel, j.cursor.turns.channel), word})
+		m.out.Letters = append(m.out.Letters, LetterChange{j.event.Channel, word})
 	}
 }

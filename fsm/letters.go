@@ -29,6 +29,12 @@ type DeadLetter struct {
 	// failure's.
 	Reason string `json:"reason"`
 	Code   string `json:"code,omitempty"`
+	// RunID is the run whose step's job it is, with the workflow, the step, and the number
+	// of a map's item, from 1: nothing for what is of no run.
+	RunID    string `json:"run_id,omitempty"`
+	Workflow string `json:"workflow,omitempty"`
+	Step     string `json:"step,omitempty"`
+	Item     uint32 `json:"item,omitempty"`
 	// DeadAt is when it died.
 	DeadAt int64 `json:"dead_at"`
 	// Redrivable tells whether it can be put back in line.
@@ -81,7 +87,7 @@ type LetterPage struct {
 // ReadDeadLetters reads a page of a tenant's dead letters.
 func ReadDeadLetters(view *storage.View, query *LetterQuery) (page *LetterPage, err error) {
 	defer invariants.Recover(&err)
-	l, err := newLetterReader(view)
+	runs, err := newRunReader(view, query.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +95,7 @@ func ReadDeadLetters(view *storage.View, query *LetterQuery) (page *LetterPage, 
 	if bounded.Limit <= 0 || bounded.Limit > MaxDeadLetters {
 		bounded.Limit = MaxDeadLetters
 	}
-	p := &letterPage{lineageReader: l, query: &bounded, page: &LetterPage{Next: query.After}}
+	p := &letterPage{lineageReader: runs.lineageReader, runs: runs, query: &bounded, page: &LetterPage{Next: query.After}}
 	queues, err := p.subQueues()
 	if err != nil {
 		return nil, err
@@ -103,7 +109,26 @@ func ReadDeadLetters(view *storage.View, query *LetterQuery) (page *LetterPage, 
 	if err := p.fill(); err != nil {
 		return nil, err
 	}
-	return p.page, l.names.err
+	return p.page, p.names.err
+}
+
+// describeTask says of which run's step a letter is, and whether that waits for it.
+func (p *letterPage) describeTask(letter *DeadLetter, t *command.Task) error {
+	row, err := p.runs.row(t.Run)
+	if err != nil {
+		return err
+	}
+	of := runRow{definition: t.Definition}
+	if row != nil {
+		of.name = row.name
+	}
+	v, err := p.runs.version(&of)
+	if err != nil {
+		return err
+	}
+	letter.RunID, letter.Workflow, letter.Step, letter.Item = t.Run.String(), v.name, v.step(t.Step), t.Item
+	letter.Redrivable = letter.Redrivable && row.reviveRefused(t) == ""
+	return nil
 }
 
 // newLetterReader is a lineageReader for what does not begin at a correlation id.
@@ -124,6 +149,7 @@ func newLetterReader(view *storage.View) (*lineageReader, error) {
 type letterPage struct {
 	*lineageReader
 
+	runs  *runReader
 	query *LetterQuery
 	page  *LetterPage
 	found []foundLetter
@@ -285,6 +311,11 @@ func (p *letterPage) describeLetter(f *foundLetter) (*DeadLetter, error) {
 		Redrivable: !e.lapsed(p.counters.timeMS), Edited: f.row.edited,
 	}
 	letter.Reason, letter.Code = deadReason(f.row.reason)
+	if !e.Task.Run.IsZero() {
+		if err := p.describeTask(letter, &e.Task); err != nil {
+			return nil, err
+		}
+	}
 	if letter.Attempts, letter.AttemptsTruncated, err = p.shownAttempts(e, f.key.group); err != nil {
 		return nil, err
 	}

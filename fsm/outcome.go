@@ -36,8 +36,8 @@ type Outcome struct {
 	Bound []BoundClient
 	// Runs are the runs that changed.
 	Runs []RunChange
-	// Dead are the jobs that became dead letters.
-	Dead []DeadJob
+	// Letters are the dead letters that were made, redriven or discarded.
+	Letters []LetterChange
 	// Limits is what is in use of limits that jobs share.
 	Limits LimitUse
 	// Members are the admitted members, when a meta command changed them.
@@ -58,10 +58,6 @@ type Outcome struct {
 	NextDueMS int64
 }
 
-// DeadJob is a job that became a dead letter: its channel, and why, as one of the reasons
-// of dead letters.
-type DeadJob struct{ Channel, Reason string }
-
 // LimitUse is what is in use of all limits, of all tenants, in one partition.
 type LimitUse struct {
 	// Keys are the keys of limits that have their home here and that something is known
@@ -72,6 +68,20 @@ type LimitUse struct {
 	// Waiting are its jobs that stand in lines.
 	InFlight, Waiting uint64
 }
+
+// LetterChange is a dead letter that was made, or that is none any more.
+type LetterChange struct {
+	// Channel is that of its event.
+	Channel string
+	// What is its reason where it was made, else LetterRedriven or LetterDiscarded.
+	What string
+}
+
+// What became of dead letters.
+const (
+	LetterRedriven  = "redriven"
+	LetterDiscarded = "discarded"
+)
 
 // Led is a way that a run has gone: the end of a job of one channel, or an event of it
 // that began the run, has put a job into another one. A leader that knows the ways of

@@ -102,6 +102,9 @@ func (m *Machine) keepEnd(j *job, row *attemptRow) {
 	row.grantedMS, row.endedMS, row.message = j.dueMS, m.counters.timeMS, j.reason
 	m.set(keyAttempt(m.scratch.key[:0], j.key.queue, j.key.position, m.counters.nextFence), row.append(m.scratch.value[:0]))
 	m.counters.nextFence++
+	if m.out.effects {
+		m.out.Letters = append(m.out.Letters, LetterChange{j.event.Channel, row.how.word()})
+	}
 }
 
 // onceMark is the mark of a request about a dead letter, in one group or all. What

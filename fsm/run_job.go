@@ -114,15 +114,24 @@ func (m *Machine) reviveRefused(e *event) string {
 		return ""
 	}
 	r := m.runOf(e.Task.Run)
+	if r == nil {
+		return (*runRow)(nil).reviveRefused(&e.Task)
+	}
+	return r.reviveRefused(&e.Task)
+}
+
+// reviveRefused is why a dead job of a run cannot be put back in line, empty where it can;
+// nil is a run that is not known.
+func (r *runRow) reviveRefused(t *command.Task) string {
 	switch {
 	case r == nil:
 		return "its run is not known any more"
 	case r.State.Ended():
-		return "its run has ended: redrive the run " + r.id.String()
-	case e.Task.Compensates:
-		return "it compensates: resolve the incident of run " + r.id.String()
-	case r.State != engine.Stuck || r.Incident.Kind != engine.StepFailed || r.Step != e.Task.Step:
-		return "its run " + r.id.String() + " does not wait for it any more"
+		return "its run has ended: redrive the run " + t.Run.String()
+	case t.Compensates:
+		return "it compensates: resolve the incident of run " + t.Run.String()
+	case r.State != engine.Stuck || r.Incident.Kind != engine.StepFailed || r.Step != t.Step:
+		return "its run " + t.Run.String() + " does not wait for it any more"
 	default:
 		return ""
 	}

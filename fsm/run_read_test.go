@@ -133,3 +133,24 @@ func TestChildrenElsewhere(t *testing.T) {
 		t.Errorf("a step of a definition that is gone is %q", name)
 	}
 }
+
+// letters lists dead letters, and of which runs' steps they are.
+func (s *runScenario) letters() string {
+	var b strings.Builder
+	s.read(func(view *storage.View) {
+		page, err := ReadDeadLetters(view, &LetterQuery{Tenant: "t"})
+		check(s.tb, err)
+		for i := range page.Letters {
+			d := &page.Letters[i]
+			fmt.Fprintf(&b, "%s %s", d.Channel, d.Code)
+			if d.RunID != "" {
+				fmt.Fprintf(&b, " of %s: %s/%s/%d", s.text([]byte(d.RunID)), d.Workflow, d.Step, d.Item)
+			}
+			if d.Redrivable {
+				b.WriteString(", redrivable")
+			}
+			b.WriteByte('\n')
+		}
+	})
+	return b.String()
+}

@@ -34,6 +34,8 @@ import (
 //	pass ms=n · pass to=TIME                           time goes by
 //	show RUN                                           what is known of it
 //	look RUN [tenant=] [brief] · runs [limit=] [tenant= workflow= version= state= client= error= since= until=]   as users see it
+//	letters                                            dead letters
+//	configure CHANNEL version=n [attempts= dead-to= …] as in scenarios
 //	reopen · rows · limits                             as in scenarios
 //
 // What comes of it: leased jobs, notifications, what is canceled, and each run's state.
@@ -117,6 +119,8 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
 		return s.rowKinds()
 	case "limits":
 		return s.limits(s.timeMS)
+	case "letters":
+		return s.letters()
 	default:
 		return s.apply1(a, s.command(a, d.Input))
 	}
@@ -214,6 +218,8 @@ func (s *runScenario) command(a args, input string) []byte { //nolint:cyclop // 
 		return (&command.CancelGone{Generation: s.machine.Generation(), Tenant: "t", ClientID: a.word()}).Append(nil)
 	case "cancel":
 		return (&command.Cancel{Tenant: "t", Event: s.runs[a.word()], Reason: "asked", GraceMS: 1000}).Append(nil)
+	case "configure":
+		return configureCommand(a)
 	case "redrive":
 		return (&command.Redrive{Tenant: "t", Event: s.lease(a.word()).Event, Edited: data.Codec != 0, Payload: data}).Append(nil)
 	default:
@@ -289,8 +295,10 @@ func (s *runScenario) tellOutcome(b *strings.Builder, out *Outcome) {
 	for _, c := range out.Bound {
 		fmt.Fprintf(b, "bound %s gone=%v\n", c.ClientID, c.Gone)
 	}
-	for _, dead := range out.Dead {
-		fmt.Fprintf(b, "dead: %s\n", dead.Reason)
+	for _, change := range out.Letters {
+		if change.What != LetterRedriven && change.What != LetterDiscarded {
+			fmt.Fprintf(b, "dead: %s\n", change.What)
+		}
 	}
 }
 

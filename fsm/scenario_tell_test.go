@@ -48,8 +48,10 @@ func (s *scenario) tell(out *Outcome) string {
 	for _, r := range out.Relays {
 		fmt.Fprintf(&b, "%s\n", tellRelay(r))
 	}
-	for _, dead := range out.Dead {
-		fmt.Fprintf(&b, "dead letter: %s\n", dead.Reason)
+	for _, change := range out.Letters {
+		if change.What != LetterRedriven && change.What != LetterDiscarded {
+			fmt.Fprintf(&b, "dead letter: %s\n", change.What)
+		}
 	}
 	if out.Started != nil {
 		s.tellStarted(&b, out.Started)

@@ -75,6 +75,8 @@ func TestHTTPChannels(t *testing.T) {
 	containsAll(t, e.sendChannel(t, "PUT", "/v1/channels/orders", `{"fan_out":true,"on_disconnect":"requeue","retain":"nothing","backoff_ms":7}`, 200),
 		`"max_attempts":5`, `"fan_out":true`, `"on_disconnect":"requeue"`, `"retain":"nothing"`, `"backoff_ms":7`, `"lease_ms":15000`)
 	containsAll(t, e.sendChannel(t, "DELETE", "/v1/channels/orders", "", 200), `"fan_out":false`, `"version":6`)
+	containsAll(t, e.sendChannel(t, "PATCH", "/v1/channels/orders", `{"dead_letter_channel":"orders.dead"}`, 200), `"dead_letter_channel":"orders.dead"`)
+	containsAll(t, e.sendChannel(t, "PATCH", "/v1/channels/orders", `{"dead_letter_channel":""}`, 200), `"dead_letter_channel":""`)
 	e.broker.rivals = settingsTries
 	containsAll(t, e.sendChannel(t, "PATCH", "/v1/channels/orders", `{}`, 409), `"sequence"`, "others were first")
 	for body, says := range map[string]string{
@@ -86,6 +88,7 @@ func TestHTTPChannels(t *testing.T) {
 		`{"groups":{"audit":1}}`:          "must be a string",
 		`{"groups":{"default":"new"}}`:    "default is there already",
 		`{"groups":{"audit":"tomorrow"}}`: "earliest or new",
+		`{"dead_letter_channel":"a b"}`:   "dead_letter_channel must be named",
 		`[]`:                              "it must be a JSON object",
 		`{} {}`:                           "one JSON object",
 		``:                                "cannot be read",

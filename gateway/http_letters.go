@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
@@ -20,11 +22,12 @@ const (
 
 // lettersOf reads which dead letters a request is about. A parameter that is not
 // known is refused: a filter that is misspelt would be none, and mean all.
-func lettersOf(r *http.Request) (want cluster.Letters, limit int, bad refusal) {
+func lettersOf(r *http.Request, more ...string) (want cluster.Letters, limit int, bad refusal) {
 	query := r.URL.Query()
+	known := append([]string{"tenant", "channel", "group", "reason", "limit", "cursor"}, more...)
 	for name := range query {
-		if !slices.Contains([]string{"tenant", "channel", "group", "reason", "cursor", "limit"}, name) {
-			return want, 0, refusal{wire.ReasonBadRequest, "the parameters are tenant, channel, group, reason, limit and cursor: not " + name}
+		if !slices.Contains(known, name) {
+			return want, 0, refusal{wire.ReasonBadRequest, "the parameters are " + strings.Join(known, ", ") + ": not " + name}
 		}
 	}
 	want = cluster.Letters{
@@ -139,7 +142,22 @@ func (g *Gateway) discardLetter(w http.ResponseWriter, r *http.Request) {
 		g.refuseHTTP(w, bad)
 		return
 	}
-	g.answerLetter(w, r, id, &command.Discard{Tenant: tenantOf(r), Event: id, Group: r.URL.Query().Get("group"), Once: once})
+	c := &command.Discard{
+		Tenant: tenantOf(r), Event: id, Group: r.URL.Query().Get("group"), Once: once, Note: r.URL.Query().Get("note"),
+	}
+	if bad = wrongNote(c.Note); bad.any() {
+		g.refuseHTTP(w, bad)
+		return
+	}
+	g.answerLetter(w, r, id, c)
+}
+
+// wrongNote refuses a note that is too long, or no text.
+func wrongNote(note string) refusal {
+	if len(note) > cluster.MaxNoteBytes || !utf8.ValidString(note) {
+		return refusal{wire.ReasonBadRequest, "note must be text of at most " + strconv.Itoa(cluster.MaxNoteBytes) + " bytes"}
+	}
+	return refusal{}
 }
 
 // onceOf names the request, so that sending it again is no second one.

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
@@ -38,7 +41,7 @@ func (b *fakeBroker) DeadLetters(_ context.Context, want *cluster.Letters) (*clu
 			page.Cursor = strconv.Itoa(n)
 			break
 		}
-		letter := cluster.DeadLetter{Group: "default"}
+		letter := cluster.DeadLetter{Group: "default", Redrivable: n%50 != 7}
 		letter.EventID, letter.Tenant = letterID(n).String(), want.Tenant
 		page.Letters = append(page.Letters, letter)
 	}
@@ -204,6 +207,62 @@ func TestHTTPSweeps(t *testing.T) {
 	e.do(t, e.request("POST", "/v1/deadletters/redrive?channel=dead", ""), 503, "no_leader")
 }
 
+// TestHTTPSweepTries: a dry run says what would be done, and does nothing.
+func TestHTTPSweepTries(t *testing.T) {
+	e := newEdge(t)
+	answer := e.do(t, e.request("POST", "/v1/deadletters/redrive?channel=dead&dry_run=true&rate=1", ""), 200, "")
+	containsAll(t, answer, `"dry_run":true`, `"redriven":245`, `"refused":5`, `"event_ids":["`+letterID(0).String(), letterID(7).String()+`","group":"default","why":"its ttl_ms`)
+	answer = e.do(t, e.request("DELETE", "/v1/deadletters?channel=dead&dry_run=true&limit=120", ""), 200, "")
+	containsAll(t, answer, `"discarded":120`, `"cursor":"120"`)
+	if n := len(e.broker.submissions); n != 0 {
+		t.Fatalf("%d commands were sent", n)
+	}
+	for _, query := range []string{"dry_run=perhaps", "rate=0", "rate=x", "note=n"} {
+		e.do(t, e.request("POST", "/v1/deadletters/redrive?"+query, ""), 400, "bad_request")
+	}
+}
+
+// TestHTTPSweepKeepsItsRate: letters are redriven as fast as was said, over more than one
+// request where that takes long.
+func TestHTTPSweepKeepsItsRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newBubbleEdge(t)
+		began, cursor, requests := time.Now(), "", 0
+		for begin := true; begin || cursor != ""; begin = false {
+			ctx, cancel := context.WithTimeout(t.Context(), clusterTimeout)
+			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/deadletters/redrive?channel=dead&rate=10&cursor="+cursor, nil)
+			w := httptest.NewRecorder()
+			e.gateway.redriveLetters(w, r)
+			cancel()
+			var answer struct{ Cursor string }
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != 200 {
+				t.Fatal(w.Code, w.Body)
+			}
+			cursor, requests = answer.Cursor, requests+1
+		}
+		if took := time.Since(began); took != (fakeLetters-10)*time.Second/10 || requests < 2 {
+			t.Errorf("%d letters took %v and %d requests", fakeLetters, took, requests)
+		}
+	})
+}
+
+// TestHTTPDiscardNote: a discard says why, of one letter and by filter.
+func TestHTTPDiscardNote(t *testing.T) {
+	e := newEdge(t)
+	one := "/v1/deadletters/" + letterID(3).String()
+	e.do(t, e.request("DELETE", one+"?note=a%20duplicate", ""), 200, "")
+	e.do(t, e.request("DELETE", "/v1/deadletters?channel=dead&cursor=249&note=unpaid", ""), 200, "")
+	for _, want := range []string{"a duplicate", "unpaid"} {
+		if c := e.submission().discard(); c.Note != want {
+			t.Errorf("the note is %q, not %q", c.Note, want)
+		}
+	}
+	for _, note := range []string{strings.Repeat("x", cluster.MaxNoteBytes+1), "%ff"} {
+		e.do(t, e.request("DELETE", one+"?note="+note, ""), 400, "bad_request")
+		e.do(t, e.request("DELETE", "/v1/deadletters?channel=dead&note="+note, ""), 400, "bad_request")
+	}
+}
+
 // TestHTTPSweepGoesOn: what refuses to be redriven holds up no other. Where nobody
 // answers, the request is not told that it was through: it has a cursor, or fails.
 func TestHTTPSweepGoesOn(t *testing.T) {
@@ -213,7 +272,7 @@ func TestHTTPSweepGoesOn(t *testing.T) {
 		status  int
 		want    string
 	}{
-		"refused": {func(n int) command.Reason { return choose(n%50 == 7, command.BadRequest, command.Done) }, fakeLetters, 200, `{"redriven":245,"refused":5}`},
+		"refused": {func(n int) command.Reason { return choose(n%50 == 7, command.BadRequest, command.Done) }, fakeLetters, 200, `{"redriven":245,"refused":5,"skipped":[{"event_id":"` + letterID(7).String() + `","group":"default","why":""},`},
 		"at once": {func(n int) command.Reason { return choose(n == 7, command.NoLeader, command.Done) }, 100, 503, `"no_leader"`},
 		"later":   {func(n int) command.Reason { return choose(n == 107, command.NoLeader, command.Done) }, 200, 200, `{"cursor":"100","redriven":199}`},
 	} {

@@ -37,6 +37,9 @@ func wrongWords(s *wire.ChannelSettings) string {
 			return name + " is too high"
 		}
 	}
+	if to := s.DeadLetterChannel; to != nil && *to != "" && !wire.ValidName(*to) {
+		return "dead_letter_channel must be named with 1 to 255 of A-Z a-z 0-9 . _ -, or be empty"
+	}
 	for group, from := range s.Groups {
 		if !wire.ValidName([]byte(group)) || group == defaultGroup {
 			return "groups must be named with 1 to 255 of A-Z a-z 0-9 . _ -, and default is there already"
@@ -65,6 +68,9 @@ func sayOver(s *command.ChannelSettings, said *wire.ChannelSettings) {
 			*to = *from
 		}
 	}
+	if said.DeadLetterChannel != nil {
+		s.DeadTo = *said.DeadLetterChannel
+	}
 	if said.FanOut != nil {
 		s.FanOut = *said.FanOut
 	}
@@ -91,6 +97,7 @@ func shownSettings(s *command.ChannelSettings) *wire.ChannelSettings {
 		LeaseMS: &lease, MaxAttempts: &attempts, MaxLeaseLosses: &losses, BackoffMS: &e.BackoffMS, MaxBackoffMS: &e.MaxBackoffMS,
 		Order: &order, OnDisconnect: &disconnect, FanOut: &e.FanOut,
 		RetentionMS: &e.RetentionMS, RetentionBytes: &e.RetentionBytes, Retain: &retain,
+		DeadLetterChannel: &e.DeadTo,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -149,7 +150,7 @@ func workLetters(t *testing.T, n *node.Node, jobs int, handle func(*client.Job) 
 // countsLetters finds the dead letters in the nodes' metrics.
 func countsLetters(t *testing.T, nodes []*node.Node) {
 	t.Helper()
-	found := make(map[string]bool)
+	found := make(map[string]float64)
 	for _, n := range nodes {
 		response, err := http.Get(n.ClientURL() + "/metrics")
 		if err != nil {
@@ -161,13 +162,21 @@ func countsLetters(t *testing.T, nodes []*node.Node) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(body)) {
-			of, counted, _ := strings.Cut(line, " ")
-			if counted != "0\n" && (of == `baton_dead_letters_total{reason="permanent"}` || of == `baton_channel_dead_letters_total{channel="letters"}`) {
-				found[of] = true
+			for _, name := range []string{
+				`baton_dead_letters_total{channel="letters",reason="permanent"} `,
+				`baton_dead_letters_ended_total{channel="letters",how="redriven"} `,
+			} {
+				if text, is := strings.CutPrefix(line, name); is {
+					count, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+					if err != nil {
+						t.Fatal(err)
+					}
+					found[name] += count
+				}
 			}
 		}
 	}
 	if len(found) != 2 {
-		t.Errorf("of dead letters the nodes have counted %v", found)
+		t.Errorf("the nodes have counted %v", found)
 	}
 }

@@ -59,7 +59,6 @@ func registerMetrics(to prometheus.Registerer, store *storage.Store, c *cluster.
 	}
 	gauges = append(gauges, limitGauges(c)...)
 	errs := []error{
-		to.Register(newDeadCollector(c)),
 		to.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "baton_token_refused_total", Help: "Token streams, and writes of them, for which this node had no room.",
 		}, func() float64 { return float64(c.TokenStats().Refused) })),
@@ -69,7 +68,7 @@ func registerMetrics(to prometheus.Registerer, store *storage.Store, c *cluster.
 	for _, g := range gauges {
 		errs = append(errs, to.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.value)))
 	}
-	return errors.Join(append(errs, registerStore(to, store))...)
+	return errors.Join(append(errs, registerLetters(to, c), registerStore(to, store))...)
 }
 
 // limitGauges tell of the limits that jobs share, in the partitions that this node leads.
@@ -91,44 +90,5 @@ func limitGauges(c *cluster.Cluster) []gauge {
 			"baton_limit_waiting", "Jobs of these partitions that stand in line for a place in a limit.",
 			func() float64 { return float64(c.LimitUse().Waiting) },
 		},
-	}
-}
-
-// deadCollector counts dead letters by reason, and by channel.
-type deadCollector struct {
-	cluster             *cluster.Cluster
-	byReason, byChannel *prometheus.Desc
-}
-
-func newDeadCollector(c *cluster.Cluster) *deadCollector {
-	return &deadCollector{
-		cluster: c,
-		byReason: prometheus.NewDesc(
-			"baton_dead_letters_total",
-			"Jobs that failed for good while this node led their partition, by reason.",
-			[]string{"reason"}, nil,
-		),
-		byChannel: prometheus.NewDesc(
-			"baton_channel_dead_letters_total",
-			"The same by channel; without a channel, those of channels beyond the first 1000.",
-			[]string{"channel"}, nil,
-		),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (d *deadCollector) Describe(descs chan<- *prometheus.Desc) {
-	descs <- d.byReason
-	descs <- d.byChannel
-}
-
-// Collect implements prometheus.Collector.
-func (d *deadCollector) Collect(metrics chan<- prometheus.Metric) {
-	reasons, channels := d.cluster.DeadLettersMade()
-	for reason, made := range reasons {
-		metrics <- prometheus.MustNewConstMetric(d.byReason, prometheus.CounterValue, float64(made), reason)
-	}
-	for channel, made := range channels {
-		metrics <- prometheus.MustNewConstMetric(d.byChannel, prometheus.CounterValue, float64(made), channel)
 	}
 }

@@ -141,6 +141,7 @@ func printChannel(w io.Writer, channel *client.Channel) error {
 			{"retention", span(s.RetentionMS)},
 			{"retention bytes", orAny(*s.RetentionBytes)},
 			{"retain", *s.Retain},
+			{"dead letter channel", orNone(s.DeadLetterChannel)},
 		} {
 			_, _ = fmt.Fprintf(table, "  %s\t%v\n", row.name, row.value)
 		}
@@ -153,6 +154,14 @@ func printChannel(w io.Writer, channel *client.Channel) error {
 
 func span(ms *uint64) string {
 	return (time.Duration(min(*ms, uint64(1<<53))) * time.Millisecond).String()
+}
+
+// orNone is a name, where one is given.
+func orNone(name *string) string {
+	if name == nil || *name == "" {
+		return "none"
+	}
+	return clean(*name)
 }
 
 // orAny is a limit of which 0 means none.

@@ -16,7 +16,7 @@ type channelFlags struct {
 
 	lease, backoff, maxBackoff, retention time.Duration
 	attempts, losses, bytes               uint64
-	order, onDisconnect, retain           string
+	order, onDisconnect, retain, deadTo   string
 	fanOut                                bool
 	groups                                []string
 }
@@ -32,7 +32,8 @@ term they were granted with.`,
 		Example: `  baton channel set questions --lease 30s --max-attempts 3 --backoff 2s
   baton channel set ledger --order key
   baton channel set ticks --fan-out --retention 1h --retain nothing
-  baton channel set questions --group audit=earliest`,
+  baton channel set questions --group audit=earliest
+  baton channel set questions --dead-letter-channel questions.dead`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			said, err := f.said(cmd.Flags())
@@ -63,6 +64,7 @@ term they were granted with.`,
 	flags.DurationVar(&f.retention, "retention", 0, "how long done events are kept")
 	flags.Uint64Var(&f.bytes, "retention-bytes", 0, "how many bytes of events each partition keeps; 0 for any size")
 	flags.StringVar(&f.retain, "retain", "", "unfinished, or nothing: what retention keeps in spite of its limits")
+	flags.StringVar(&f.deadTo, "dead-letter-channel", "", "the channel that is told of events that failed for good; '' for none")
 	flags.StringArrayVar(&f.groups, "group", nil, "make a group that begins at earliest or new `(name=from)`; can be repeated")
 	return cmd
 }
@@ -99,6 +101,7 @@ func (f *channelFlags) said(flags *pflag.FlagSet) (said client.ChannelSettings, 
 		to   **string
 	}{
 		"order": {&f.order, &said.Order}, "on-disconnect": {&f.onDisconnect, &said.OnDisconnect}, "retain": {&f.retain, &said.Retain},
+		"dead-letter-channel": {&f.deadTo, &said.DeadLetterChannel},
 	} {
 		if flags.Changed(name) {
 			*of.to = of.flag

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,13 @@ func addFilter(cmd *cobra.Command, f *letterFlags) {
 	flags.IntVar(&f.meant.Limit, "limit", 0, "how many at most (default all)")
 }
 
+// addSweep adds the flags for what is done to many.
+func addSweep(cmd *cobra.Command, f *letterFlags) {
+	flags := cmd.Flags()
+	flags.IntVar(&f.meant.Rate, "rate", 0, "how many in a second (default as fast as it goes)")
+	flags.BoolVar(&f.meant.DryRun, "dry-run", false, "change nothing, and say what would be done")
+}
+
 func addGroup(cmd *cobra.Command, f *letterFlags) {
 	cmd.Flags().StringVar(&f.meant.Group, "group", "", "only in this group")
 }
@@ -51,10 +59,15 @@ func (f *letterFlags) one(cmd *cobra.Command, args []string) (bool, error) {
 	if err := f.checkLimit(); err != nil {
 		return false, err
 	}
+	if f.meant.Rate < 0 {
+		return false, misuse("--rate is %d: give how many in a second, or 0 for as fast as it goes", f.meant.Rate)
+	}
 	filtered := f.all || f.meant.Channel != "" || f.meant.Reason != "" || f.meant.Limit != 0
 	switch {
 	case len(args) == 1 && filtered:
 		return false, misuse("name an event or a filter, not both")
+	case len(args) == 1 && (f.meant.Rate != 0 || f.meant.DryRun):
+		return false, misuse("--rate and --dry-run are for a filter, not for one event")
 	case len(args) == 0 && !filtered:
 		return false, misuse("%s which? Name an EVENT_ID, or --channel, --reason or --limit", cmd.Name())
 	}
@@ -68,7 +81,30 @@ func (f *letterFlags) checkLimit() error {
 	return nil
 }
 
-// sayEnded prints what became of dead letters: which one, or how many.
+// saySwept prints what became of the dead letters of a filter.
+func saySwept(t *terminal, f *letterFlags, swept *client.Swept, what string, count int) error {
+	if f.json {
+		return printJSON(t.out, swept)
+	}
+	if swept.DryRun {
+		what = "would be " + what
+	}
+	of := strconv.Itoa(count)
+	if swept.Refused > 0 {
+		of += fmt.Sprintf("; %d cannot be: their ttl is over, their lineage is being canceled, or their run does not wait for them", swept.Refused)
+	}
+	_, _ = fmt.Fprintln(t.out, what, of)
+	for _, id := range swept.EventIDs {
+		_, _ = fmt.Fprintf(t.out, "  %s\n", id)
+	}
+	for i := range swept.Skipped {
+		s := &swept.Skipped[i]
+		_, _ = fmt.Fprintf(t.out, "  not %s in %s: %s\n", s.EventID, clean(s.Group), clean(s.Why))
+	}
+	return nil
+}
+
+// sayEnded prints what became of one dead letter.
 func sayEnded(t *terminal, f *letterFlags, swept *client.Swept, what string, of any) error {
 	if f.json {
 		return printJSON(t.out, swept)

@@ -15,8 +15,8 @@ func newDeadlettersDiscard(t *terminal) *cobra.Command {
 		Short: "Give dead letters up for good",
 		Long: `Discard ends an event that failed for good: it is no dead letter any more, and
 nobody will work on it. It stays in its lineage, marked as discarded. Without an
-EVENT_ID all dead letters of a channel are discarded.`,
-		Example: `  baton deadletters discard $id
+EVENT_ID all dead letters of a channel are discarded. --note says why.`,
+		Example: `  baton deadletters discard $id --note "published twice"
   baton deadletters discard --channel questions --reason exit_100`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,6 +36,8 @@ EVENT_ID all dead letters of a channel are discarded.`,
 	addTarget(cmd, &f.target)
 	addFilter(cmd, &f)
 	addGroup(cmd, &f)
+	addSweep(cmd, &f)
+	cmd.Flags().StringVar(&f.meant.Note, "note", "", "why, for those who look at the events later")
 	return cmd
 }
 
@@ -44,7 +46,7 @@ func discardOne(ctx context.Context, t *terminal, f *letterFlags, id string) err
 	if err != nil {
 		return err
 	}
-	if err = h.Discard(ctx, id, f.meant.Group); err != nil {
+	if err = h.Discard(ctx, id, f.meant.Group, f.meant.Note); err != nil {
 		return err
 	}
 	return sayEnded(t, f, &client.Swept{Discarded: 1}, "discarded", id)
@@ -59,5 +61,5 @@ func discardAll(ctx context.Context, t *terminal, f *letterFlags) error {
 	if err != nil {
 		return err
 	}
-	return sayEnded(t, f, swept, "discarded", swept.Discarded)
+	return saySwept(t, f, swept, "discarded", swept.Discarded)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +18,12 @@ func newDeadlettersRedrive(t *terminal) *cobra.Command {
 		Long: `Redrive gives an event that failed for good to a worker again: its attempts
 count on, its failures begin anew, its lineage stays. --data sends other data
 with it; the event itself stays as it was published. Without an EVENT_ID all
-dead letters of the filter are redriven, --all with no filter.`,
+dead letters of the filter are redriven, --all with no filter. --dry-run says how
+many that would be, --rate spares what a storm of them would bring down again.`,
 		Example: `  baton deadletters redrive $id
   baton deadletters redrive $id --data '{"text":"why is the sky blue?"}'
-  baton deadletters redrive --channel questions --reason exit_1`,
+  baton deadletters redrive --channel questions --reason exit_1 --dry-run
+  baton deadletters redrive --channel questions --reason exit_1 --rate 50`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			one, err := f.one(cmd, args)
@@ -48,6 +49,7 @@ dead letters of the filter are redriven, --all with no filter.`,
 	addTarget(cmd, &f.target)
 	addFilter(cmd, &f)
 	addGroup(cmd, &f)
+	addSweep(cmd, &f)
 	cmd.Flags().BoolVar(&f.all, "all", false, "all dead letters of the tenant")
 	cmd.Flags().StringVar(&data, "data", "", "other data, as for publish; - reads standard input")
 	cmd.Flags().StringVar(&contentType, "content-type", "", "content type of the other data")
@@ -74,11 +76,7 @@ func redriveAll(ctx context.Context, t *terminal, f *letterFlags) error {
 	if err != nil {
 		return err
 	}
-	of := strconv.Itoa(swept.Redriven)
-	if swept.Refused > 0 {
-		of += fmt.Sprintf("; %d cannot be: their ttl is over, or their lineage is being canceled", swept.Refused)
-	}
-	return sayEnded(t, f, swept, "redriven", of)
+	return saySwept(t, f, swept, "redriven", swept.Redriven)
 }
 
 // sweep asks until the filter is through or its limit is reached.
@@ -88,13 +86,18 @@ func sweep(ctx context.Context, f *letterFlags, do func(context.Context, client.
 	for more := true; more; {
 		meant.Limit = left
 		swept, err := do(ctx, meant)
+		if err != nil && total.Redriven+total.Discarded > 0 && !f.meant.DryRun {
+			return nil, fmt.Errorf("after %d dead letters: %w", total.Redriven+total.Discarded, err)
+		}
 		if err != nil {
 			return nil, err
 		}
 		total.Redriven += swept.Redriven
 		total.Discarded += swept.Discarded
 		total.Refused += swept.Refused
-		total.Cursor = swept.Cursor
+		total.Skipped = append(total.Skipped, swept.Skipped...)
+		total.EventIDs = append(total.EventIDs, swept.EventIDs...)
+		total.Cursor, total.DryRun = swept.Cursor, swept.DryRun
 		left -= swept.Redriven + swept.Discarded
 		meant.Cursor, more = swept.Cursor, swept.Cursor != "" && (f.meant.Limit == 0 || left > 0)
 	}

@@ -44,11 +44,22 @@ func deadlettersShow(ctx context.Context, t *terminal, f *target, id string) err
 		d := &answer.DeadLetters[i]
 		_, _ = fmt.Fprintf(t.out, "event %s in %s/%s: %s, code %s\n", d.EventID, clean(d.Channel), clean(d.Group), d.Reason, clean(d.Code))
 		_, _ = fmt.Fprintf(t.out, "correlation %s, key %s, client %s\n", clean(d.CorrelationID), clean(d.Key), clean(d.ClientID))
+		if d.RunID != "" {
+			_, _ = fmt.Fprintf(t.out, "run %s of workflow %s, step %s%s\n", d.RunID, clean(d.Workflow), clean(d.Step), itemOf(d.Item))
+		}
 		_, _ = fmt.Fprintf(t.out, "published %s, died %s, redrivable %v, edited %v\n", at(d.Time), at(d.DeadAt), d.Redrivable, d.Edited)
 		printAttempts(t.out, d.Attempts)
 		printData(t.out, &d.EventInfo)
 	}
 	return nil
+}
+
+// itemOf names a map's item, where there is one.
+func itemOf(item int) string {
+	if item == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", item %d", item)
 }
 
 func at(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano) }
@@ -62,6 +73,9 @@ func printAttempts(w io.Writer, attempts []client.EventAttempt) {
 		}
 		if a.Code != "" || a.Message != "" {
 			_, _ = fmt.Fprintf(w, ": %s %s", clean(a.Code), clean(a.Message))
+		}
+		if a.Note != "" {
+			_, _ = fmt.Fprintf(w, " (%s)", clean(a.Note))
 		}
 		_, _ = fmt.Fprintln(w)
 	}

@@ -40,6 +40,9 @@ type ChannelSettings struct {
 	RetentionBytes *uint64 `json:"retention_bytes,omitempty"`
 	// Retain is unfinished or nothing: what retention keeps in spite of its limits.
 	Retain *string `json:"retain,omitempty"`
+	// DeadLetterChannel is told of events that the group default gave up, by an event for
+	// each; empty for none.
+	DeadLetterChannel *string `json:"dead_letter_channel,omitempty"`
 	// Groups are groups to make, and where they begin: earliest or new.
 	Groups map[string]string `json:"groups,omitempty"`
 }
