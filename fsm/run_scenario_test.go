@@ -116,6 +116,8 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
 		return s.rowKinds()
 	case "letters":
 		return s.letters()
+	case "configure":
+		return s.apply1(a, configureCommand(a))
 	default:
 		return s.apply1(a, s.command(a, d.Input))
 	}
@@ -213,8 +215,6 @@ func (s *runScenario) command(a args, input string) []byte { //nolint:cyclop // 
 		return s.scheduleCommand(a, input)
 	case "cancel":
 		return (&command.Cancel{Tenant: "t", Event: s.runs[a.word()], Reason: "asked", GraceMS: 1000}).Append(nil)
-	case "configure":
-		return configureCommand(a)
 	case "redrive":
 		return (&command.Redrive{Tenant: "t", Event: s.lease(a.word()).Event, Edited: data.Codec != 0, Payload: data}).Append(nil)
 	default:
@@ -287,10 +287,8 @@ func (s *runScenario) tellOutcome(b *strings.Builder, out *Outcome) {
 	for _, n := range out.Notified {
 		fmt.Fprintf(b, "notified %s %s %s\n", n.ClientID, n.Notification.Name, s.text(n.Notification.Payload.Bytes))
 	}
-	for _, change := range out.Letters {
-		if change.What != LetterRedriven && change.What != LetterDiscarded {
-			fmt.Fprintf(b, "dead: %s\n", change.What)
-		}
+	for _, reason := range diedOf(out) {
+		fmt.Fprintf(b, "dead: %s\n", reason)
 	}
 }
 
