@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"sync"
 
@@ -229,11 +228,24 @@ func (c *Cluster) countLetters(changes []fsm.LetterChange) {
 	}
 }
 
+// LetterCount is how many dead letters of a channel were made for a reason, or redriven or
+// discarded: then Ended.
+type LetterCount struct {
+	Channel, What string
+	Ended         bool
+	Count         uint64
+}
+
 // LetterCounts are how many dead letters were made, by reason, redriven and discarded in
 // each channel, since this node began and while it led their partitions.
-func (c *Cluster) LetterCounts() map[fsm.LetterChange]uint64 {
+func (c *Cluster) LetterCounts() []LetterCount {
 	mu := &c.letters.mu
 	mu.Lock()
 	defer mu.Unlock()
-	return maps.Clone(mu.counts)
+	counts := make([]LetterCount, 0, len(mu.counts))
+	for change, count := range mu.counts {
+		ended := change.What == fsm.LetterRedriven || change.What == fsm.LetterDiscarded
+		counts = append(counts, LetterCount{Channel: change.Channel, What: change.What, Ended: ended, Count: count})
+	}
+	return counts
 }

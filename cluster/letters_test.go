@@ -147,7 +147,14 @@ func TestLettersOfManyChannels(t *testing.T) {
 	}
 	c.countLetters([]fsm.LetterChange{{Channel: "c1", What: fsm.DeadLost}, {Channel: "\xff", What: fsm.DeadPermanent}})
 	counts := c.LetterCounts()
-	at := func(channel, what string) uint64 { return counts[fsm.LetterChange{Channel: channel, What: what}] }
+	at := func(channel, what string) uint64 {
+		for _, counted := range counts {
+			if counted.Channel == channel && counted.What == what {
+				return counted.Count
+			}
+		}
+		return 0
+	}
 	if len(counts) != maxCountedLetters+2 || at("c1", fsm.DeadLost) != 2 || at("", fsm.DeadLost) != 5 || at("", fsm.DeadPermanent) != 1 {
 		t.Errorf("%d are counted, %d of one, %d and %d of others", len(counts), at("c1", fsm.DeadLost), at("", fsm.DeadLost), at("", fsm.DeadPermanent))
 	}

@@ -312,7 +312,7 @@ func (p *letterPage) describeLetter(f *foundLetter) (*DeadLetter, error) {
 	}
 	letter.Reason, letter.Code = deadReason(f.row.reason)
 	if !e.Task.Run.IsZero() {
-		if err := p.describeTask(letter, &e.Task); err != nil {
+		if err = p.describeTask(letter, &e.Task); err != nil {
 			return nil, err
 		}
 	}

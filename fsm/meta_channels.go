@@ -39,15 +39,16 @@ func (m *Meta) setChannel(tx *storage.Tx, out *Outcome, c *command.SetChannel) c
 		have = m.channels[at].Settings.Version
 	}
 	switch {
+	case len(c.Settings.DeadTo) > MaxNameBytes:
+		return refuse(command.BadRequest, tooLong("dead letter channel", c.Settings.DeadTo))
+	case m.comesBack(c):
+		return refuse(command.BadRequest, fmt.Sprintf("dead letters of %s would come back to it by dead_letter_channel %s", c.Channel, c.Settings.DeadTo))
 	case c.Expect != have:
 		r := refuse(command.Sequence, fmt.Sprintf("the settings of channel %s have version %d, not %d: read them again", c.Channel, have, c.Expect))
 		r.Offset = have
 		return r
 	case !found && len(m.channels) == MaxConfiguredChannels:
 		return refuse(command.TooLarge, fmt.Sprintf("%d channels have settings of their own, no more can", MaxConfiguredChannels))
-	}
-	if m.comesBack(c) {
-		return refuse(command.BadRequest, fmt.Sprintf("dead letters of %s would come back to it by dead_letter_channel %s", c.Channel, c.Settings.DeadTo))
 	}
 	m.settingsVersion++
 	configured := ConfiguredChannel{Channel: c.Channel, Settings: c.Settings}
@@ -89,8 +90,6 @@ func wrongSettings(c *command.SetChannel) string {
 		return "the settings lack a channel"
 	case len(c.Channel) > MaxNameBytes:
 		return tooLong("channel", c.Channel)
-	case len(s.DeadTo) > MaxNameBytes:
-		return tooLong("dead letter channel", s.DeadTo)
 	case s.LeaseMS != 0 && (s.LeaseMS < MinLeaseMS || s.LeaseMS > MaxLeaseMS):
 		return fmt.Sprintf("lease_ms must be between %d and %d", MinLeaseMS, MaxLeaseMS)
 	case s.MaxAttempts > MaxAttemptsLimit || s.MaxLeaseLosses > MaxAttemptsLimit:

@@ -121,6 +121,8 @@ func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
 		return s.limits(s.timeMS)
 	case "letters":
 		return s.letters()
+	case "configure":
+		return s.apply1(a, configureCommand(a))
 	default:
 		return s.apply1(a, s.command(a, d.Input))
 	}
@@ -218,8 +220,6 @@ func (s *runScenario) command(a args, input string) []byte { //nolint:cyclop // 
 		return (&command.CancelGone{Generation: s.machine.Generation(), Tenant: "t", ClientID: a.word()}).Append(nil)
 	case "cancel":
 		return (&command.Cancel{Tenant: "t", Event: s.runs[a.word()], Reason: "asked", GraceMS: 1000}).Append(nil)
-	case "configure":
-		return configureCommand(a)
 	case "redrive":
 		return (&command.Redrive{Tenant: "t", Event: s.lease(a.word()).Event, Edited: data.Codec != 0, Payload: data}).Append(nil)
 	default:
@@ -295,10 +295,8 @@ func (s *runScenario) tellOutcome(b *strings.Builder, out *Outcome) {
 	for _, c := range out.Bound {
 		fmt.Fprintf(b, "bound %s gone=%v\n", c.ClientID, c.Gone)
 	}
-	for _, change := range out.Letters {
-		if change.What != LetterRedriven && change.What != LetterDiscarded {
-			fmt.Fprintf(b, "dead: %s\n", change.What)
-		}
+	for _, reason := range diedOf(out) {
+		fmt.Fprintf(b, "dead: %s\n", reason)
 	}
 }
 

@@ -131,3 +131,13 @@ func (s *scenario) eventView(a args) string {
 	})
 	return b.String()
 }
+
+// diedOf are the reasons of the dead letters that an entry made.
+func diedOf(out *Outcome) (reasons []string) {
+	for _, change := range out.Letters {
+		if change.What != LetterRedriven && change.What != LetterDiscarded {
+			reasons = append(reasons, change.What)
+		}
+	}
+	return reasons
+}

@@ -48,10 +48,8 @@ func (s *scenario) tell(out *Outcome) string {
 	for _, r := range out.Relays {
 		fmt.Fprintf(&b, "%s\n", tellRelay(r))
 	}
-	for _, change := range out.Letters {
-		if change.What != LetterRedriven && change.What != LetterDiscarded {
-			fmt.Fprintf(&b, "dead letter: %s\n", change.What)
-		}
+	for _, reason := range diedOf(out) {
+		fmt.Fprintf(&b, "dead letter: %s\n", reason)
 	}
 	if out.Started != nil {
 		s.tellStarted(&b, out.Started)

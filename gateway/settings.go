@@ -40,7 +40,12 @@ func wrongWords(s *wire.ChannelSettings) string {
 	if to := s.DeadLetterChannel; to != nil && *to != "" && !wire.ValidName(*to) {
 		return "dead_letter_channel must be named with 1 to 255 of A-Z a-z 0-9 . _ -, or be empty"
 	}
-	for group, from := range s.Groups {
+	return wrongGroups(s.Groups)
+}
+
+// wrongGroups says what is wrong with the groups that are to be made, empty when nothing is.
+func wrongGroups(groups map[string]string) string {
+	for group, from := range groups {
 		if !wire.ValidName([]byte(group)) || group == defaultGroup {
 			return "groups must be named with 1 to 255 of A-Z a-z 0-9 . _ -, and default is there already"
 		}

@@ -4,7 +4,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/batonmq/baton/cluster"
-	"github.com/batonmq/baton/fsm"
 )
 
 // letterCollector shows what became of dead letters, by channel. Each node counts what it
@@ -32,11 +31,11 @@ func (c *letterCollector) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *letterCollector) Collect(metrics chan<- prometheus.Metric) {
-	for change, count := range c.cluster.LetterCounts() {
+	for _, counted := range c.cluster.LetterCounts() {
 		desc := c.made
-		if change.What == fsm.LetterRedriven || change.What == fsm.LetterDiscarded {
+		if counted.Ended {
 			desc = c.ended
 		}
-		metrics <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(count), change.Channel, change.What)
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(counted.Count), counted.Channel, counted.What)
 	}
 }
