@@ -8,7 +8,6 @@ import (
 
 	"github.com/batonmq/baton/fsm"
 	"github.com/batonmq/baton/fsm/command"
-	"github.com/batonmq/baton/storage"
 )
 
 // ErrNoSchedule says that a tenant has no such schedule.
@@ -112,14 +111,4 @@ func readScheduleQuery(r *command.Reader) fsm.ScheduleQuery {
 	q := fsm.ScheduleQuery{Tenant: r.String(), Workflow: r.String(), After: r.String()}
 	q.Limit = int(min(r.Uint(), MaxListedSchedules))
 	return q
-}
-
-// lookUpSchedules is lookUpJSON for what is asked of schedules.
-func lookUpSchedules(what op, r *command.Reader) func(*storage.View) (any, error) {
-	if what == opSchedule {
-		tenant, id := r.String(), r.String()
-		return func(view *storage.View) (any, error) { return fsm.ReadSchedule(view, tenant, id) }
-	}
-	query := readScheduleQuery(r)
-	return func(view *storage.View) (any, error) { return fsm.ReadSchedules(view, &query) }
 }

@@ -85,7 +85,7 @@ type runScenario struct {
 	count   uint64
 }
 
-func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string {
+func (s *runScenario) run(t *testing.T, d *datadriven.TestData) string { //nolint:revive // A case for each directive.
 	t.Helper()
 	s.tb = t
 	if s.restarts {
@@ -168,7 +168,7 @@ func jsonOfText(text string) command.Payload {
 	return command.Payload{Codec: command.CodecJSON, Bytes: []byte(strings.ReplaceAll(text, "'", `"`))}
 }
 
-func (s *runScenario) command(a args, input string) []byte { //nolint:cyclop // A case for each command.
+func (s *runScenario) command(a args, input string) []byte { //nolint:revive // A case for each command.
 	data := command.Payload{}
 	if text := a.get("data", strings.TrimSpace(input)); text != "" {
 		data = jsonOfText(text)

@@ -45,7 +45,7 @@ func (w *watch) learn(bound []fsm.BoundClient) {
 }
 
 // look takes note of whether the client is connected, and tells when it has gone.
-func (c *watched) look(connected bool, now time.Time) (gone bool) { //nolint:revive // It is what is seen.
+func (c *watched) look(connected bool, now time.Time) (gone bool) {
 	switch {
 	case connected:
 		c.seen, c.left = true, time.Time{}

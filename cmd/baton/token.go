@@ -125,12 +125,12 @@ func newTokenLs(t *terminal) *cobra.Command {
 }
 
 func tokenState(k *client.Token) string {
-	at := func(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
+	day := func(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
 	switch {
 	case k.RevokedAt != 0:
-		return "revoked " + at(k.RevokedAt)
+		return "revoked " + day(k.RevokedAt)
 	case k.ExpiresAt != 0:
-		return "until " + at(k.ExpiresAt)
+		return "until " + day(k.ExpiresAt)
 	default:
 		return "good"
 	}
