@@ -42,7 +42,7 @@ func (m *Machine) tellDead(j *job) {
 	e.Channel, e.Tenant, e.Key, e.ClientID = to, j.event.Tenant, j.event.Key, j.event.ClientID
 	e.CorrelationID, e.Traceparent = j.event.correlationID(), j.event.Traceparent
 	e.Payload = command.Payload{Codec: command.CodecJSON, Bytes: m.deadNewsOf(j)}
-	if !m.sendAway(j.cursor.queue.tenant, e) {
+	if _, sent := m.sendAway(j.cursor.queue.tenant, e); !sent {
 		m.store(e)
 		m.indexLineage(e)
 	}

@@ -68,9 +68,22 @@ func (m *Machine) cancelEvents(l *lineageTally, c *command.CancelLineage, all bo
 			m.cancelIn(j.cursor, j.event, stop)
 		}
 	}
-	waiting := m.lineageRoots(l)
+	m.walkLineage(l, m.lineageRoots(l), MaxCanceledEvents, func(e *event) {
+		if all || c.ClientID == "" || e.ClientID == c.ClientID {
+			found = true
+			for _, cursor := range m.queues[e.id.Queue].cursors {
+				m.cancelIn(cursor, e, stop)
+			}
+		}
+	})
+	return found
+}
+
+// walkLineage visits the events of a lineage that are here, at most so many, from the given
+// ones to what their jobs emitted. What a visit has emitted is visited too.
+func (m *Machine) walkLineage(l *lineageTally, from []command.EventID, most int, visit func(*event)) {
 	seen := make(map[uint64]bool)
-	for len(waiting) > 0 && len(seen) < MaxCanceledEvents {
+	for waiting := from; len(waiting) > 0 && len(seen) < most; {
 		id := waiting[0]
 		waiting = waiting[1:]
 		e := m.eventOf(l, id)
@@ -78,15 +91,9 @@ func (m *Machine) cancelEvents(l *lineageTally, c *command.CancelLineage, all bo
 			continue
 		}
 		seen[id.Position] = true
-		if all || c.ClientID == "" || e.ClientID == c.ClientID {
-			found = true
-			for _, cursor := range m.queues[id.Queue].cursors {
-				m.cancelIn(cursor, e, stop)
-			}
-		}
-		waiting = append(waiting, m.emittedBy(id, MaxCanceledEvents-len(seen))...)
+		visit(e)
+		waiting = append(waiting, m.emittedBy(id, most-len(seen))...)
 	}
-	return found
 }
 
 // inWorkOf are the jobs of a lineage that are leased or wait again.

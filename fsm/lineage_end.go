@@ -104,16 +104,22 @@ func (m *Machine) sendEmit(j *job, target uint32, fields *command.Event) {
 	if cancel := m.canceledLineage(tenant, &event{Event: *fields}); cancel != nil {
 		row.Lineage = command.RelayedLineage{Canceled: true, Client: cancel.client, Reason: cancel.reason, GraceMS: cancel.graceMS}
 	}
-	m.send(target, &row)
-	if m.counters.countedFrom == 0 {
-		return
-	}
-	l := m.lineage(tenant, fields.CorrelationID)
-	m.rowOf(l).sendTo(target)
-	l.changed = true
-	if fields.CorrelationID != j.event.correlationID() {
+	if l := m.sendOpen(tenant, target, &row); l != nil && fields.CorrelationID != j.event.correlationID() {
 		l.publishedBy(fields.ClientID)
 	}
+}
+
+// sendOpen sends an event to another partition, and counts it as open in its lineage here
+// until its end is told. The lineage is nil in a state that does not count.
+func (m *Machine) sendOpen(tenant, target uint32, row *command.RelayRow) *lineageTally {
+	m.send(target, row)
+	if m.counters.countedFrom == 0 {
+		return nil
+	}
+	l := m.lineage(tenant, row.Event.CorrelationID)
+	m.rowOf(l).sendTo(target)
+	l.changed = true
+	return l
 }
 
 // adopt takes note of where an event came from, before it is stored: that

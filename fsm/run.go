@@ -163,7 +163,7 @@ func (m *Machine) advanceRun(r *run, h *happening) {
 		m.stickRun(r, err.Error())
 		return
 	}
-	facts := &runFacts{machine: m, run: r, pendingOf: r.Incident}
+	facts := &runFacts{machine: m, run: r}
 	next, decisions, pending := engine.Advance(program, &r.Run, &h.Happening, facts)
 	r.Run = *next
 	switch {

@@ -180,32 +180,28 @@ func (m *Machine) startChild(r *run, h *happening, d *engine.Decision) {
 // own events pass a relay's bound: they come of an entry in which nothing can be refused
 // any more.
 func (m *Machine) sendOfRun(r *run, h *happening, e *event) {
-	if !m.sendAway(r.tenant, e) {
+	target, sent := m.sendAway(r.tenant, e)
+	if !sent {
 		m.storeOfRun(h, e)
 		return
 	}
-	if target, _ := m.elsewhere(e.Tenant, e.Key); h.history != nil && len(h.history.relayed) < command.MaxEmits {
+	if h.history != nil && len(h.history.relayed) < command.MaxEmits {
 		h.history.relayed = append(h.history.relayed, relayedMark{target: target})
 	}
 }
 
-// sendAway sends an event to the partition of its key; false where that is this one.
-func (m *Machine) sendAway(tenant uint32, e *event) bool {
+// sendAway sends an event to the partition of its key; sent is false where that is this one.
+func (m *Machine) sendAway(tenant uint32, e *event) (target uint32, sent bool) {
 	target, foreign := m.elsewhere(e.Tenant, e.Key)
 	if !foreign {
-		return false
+		return target, false
 	}
 	if e.DelayMS > 0 {
 		e.DeliverAtMS, e.DelayMS = uint64(dueOf(&e.Event, m.counters.timeMS)), 0 //nolint:gosec // Due times are not negative.
 	}
 	row := command.RelayRow{Kind: command.RelayEvent, Event: e.Event, Parent: e.parent, TimeMS: m.counters.timeMS}
-	m.send(target, &row)
-	if m.counters.countedFrom != 0 {
-		l := m.lineage(tenant, e.CorrelationID)
-		m.rowOf(l).sendTo(target)
-		l.changed = true
-	}
-	return true
+	m.sendOpen(tenant, target, &row)
+	return target, true
 }
 
 func (m *Machine) emitOf(r *run, h *happening, d *engine.Decision) {

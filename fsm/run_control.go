@@ -112,22 +112,13 @@ func (m *Machine) inputOf(r *run, step uint32) (uint32, command.Payload, string)
 // run's lineage.
 func (m *Machine) lastJob(r *run, step uint32) (last *event) {
 	l := m.lineage(r.tenant, r.correlation)
-	waiting := append(m.lineageRoots(l), m.emittedBy(r.id, MaxCanceledEvents)...)
-	seen := make(map[uint64]bool)
-	for len(waiting) > 0 && len(seen) < MaxLineageEvents {
-		id := waiting[0]
-		waiting = waiting[1:]
-		e := m.eventOf(l, id)
-		if e == nil || seen[id.Position] {
-			continue
-		}
-		seen[id.Position] = true
+	roots := append(m.lineageRoots(l), m.emittedBy(r.id, MaxCanceledEvents)...)
+	m.walkLineage(l, roots, MaxLineageEvents, func(e *event) {
 		t := &e.Task
 		if t.Run == r.id && t.Step == step && t.Item == 0 && !t.Compensates && (last == nil || e.id.Position > last.id.Position) {
 			last = e
 		}
-		waiting = append(waiting, m.emittedBy(id, MaxCanceledEvents)...)
-	}
+	})
 	if last == nil {
 		return nil
 	}

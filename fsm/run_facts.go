@@ -12,9 +12,8 @@ import (
 type runFacts struct {
 	machine *Machine
 	run     *run
-	// pendingOf is the incident at the beginning; pendingRead tells that its happening
-	// was asked for, and so is not needed any more.
-	pendingOf   *engine.Incident
+	// pendingRead tells that the happening which an incident keeps was asked for, and so is
+	// not needed any more.
 	pendingRead bool
 }
 

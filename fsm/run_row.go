@@ -35,7 +35,6 @@ const (
 	runPaused  = 1
 	runHolds   = 2
 	runSettled = 4
-	runStopped = 8
 )
 
 func (r *runRow) append(dst []byte) []byte {

@@ -25,8 +25,12 @@ func timerOf(kind engine.TimerKind) byte { return byte(kind) }
 
 // keyRunTimer is the key of a timer of a run: due(8) what(1) tenant(4) position(8) part(4).
 func keyRunTimer(dst []byte, dueMS int64, what byte, r *run, part uint32) []byte {
-	dst = append(appendU64(append(dst, kindRunTimer), uint64(dueMS)), what) //nolint:gosec // Due times are not negative.
-	return appendU32(appendU64(appendU32(dst, r.tenant), r.id.Position), part)
+	return appendU32(appendU64(appendU32(keyDue(dst, dueMS, what), r.tenant), r.id.Position), part)
+}
+
+// keyDue begins the keys of timers of runs, and of what is kept for a time.
+func keyDue(dst []byte, dueMS int64, what byte) []byte {
+	return append(appendU64(append(dst, kindRunTimer), uint64(dueMS)), what) //nolint:gosec // Due times are not negative.
 }
 
 // runTimer is a timer of a run: what it is of, and of which step.
@@ -49,14 +53,12 @@ func (m *Machine) clearRunTimer(r *run, dueMS int64, what byte, part uint32) {
 // setKeptTimer writes the timer of what is kept for a time: of is its key without its
 // kind.
 func (m *Machine) setKeptTimer(dueMS int64, what byte, of []byte) {
-	key := append(appendU64(append(m.scratch.key[:0], kindRunTimer), uint64(dueMS)), what) //nolint:gosec // Due times are not negative.
-	m.set(append(key, of...), append(m.scratch.value[:0], rowVersion))
+	m.set(append(keyDue(m.scratch.key[:0], dueMS, what), of...), append(m.scratch.value[:0], rowVersion))
 	m.nextDueMS = min(m.nextDueMS, dueMS)
 }
 
 func (m *Machine) clearKeptTimer(dueMS int64, what byte, of []byte) {
-	key := append(appendU64(append(m.scratch.key[:0], kindRunTimer), uint64(dueMS)), what) //nolint:gosec // Due times are not negative.
-	m.remove(append(key, of...))
+	m.remove(append(keyDue(m.scratch.key[:0], dueMS, what), of...))
 }
 
 type dueRunTimer struct {
@@ -68,7 +70,7 @@ func (m *Machine) fireRunTimers() {
 	var due []dueRunTimer
 	prefix := []byte{kindRunTimer}
 	must(m.tx.Scan(prefix, after(prefix), func(key, value []byte) (bool, error) {
-		at := int64(u64At(key, 1)) //nolint:gosec // keyRunTimer wrote the bits of an int64.
+		at := timerDue(key)
 		if at > m.counters.timeMS || len(due) == maxTimersPerEntry {
 			m.nextDueMS = min(m.nextDueMS, at)
 			return false, nil

@@ -28,9 +28,7 @@ func (a *advance) stepFailed(code, message string) error {
 		if c.Max > 0 {
 			r.loop(r.Step, edge)
 		}
-		if r.Live > 0 {
-			a.decide(Decision{Kind: StopJobs})
-		}
+		a.stopAll()
 		return a.enterAt(uint32(c.To), jsonPayload(a.errorJSON())) //nolint:gosec // A step's number.
 	}
 	return a.fail(code, message)

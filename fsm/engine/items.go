@@ -141,9 +141,7 @@ func (i *Items) verdict(m *workflow.Map) (over, failed bool) {
 
 // listOver ends a map, or a dynamic step, with the list of what came of its items.
 func (a *advance) listOver(m *workflow.Map, h *Happening) error {
-	if a.run.Live > 0 {
-		a.decide(Decision{Kind: StopJobs})
-	}
+	a.stopAll()
 	settled := m != nil && m.Join == workflow.JoinSettled
 	b := []byte{'['}
 	for item := uint32(1); item <= a.run.Items.Total; item++ {
