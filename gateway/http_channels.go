@@ -1,11 +1,8 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 
@@ -19,8 +16,6 @@ const (
 	// settingsTries is how often a change of settings is begun anew because somebody
 	// else changed them meanwhile.
 	settingsTries = 5
-	// maxSettingsBytes bounds the body of a change of settings.
-	maxSettingsBytes = 64 << 10
 )
 
 // listChannels answers the tenant's channels.
@@ -158,20 +153,10 @@ func (g *Gateway) setChannel(w http.ResponseWriter, r *http.Request, begin func(
 	g.answerChannel(w, r, channel, &settings)
 }
 
-// readSettings reads a body strictly: a name that is not known is a mistake that
-// somebody would find out about much later.
+// readSettings reads the body of a change of a channel's settings.
 func readSettings(w http.ResponseWriter, r *http.Request, said *wire.ChannelSettings) refusal {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSettingsBytes))
-	if err != nil {
-		return refusal{wire.ReasonTooLarge, "the body is longer than 64 KiB, or ended early"}
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(said); err != nil {
-		return refusal{wire.ReasonBadRequest, "the settings cannot be read: " + jsonFault(err)}
-	}
-	if decoder.More() {
-		return refusal{wire.ReasonBadRequest, "the settings must be one JSON object"}
+	if bad := readStrictly(w, r, "settings", said); bad.any() {
+		return bad
 	}
 	if wrong := wrongWords(said); wrong != "" {
 		return refusal{wire.ReasonBadRequest, wrong}
@@ -184,13 +169,23 @@ func readSettings(w http.ResponseWriter, r *http.Request, said *wire.ChannelSett
 func (g *Gateway) storeSettings(
 	ctx context.Context, channel string, change func(command.ChannelSettings) command.ChannelSettings,
 ) (settings command.ChannelSettings, err error) {
+	read := func() (command.ChannelSettings, error) { return g.broker.ChannelSettings(ctx, channel) }
+	return storeAlone(read, change, func(have, next *command.ChannelSettings) (err error) {
+		next.Version, err = g.broker.SetChannel(ctx, channel, have.Version, next)
+		return err
+	})
+}
+
+// storeAlone reads settings, has them changed and stores them until nobody else did so in
+// between.
+func storeAlone[T any](read func() (T, error), change func(T) T, store func(have, next *T) error) (settings T, err error) {
 	for range settingsTries {
-		have, readErr := g.broker.ChannelSettings(ctx, channel)
+		have, readErr := read()
 		if readErr != nil {
 			return settings, readErr
 		}
 		settings = change(have)
-		settings.Version, err = g.broker.SetChannel(ctx, channel, have.Version, &settings)
+		err = store(&have, &settings)
 		if refused, ok := errors.AsType[*cluster.RefusedError](err); !ok || refused.Reason != command.Sequence {
 			return settings, err
 		}

@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -43,17 +45,52 @@ func jsonFault(err error) string {
 // kindOf names what a field takes.
 func kindOf(of reflect.Type) string {
 	switch of.Kind() { //nolint:exhaustive // Bodies have fields of no other kinds.
-	case reflect.Uint64:
+	case reflect.Uint32, reflect.Uint64:
 		return "an integer from 0"
+	case reflect.Int, reflect.Int64:
+		return "an integer"
+	case reflect.Float64:
+		return "a number"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String:
 		return "a string"
 	case reflect.Map:
 		return "an object of strings"
+	case reflect.Struct:
+		return "an object"
 	default:
+		if of.Kind() == reflect.Slice && of.Elem().Kind() != reflect.Uint8 {
+			return "a list"
+		}
 		return "a string of base64"
 	}
+}
+
+// maxSmallBody bounds the body of a change of settings, limits, tenants, tokens or aliases.
+const maxSmallBody = 64 << 10
+
+// readStrictly reads a small body that is one JSON object.
+func readStrictly(w http.ResponseWriter, r *http.Request, what string, into any) refusal {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSmallBody))
+	if err != nil {
+		return refusal{wire.ReasonTooLarge, "the body is longer than 64 KiB, or ended early"}
+	}
+	return readStrict(raw, what, into)
+}
+
+// readStrict reads one JSON object, what it is called in a refusal: a name that is not
+// known is a mistake that somebody would find out about much later.
+func readStrict(raw []byte, what string, into any) refusal {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return refusal{wire.ReasonBadRequest, "the " + what + " cannot be read: " + jsonFault(err)}
+	}
+	if decoder.More() {
+		return refusal{wire.ReasonBadRequest, "the " + what + " must be one JSON object"}
+	}
+	return refusal{}
 }
 
 // refuseHTTP answers with a refusal's own status.

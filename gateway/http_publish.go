@@ -129,26 +129,9 @@ func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter, b
 		return &e
 	}
 	var of command.Event
-	r := ofWhom(who, &m, &of)
-	if !r.any() {
-		r = g.refuseEvent(&m.EventFields)
-	}
-	if !r.any() {
-		r = refuseOnEnd(&m.EventFields, of.ClientID == "")
-	}
-	partitions := g.broker.Partitions()
-	if !r.any() && partitions == 0 {
-		r = refusal{wire.ReasonNoLeader, notFormed}
-	}
-	if r.any() {
-		e := r.wireError()
-		return &e
-	}
-	to.gateway, to.tenant = g, g.tenants.hold(strings.Clone(of.Tenant), g.clock())
-	if x := to.enter(before); x.any() {
-		g.meter.refusedBy(x.limit)
-		e := x.wireError()
-		return &e
+	partitions, refused := g.admitEvent(to, &m, &of, ofWhom(who, &m, &of), before)
+	if refused != nil {
+		return refused
 	}
 	event := &bench.publish.Event
 	bench.fillEvent(event, &m.EventFields)
@@ -163,6 +146,32 @@ func (g *Gateway) submitEvent(body []byte, who *auth.Identity, to *httpWaiter, b
 	encoded, partition := bench.encodePublish(partitions)
 	g.broker.Submit(partition, encoded, to, 0)
 	return nil
+}
+
+// admitEvent begins the request of an event whose owner is known, in so many partitions, or
+// says what refuses it: bad, the event itself, or a limit. before is how many events of the
+// same request came too fast.
+func (g *Gateway) admitEvent(to *httpWaiter, m *wire.Emit, of *command.Event, bad refusal, before int) (partitions uint32, refused *wire.Error) {
+	if !bad.any() {
+		bad = g.refuseEvent(&m.EventFields)
+	}
+	if !bad.any() {
+		bad = refuseOnEnd(&m.EventFields, of.ClientID == "")
+	}
+	if partitions = g.broker.Partitions(); !bad.any() && partitions == 0 {
+		bad = refusal{wire.ReasonNoLeader, notFormed}
+	}
+	if bad.any() {
+		e := bad.wireError()
+		return 0, &e
+	}
+	to.gateway, to.tenant = g, g.tenants.hold(strings.Clone(of.Tenant), g.clock())
+	if x := to.enter(before); x.any() {
+		g.meter.refusedBy(x.limit)
+		e := x.wireError()
+		return 0, &e
+	}
+	return partitions, nil
 }
 
 // httpAnswer is the cluster's answer, kept beyond the call that brought it.

@@ -122,15 +122,7 @@ func readObject(raw []byte, into any) refusal {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return refusal{}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return refusal{wire.ReasonBadRequest, "the body cannot be read: " + jsonFault(err)}
-	}
-	if decoder.More() {
-		return refusal{wire.ReasonBadRequest, "the body must be one JSON object"}
-	}
-	return refusal{}
+	return readStrict(raw, "body", into)
 }
 
 // wrongControl refuses what would be passed over: whoever says it means something by it.

@@ -100,25 +100,9 @@ func (g *Gateway) submitStart(r *http.Request, body []byte, to *httpWaiter) (ten
 	if bad = refuseStart(who, []byte(command.RunChannelPrefix+said.Workflow)); !bad.any() {
 		bad = inWhoseName(who, &m, &of)
 	}
-	if !bad.any() {
-		bad = g.refuseEvent(&m.EventFields)
-	}
-	if !bad.any() {
-		bad = refuseOnEnd(&m.EventFields, of.ClientID == "")
-	}
-	partitions := g.broker.Partitions()
-	if !bad.any() && partitions == 0 {
-		bad = refusal{wire.ReasonNoLeader, notFormed}
-	}
-	if bad.any() {
-		e := bad.wireError()
-		return "", &e
-	}
-	to.gateway, to.tenant = g, g.tenants.hold(strings.Clone(of.Tenant), g.clock())
-	if x := to.enter(0); x.any() {
-		g.meter.refusedBy(x.limit)
-		e := x.wireError()
-		return "", &e
+	partitions, refused := g.admitEvent(to, &m, &of, bad, 0)
+	if refused != nil {
+		return "", refused
 	}
 	start := &command.StartRun{
 		Workflow: said.Workflow, Alias: said.Alias, MaxUnfinished: g.maxUnfinished(), MaxTenantBytes: g.maxTenantBytes(),

@@ -1,15 +1,11 @@
 package gateway
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 
-	"github.com/batonmq/baton/cluster"
 	"github.com/batonmq/baton/fsm/command"
 	"github.com/batonmq/baton/transport/wire"
 )
@@ -75,33 +71,20 @@ func (g *Gateway) answerTenantLimits(w http.ResponseWriter, r *http.Request, cha
 func (g *Gateway) storeTenantLimits(
 	ctx context.Context, tenant string, change func(command.TenantSettings) command.TenantSettings,
 ) (settings command.TenantSettings, err error) {
-	for range settingsTries {
-		have, readErr := g.broker.TenantSettings(ctx, tenant)
-		if readErr != nil || change == nil {
-			return have, readErr
-		}
-		settings = change(have)
-		settings.Version, err = g.broker.SetTenant(ctx, tenant, have.Version, &settings)
-		if refused, ok := errors.AsType[*cluster.RefusedError](err); !ok || refused.Reason != command.Sequence {
-			return settings, err
-		}
+	read := func() (command.TenantSettings, error) { return g.broker.TenantSettings(ctx, tenant) }
+	if change == nil {
+		return read()
 	}
-	return settings, err
+	return storeAlone(read, change, func(have, next *command.TenantSettings) (err error) {
+		next.Version, err = g.broker.SetTenant(ctx, tenant, have.Version, next)
+		return err
+	})
 }
 
-// readTenantLimits reads a body as strictly as readSettings.
+// readTenantLimits reads the body of a change of a tenant's limits.
 func readTenantLimits(w http.ResponseWriter, r *http.Request, said *wire.TenantLimits) refusal {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSettingsBytes))
-	if err != nil {
-		return refusal{wire.ReasonTooLarge, "the body is longer than 64 KiB, or ended early"}
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(said); err != nil {
-		return refusal{wire.ReasonBadRequest, "the limits cannot be read: " + jsonFault(err)}
-	}
-	if decoder.More() {
-		return refusal{wire.ReasonBadRequest, "the limits must be one JSON object"}
+	if bad := readStrictly(w, r, "limits", said); bad.any() {
+		return bad
 	}
 	if said.Weight != nil && (*said.Weight == 0 || *said.Weight > command.MaxWeight) {
 		return refusal{wire.ReasonBadRequest, "weight must be between 1 and 10000"}

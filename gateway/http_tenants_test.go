@@ -42,6 +42,7 @@ func TestTenantLimits(t *testing.T) {
 	containsAll(t, e.do(t, e.request("PATCH", path, `{"max_backlog_events":7}`), 200, ""), `"weight":200`, `"max_backlog_events":7`)
 	containsAll(t, e.do(t, e.request("PUT", path, `{"max_backlog_bytes":8}`), 200, ""), `"weight":100`, `"max_backlog_events":0`, `"max_backlog_bytes":8`)
 	containsAll(t, e.do(t, e.request("DELETE", path, ""), 200, ""), `"max_backlog_bytes":0`, `"version":5`)
+	containsAll(t, e.do(t, e.request("PATCH", path, `{"weight":"high"}`), 400, "bad_request"), "weight must be an integer from 0")
 	for _, body := range []string{`{"weight":0}`, `{"weight":10001}`, `{"wait":1}`, `{"rate":-1}`, `{} {}`, `[]`} {
 		e.do(t, e.request("PATCH", path, body), 400, "bad_request")
 	}

@@ -1,9 +1,6 @@
 package gateway
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -12,9 +9,6 @@ import (
 	"github.com/batonmq/baton/gateway/auth"
 	"github.com/batonmq/baton/transport/wire"
 )
-
-// maxCredentialBody bounds the body of a new tenant or token.
-const maxCredentialBody = 64 << 10
 
 // listTenants answers the tenants; default is always among them.
 func (g *Gateway) listTenants(w http.ResponseWriter, r *http.Request) {
@@ -33,7 +27,7 @@ func (g *Gateway) listTenants(w http.ResponseWriter, r *http.Request) {
 // createTenant makes a tenant; one that is there stays.
 func (g *Gateway) createTenant(w http.ResponseWriter, r *http.Request) {
 	var said wire.Tenant
-	if bad := readStrictly(w, r, &said); bad.any() {
+	if bad := readStrictly(w, r, "body", &said); bad.any() {
 		g.refuseHTTP(w, bad)
 		return
 	}
@@ -96,7 +90,7 @@ func tokenOf(key *command.Key) wire.Token {
 // createToken makes an API key. Its text is in this answer and nowhere else, ever.
 func (g *Gateway) createToken(w http.ResponseWriter, r *http.Request) {
 	var said wire.Token
-	bad := readStrictly(w, r, &said)
+	bad := readStrictly(w, r, "body", &said)
 	var key *command.Key
 	if !bad.any() {
 		key, bad = keyOf(&said, whoOf(r))
@@ -178,22 +172,4 @@ func (g *Gateway) revokeToken(w http.ResponseWriter, r *http.Request) {
 type revokedAnswer struct {
 	ID        string `json:"id"`
 	Duplicate bool   `json:"duplicate,omitempty"`
-}
-
-// readStrictly reads a JSON body: a name that is not known is a mistake that
-// somebody would find out about much later.
-func readStrictly(w http.ResponseWriter, r *http.Request, into any) refusal {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCredentialBody))
-	if err != nil {
-		return refusal{wire.ReasonTooLarge, "the body is longer than 64 KiB, or ended early"}
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return refusal{wire.ReasonBadRequest, "the body cannot be read: " + err.Error()}
-	}
-	if decoder.More() {
-		return refusal{wire.ReasonBadRequest, "the body must be one JSON object"}
-	}
-	return refusal{}
 }

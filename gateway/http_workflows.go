@@ -126,7 +126,7 @@ func (g *Gateway) findVersion(r *http.Request, digits string) (string, error) {
 // moveAlias says which versions an alias stands for.
 func (g *Gateway) moveAlias(w http.ResponseWriter, r *http.Request) {
 	var said wire.WorkflowTargets
-	if bad := readStrictly(w, r, &said); bad.any() {
+	if bad := readStrictly(w, r, "body", &said); bad.any() {
 		g.refuseHTTP(w, bad)
 		return
 	}
