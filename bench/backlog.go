@@ -187,38 +187,16 @@ const backlogKeys = 1024
 
 // publish has so many events acknowledged, and returns how many were each second.
 func (b *backlog) publish(ctx context.Context, channel string, events int) (rate float64, err error) {
-	start, places, data := time.Now(), make(chan struct{}, b.config.InFlight), make([]byte, b.config.Size)
-	var acked, failed atomic.Int64
+	data := make([]byte, b.config.Size)
+	f := &filling{events: events, inFlight: b.config.InFlight, event: func(n int) client.Event {
+		return client.Event{Channel: b.channel(channel), Key: fmt.Sprint("key-", n%backlogKeys), Data: data}
+	}}
 	done := make(chan struct{})
 	var reporting sync.WaitGroup
-	reporting.Go(func() { b.report(done, channel, &acked, events) })
+	reporting.Go(func() { b.report(done, channel, &f.answered, events) })
 	defer reporting.Wait()
 	defer close(done)
-	for n := range events {
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
-		event := client.Event{Channel: b.channel(channel), Key: fmt.Sprint("key-", n%backlogKeys), Data: data}
-		err = b.clients[n%len(b.clients)].PublishAsync(ctx, event, func(_ client.Receipt, err error) {
-			if err != nil {
-				failed.Add(1)
-			}
-			acked.Add(1)
-			<-places
-		})
-		if err != nil {
-			return 0, err
-		}
-	}
-	for range cap(places) { // All places are free when everything is answered.
-		places <- struct{}{}
-	}
-	if failed.Load() > 0 {
-		return 0, fmt.Errorf("%d of %d events could not be published", failed.Load(), events)
-	}
-	return float64(events) / time.Since(start).Seconds(), nil
+	return fill(ctx, b.clients, f)
 }
 
 const backlogReport = 5 * time.Second

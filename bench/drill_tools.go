@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/batonmq/baton/client"
@@ -81,31 +80,7 @@ const fillInFlight = 2048
 // fill has so many events acknowledged, in turn by each of the clients, and returns how
 // many were each second.
 func (d *drill) fill(ctx context.Context, clients []*client.Client, events int, event func(n int) client.Event) (rate float64, err error) {
-	begin, places := time.Now(), make(chan struct{}, fillInFlight)
-	var failed atomic.Int64
-	for n := range events {
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
-		err = clients[n%len(clients)].PublishAsync(ctx, event(n), func(_ client.Receipt, err error) {
-			if err != nil {
-				failed.Add(1)
-			}
-			<-places
-		})
-		if err != nil {
-			return 0, err
-		}
-	}
-	for range cap(places) { // All places are free when everything is answered.
-		places <- struct{}{}
-	}
-	if failed.Load() > 0 {
-		return 0, fmt.Errorf("%d of %d events could not be published", failed.Load(), events)
-	}
-	return float64(events) / time.Since(begin).Seconds(), nil
+	return fill(ctx, clients, &filling{events: events, inFlight: fillInFlight, event: event})
 }
 
 // paced does something at a fixed rate, each time when it is due or as soon after as it can.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"runtime/pprof"
 	"time"
@@ -104,16 +106,32 @@ func benchPipeline(ctx context.Context, t *terminal, f *benchFlags) (err error) 
 	if err != nil {
 		return err
 	}
-	if f.json {
-		err = printJSON(t.out, result)
-	} else {
-		err = result.Print(t.out)
-	}
+	err = show(t, f.json, result)
 	if err == nil && !result.OK() {
 		_, _ = fmt.Fprintf(t.err, "baton bench pipeline: %d missing, %d duplicates, %d strange\n", result.Missing, result.Duplicates, result.Strange)
 		return errSilent
 	}
 	return err
+}
+
+// show prints what was measured.
+func show(t *terminal, asJSON bool, result interface{ Print(w io.Writer) error }) error { //nolint:revive // The flag is the user's, --json.
+	if asJSON {
+		return printJSON(t.out, result)
+	}
+	return result.Print(t.out)
+}
+
+// readTold reads what a child of this program is told on its standard input.
+func readTold(t *terminal, what string, into any) error {
+	text, err := io.ReadAll(t.in)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		return misuse("standard input must describe the %s: %v", what, err)
+	}
+	return nil
 }
 
 func startProfile(name string) (stop func(), err error) {

@@ -54,8 +54,5 @@ func benchBacklog(ctx context.Context, t *terminal, f *target, c *bench.BacklogC
 	if err != nil {
 		return err
 	}
-	if f.json {
-		return printJSON(t.out, result)
-	}
-	return result.Print(t.out)
+	return show(t, f.json, result)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -87,12 +86,7 @@ func benchDrills(ctx context.Context, t *terminal, f *drillFlags, names []string
 		if err != nil {
 			return err
 		}
-		if f.json {
-			err = printJSON(t.out, result)
-		} else {
-			err = result.Print(t.out)
-		}
-		if err != nil {
+		if err := show(t, f.json, result); err != nil {
 			return err
 		}
 		if !result.OK() {
@@ -183,12 +177,8 @@ func newBenchDrillVictim(t *terminal) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var config bench.VictimConfig
-			text, err := io.ReadAll(t.in)
-			if err == nil {
-				err = json.Unmarshal(text, &config)
-			}
-			if err != nil {
-				return misuse("standard input must describe the worker: %v", err)
+			if err := readTold(t, "worker", &config); err != nil {
+				return err
 			}
 			return bench.BeVictim(cmd.Context(), config, func() { _, _ = fmt.Fprintln(t.out, "holding") })
 		},

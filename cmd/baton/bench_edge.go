@@ -97,11 +97,7 @@ func benchEdge(ctx context.Context, t *terminal, f *edgeFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.json {
-		err = printJSON(t.out, result)
-	} else {
-		err = result.Print(t.out)
-	}
+	err = show(t, f.json, result)
 	if err == nil && !result.OK() {
 		_, _ = fmt.Fprintln(t.err, "baton bench edge: not everything came")
 		return errSilent

@@ -95,7 +95,7 @@ func benchIdle(ctx context.Context, t *terminal, f *idleFlags) error {
 			return err
 		}
 		result.Poller = f.poller
-		if err = f.print(t, result); err != nil {
+		if err = show(t, f.json, result); err != nil {
 			return err
 		}
 	}
@@ -126,11 +126,4 @@ func (f *idleFlags) measure(ctx context.Context, config bench.IdleConfig) (*benc
 		config.TLS = &tls.Config{RootCAs: child.roots, MinVersion: tls.VersionTLS12}
 	}
 	return bench.Idle(ctx, config)
-}
-
-func (f *idleFlags) print(t *terminal, result *bench.IdleResult) error {
-	if f.json {
-		return printJSON(t.out, result)
-	}
-	return result.Print(t.out)
 }

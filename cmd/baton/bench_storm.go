@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"time"
@@ -63,10 +62,7 @@ func benchStorm(ctx context.Context, t *terminal, f *target, c *bench.StormConfi
 	if err != nil {
 		return err
 	}
-	if f.json {
-		return printJSON(t.out, result)
-	}
-	return result.Print(t.out)
+	return show(t, f.json, result)
 }
 
 // stormElsewhere makes the storm in a child of this process, which is told what to do
@@ -107,12 +103,8 @@ func newBenchStormClients(t *terminal) *cobra.Command {
 				return err
 			}
 			var c bench.StormClientsConfig
-			text, err := io.ReadAll(t.in)
-			if err == nil {
-				err = json.Unmarshal(text, &c)
-			}
-			if err != nil {
-				return misuse("standard input must describe the storm: %v", err)
+			if err := readTold(t, "storm", &c); err != nil {
+				return err
 			}
 			count, err := bench.StormClients(cmd.Context(), c)
 			if err != nil {
